@@ -1,0 +1,22 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+let testing: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+let library = testing + [.strictMemorySafety()]
+
+// Targets stand in layer order: each imports only targets above it in this list.
+let package = Package(
+    name: "regionsync",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
+    ],
+    targets: [
+        .target(
+            name: "Journal",
+            dependencies: [.product(name: "NIOCore", package: "swift-nio")], swiftSettings: library),
+    ])
