@@ -17,6 +17,8 @@ let package = Package(
     ],
     targets: [
         .target(
-            name: "Journal",
-            dependencies: [.product(name: "NIOCore", package: "swift-nio")], swiftSettings: library),
+            name: "RESP", dependencies: [.product(name: "NIOCore", package: "swift-nio")], swiftSettings: library),
+        .target(
+            name: "Journal", dependencies: ["RESP", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: library),
     ])
