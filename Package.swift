@@ -35,11 +35,13 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
         layer("RESP", [nioCore]),
         layer("PGOutput"),
 
+        layer("RedisClient", ["CHiredis", "RESP", nioCore, nioPosix, nioSSL]),
         layer("PostgresClient", ["CLibPQ", "PGOutput"]),
 
         layer("RegionConfig", ["Yams"]),
@@ -50,6 +52,8 @@ let package = Package(
         layer("VoiceEvents", ["Journal"]),
 
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
+
+        layer("Worker", ["Journal", "Mirror", "RESP", "RedisClient", nioCore]),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "Journal"),
