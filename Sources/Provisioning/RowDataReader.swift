@@ -78,35 +78,50 @@ package struct RowDataReader: Sendable {
     private mutating func readText(in bytes: RawSpan) throws(RowDataError) -> Text {
         try expect(UInt8(ascii: "\""), in: bytes)
         let start = index
-        var isEscaped = false
-        while true {
-            index = bytes.firstSpecial(from: index)
-            guard index < bytes.byteCount else { throw RowDataError(.truncated, at: index) }
+        index = bytes.firstSpecial(from: start)
+        if index < bytes.byteCount, bytes.byte(at: index) == UInt8(ascii: "\"") {
+            index += 1
+            return Text(range: start..<index - 1, isEscaped: false)
+        }
+        return try readEscapedText(from: start, in: bytes)
+    }
+
+    @inline(never)
+    private mutating func readEscapedText(from start: Int, in bytes: RawSpan) throws(RowDataError) -> Text {
+        while index < bytes.byteCount {
             switch bytes.byte(at: index) {
             case UInt8(ascii: "\""):
                 index += 1
-                return Text(range: start..<index - 1, isEscaped: isEscaped)
+                return Text(range: start..<index - 1, isEscaped: true)
             case UInt8(ascii: "\\"):
-                isEscaped = true
                 index += try bytes.escape(at: index).byteCount
             default:
                 throw RowDataError(.controlCharacter, at: index)
             }
+            index = bytes.firstSpecial(from: index)
         }
+        throw RowDataError(.truncated, at: index)
     }
 
     /// The next byte that is no blank, unread.
+    @inline(__always)
     private mutating func peek(in bytes: RawSpan) throws(RowDataError) -> UInt8 {
+        if index < bytes.byteCount {
+            let byte = bytes.byte(at: index)
+            if byte > 0x20 { return byte }
+        }
         skipBlanks(in: bytes)
         guard index < bytes.byteCount else { throw RowDataError(.truncated, at: index) }
         return bytes.byte(at: index)
     }
 
+    @inline(__always)
     private mutating func expect(_ byte: UInt8, in bytes: RawSpan) throws(RowDataError) {
         guard try peek(in: bytes) == byte else { throw RowDataError(.expected(byte), at: index) }
         index += 1
     }
 
+    @inline(never)
     private mutating func skipBlanks(in bytes: RawSpan) {
         while index < bytes.byteCount {
             let byte = bytes.byte(at: index)

@@ -72,7 +72,9 @@ extension RawSpan {
     func firstSpecial(from start: Int) -> Int {
         var index = start
         while byteCount - index >= 8 {
-            let word = UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+            // Eight bytes are there, and `start` is no negative number: the check would say the same.
+            let word = UInt64(
+                littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self))
             let special = JSONWord.special(word)
             if special != 0 { return index + special.trailingZeroBitCount >> 3 }
             index += 8

@@ -38,21 +38,18 @@ package import NIOCore
         reserve(2)
         unsafe memory.storeBytes(of: UInt8(ascii: "{"), as: UInt8.self)
         byteCount = max(byteCount, 1)
-        put(UInt8(ascii: "}"))
+        unsafe memory.storeBytes(of: UInt8(ascii: "}"), toByteOffset: byteCount, as: UInt8.self)
+        byteCount += 1
     }
 
     /// Appends a column, by its place in `layout`, with a value as PostgreSQL prints it (UTF-8, taken as it is).
-    package mutating func append(_ column: Int, of layout: RowLayout, _ value: RawSpan) {
+    package mutating func append(_ column: Int, of layout: borrowing RowLayout, _ value: RawSpan) {
         appendName(column, of: layout, reserving: value.byteCount + 2)
-        unsafe value.withUnsafeBytes { bytes in
-            put(UInt8(ascii: "\""))
-            unsafe appendEscaped(bytes)
-            put(UInt8(ascii: "\""))
-        }
+        unsafe value.withUnsafeBytes { bytes in unsafe appendQuoted(bytes) }
     }
 
     /// Appends a column whose value is NULL.
-    package mutating func appendNull(_ column: Int, of layout: RowLayout) {
+    package mutating func appendNull(_ column: Int, of layout: borrowing RowLayout) {
         appendName(column, of: layout, reserving: 4)
         unsafe memory.storeBytes(of: UInt32(0x6c6c_756e).littleEndian, toByteOffset: byteCount, as: UInt32.self)
         byteCount += 4
@@ -73,64 +70,80 @@ package import NIOCore
 
     // MARK: Bytes
 
-    private mutating func appendName(_ column: Int, of layout: RowLayout, reserving valueBytes: Int) {
+    private mutating func appendName(_ column: Int, of layout: borrowing RowLayout, reserving valueBytes: Int) {
         let start = column == 0 ? 0 : layout.ends[column - 1]
         let count = layout.ends[column] - start
         reserve(count + valueBytes)
         unsafe layout.members.withUnsafeBytes { members in
-            guard let base = members.baseAddress else { return }
-            unsafe (memory + byteCount).copyMemory(from: base + start, byteCount: count)
+            guard let name = members.baseAddress else { return }
+            let out = unsafe memory + byteCount
+            var copied = 0
+            while copied < count {  // members are padded, and what is copied too much is written over
+                let word = unsafe name.loadUnaligned(fromByteOffset: start + copied, as: UInt64.self)
+                unsafe out.storeBytes(of: word, toByteOffset: copied, as: UInt64.self)
+                copied += 8
+            }
         }
         byteCount += count
     }
 
-    private mutating func appendEscaped(_ bytes: UnsafeRawBufferPointer) {
-        guard let source = bytes.baseAddress else { return }
-        let count = bytes.count
-        var index = 0
-        while count - index >= 8 {
-            let word = UInt64(littleEndian: unsafe source.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            unsafe memory.storeBytes(of: word.littleEndian, toByteOffset: byteCount, as: UInt64.self)
-            let special = JSONWord.special(word)
-            guard special != 0 else {
-                index += 8
-                byteCount += 8
-                continue
+    /// Appends `bytes` in quotes; room for them must have been reserved, room for escapes is made here.
+    private mutating func appendQuoted(_ bytes: UnsafeRawBufferPointer) {
+        var out = unsafe memory + byteCount  // a local cursor, which stores through it cannot change
+        unsafe Self.put(UInt8(ascii: "\""), at: &out)
+        if let source = bytes.baseAddress {
+            let count = bytes.count
+            var index = 0
+            while count - index >= 8 {
+                let word = UInt64(littleEndian: unsafe source.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                unsafe out.storeBytes(of: word.littleEndian, as: UInt64.self)
+                let special = JSONWord.special(word)
+                let clean = special == 0 ? 8 : special.trailingZeroBitCount >> 3
+                unsafe out += clean
+                index += clean
+                guard special != 0 else { continue }
+                unsafe putEscape(
+                    of: source.load(fromByteOffset: index, as: UInt8.self), at: &out, before: count - index)
+                index += 1
             }
-            let clean = special.trailingZeroBitCount >> 3
-            index += clean
-            byteCount += clean
-            unsafe putEscape(of: source.load(fromByteOffset: index, as: UInt8.self), remaining: count - index)
-            index += 1
-        }
-        while index < count {
-            let byte = unsafe source.load(fromByteOffset: index, as: UInt8.self)
-            if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
-                put(byte)
-            } else {
-                putEscape(of: byte, remaining: count - index)
+            while index < count {
+                let byte = unsafe source.load(fromByteOffset: index, as: UInt8.self)
+                if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+                    unsafe Self.put(byte, at: &out)
+                } else {
+                    unsafe putEscape(of: byte, at: &out, before: count - index)
+                }
+                index += 1
             }
-            index += 1
         }
+        unsafe Self.put(UInt8(ascii: "\""), at: &out)
+        byteCount = unsafe out - memory
     }
 
-    /// Writes what stands for `byte` and makes room for what follows it.
-    private mutating func putEscape(of byte: UInt8, remaining: Int) {
-        guard let escape = JSONEscape(byte) else { return put(byte) }
+    private static func put(_ byte: UInt8, at out: inout UnsafeMutableRawPointer) {
+        unsafe out.storeBytes(of: byte, as: UInt8.self)
+        unsafe out += 1
+    }
+
+    /// Writes what stands for `byte` and makes room for the `remaining` bytes that follow it.
+    @inline(never)
+    private mutating func putEscape(of byte: UInt8, at out: inout UnsafeMutableRawPointer, before remaining: Int) {
+        guard let escape = JSONEscape(byte) else { return unsafe Self.put(byte, at: &out) }
+        byteCount = unsafe out - memory
         reserve(remaining + 8)
-        unsafe memory.storeBytes(of: escape.bytes.littleEndian, toByteOffset: byteCount, as: UInt64.self)
-        byteCount += escape.count
-    }
-
-    /// Room must have been reserved.
-    private mutating func put(_ byte: UInt8) {
-        unsafe memory.storeBytes(of: byte, toByteOffset: byteCount, as: UInt8.self)
-        byteCount += 1
+        unsafe out = memory + byteCount
+        unsafe out.storeBytes(of: escape.bytes.littleEndian, as: UInt64.self)
+        unsafe out += escape.count
     }
 
     /// Makes room for `count` bytes behind those written, with slack.
+    @inline(__always)
     private mutating func reserve(_ count: Int) {
-        guard byteCount + count + Self.slack > capacity else { return }
+        if byteCount + count + Self.slack > capacity { grow(by: count) }
+    }
+
+    @inline(never)
+    private mutating func grow(by count: Int) {
         capacity = max(capacity * 2, byteCount + count + Self.slack)
         let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
         unsafe larger.copyMemory(from: memory, byteCount: byteCount)

@@ -1,6 +1,7 @@
 /// The columns of a relation as the members of a JSON object, written once and copied for every row.
 package struct RowLayout: Sendable {
     /// `,"dbid":,"name":` …; the comma of a row's first member is overwritten by the brace.
+    /// Eight bytes of padding follow the last.
     let members: [UInt8]
     /// Where each column's member ends in `members`.
     let ends: [Int]
@@ -15,7 +16,7 @@ package struct RowLayout: Sendable {
             members.append(UInt8(ascii: ":"))
             ends.append(members.count)
         }
-        self.members = members
+        self.members = members + [UInt8](repeating: 0, count: 8)
         self.ends = ends
     }
 
