@@ -1,0 +1,78 @@
+package import NIOCore
+internal import RESP
+
+/// One entry of a batch: its ID and its fields as slices of the batch's bytes.
+package struct JournalEntry: Sendable {
+    package let id: EntryID
+    /// Field, value, field, value … in the order in which they were written.
+    package let strings: [ByteBufferView]
+
+    /// The value of the first field of that name; nil when there is none.
+    package func value(of field: StaticString) -> ByteBufferView? {
+        let name = unsafe UnsafeBufferPointer(start: field.utf8Start, count: field.utf8CodeUnitCount)
+        var index = 0
+        while index + 1 < strings.count {
+            if unsafe strings[index].elementsEqual(name) { return strings[index + 1] }
+            index += 2
+        }
+        return nil
+    }
+}
+
+extension EntryBatch {
+    /// The batch's bytes do not hold what its shape says; cannot come from a well-formed reply.
+    package struct Malformed: Error, Hashable {
+        /// Offset in the batch's bytes at which reading stopped.
+        package let offset: Int
+    }
+
+    /// Hands every entry to `body`, in order.
+    ///
+    /// - Throws: `Malformed` when bytes and shape disagree.
+    package func forEachEntry(_ body: (JournalEntry) throws -> Void) throws {
+        var walk = BulkStringWalk(strings.buffer.readableBytesView)
+        for run in shape.runs {
+            for _ in 0..<run.entries {
+                guard let idBytes = walk.next(), let id = EntryID(ascii: idBytes) else {
+                    throw Malformed(offset: walk.offset)
+                }
+                var fields: [ByteBufferView] = []
+                fields.reserveCapacity(2 * run.fields)
+                for _ in 0..<(2 * run.fields) {
+                    guard let string = walk.next() else { throw Malformed(offset: walk.offset) }
+                    fields.append(string)
+                }
+                try body(JournalEntry(id: id, strings: fields))
+            }
+        }
+    }
+}
+
+/// Walks over `$<length>\r\n<bytes>\r\n…`; gives nil at the end and at the first malformed string.
+private struct BulkStringWalk {
+    private let view: ByteBufferView
+    private var index: Int
+
+    init(_ view: ByteBufferView) {
+        self.view = view
+        index = view.startIndex
+    }
+
+    var offset: Int { index - view.startIndex }
+
+    mutating func next() -> ByteBufferView? {
+        guard index < view.endIndex, view[index] == UInt8(ascii: "$") else { return nil }
+        var cursor = index + 1
+        var length = 0
+        while cursor < view.endIndex, view[cursor] != UInt8(ascii: "\r") {
+            let digit = Int(view[cursor]) - 48
+            guard digit >= 0, digit <= 9, length <= view.count else { return nil }
+            length = length * 10 + digit
+            cursor += 1
+        }
+        let start = cursor + 2
+        guard start <= view.endIndex, length <= view.endIndex - start - 2 else { return nil }
+        index = start + length + 2
+        return view[start..<(start + length)]
+    }
+}

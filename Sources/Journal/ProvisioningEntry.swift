@@ -1,0 +1,178 @@
+package import NIOCore
+package import RESP
+
+/// An entry of a `provisioning` journal.
+///
+/// Fields on the wire: `op`, then what the operation needs of `tenant type key data`, or of `count end xid time`. Entries
+/// of one transaction share the first half of their IDs (its `Position`) and end with `commit`.
+package enum ProvisioningEntry: Sendable, Hashable {
+    /// The object is now exactly this. `data` is a JSON object, column → text or null.
+    case put(ObjectName, data: ByteBufferView)
+    /// The columns in `data` changed; the others, unchanged TOAST values, are as they were.
+    case patch(ObjectName, data: ByteBufferView)
+    case delete(ObjectName)
+    /// Every object of the type is gone, in all tenants.
+    case truncate(type: String)
+    /// What follows up to `endSnapshot` is the whole of PostgreSQL at one instant.
+    case beginSnapshot
+    case endSnapshot(Closing)
+    /// The transaction is complete.
+    case commit(Closing)
+
+    /// An object as journals and caches name it.
+    package struct ObjectName: Sendable, Hashable {
+        /// dbid of the tenant, decimal.
+        package let tenant: String
+        /// Object type of the catalog, e.g. `person`.
+        package let type: String
+        /// Key columns' text, joined by `:`.
+        package let key: String
+
+        package init(tenant: String, type: String, key: String) {
+            self.tenant = tenant
+            self.type = type
+            self.key = key
+        }
+    }
+
+    /// What a closing entry says of the run that it closes.
+    package struct Closing: Sendable, Hashable {
+        /// Number of entries before the closing one.
+        package let count: UInt64
+        /// End LSN: where replication resumes behind the transaction.
+        package let end: UInt64
+        /// Transaction ID in PostgreSQL; 0 for a snapshot.
+        package let xid: UInt32
+        /// Commit time by PostgreSQL's clock, µs since 1970.
+        package let time: Int64
+
+        package init(count: UInt64, end: UInt64, xid: UInt32, time: Int64) {
+            self.count = count
+            self.end = end
+            self.xid = xid
+            self.time = time
+        }
+    }
+
+    /// The word in the `op` field.
+    package enum Operation: String, Sendable, CaseIterable {
+        case put, patch, delete, truncate, commit
+        case beginSnapshot = "begin-snapshot"
+        case endSnapshot = "end-snapshot"
+    }
+}
+
+extension ProvisioningEntry {
+    /// Why an entry of a provisioning journal cannot be read.
+    package enum Unreadable: Error, Hashable, Sendable {
+        case unknownOperation
+        /// The field is missing or holds what it cannot.
+        case field(String)
+    }
+
+    package init(_ entry: JournalEntry) throws(Unreadable) {
+        guard let word = entry.value(of: "op"),
+            let operation = Operation(rawValue: String(decoding: word, as: UTF8.self))
+        else { throw .unknownOperation }
+        switch operation {
+        case .put: self = .put(try ObjectName(entry), data: try Self.require("data", entry.value(of: "data")))
+        case .patch: self = .patch(try ObjectName(entry), data: try Self.require("data", entry.value(of: "data")))
+        case .delete: self = .delete(try ObjectName(entry))
+        case .truncate: self = .truncate(type: try Self.text("type", entry.value(of: "type")))
+        case .beginSnapshot: self = .beginSnapshot
+        case .endSnapshot: self = .endSnapshot(try Closing(entry))
+        case .commit: self = .commit(try Closing(entry))
+        }
+    }
+
+    fileprivate static func require(_ name: String, _ value: ByteBufferView?) throws(Unreadable) -> ByteBufferView {
+        guard let value else { throw .field(name) }
+        return value
+    }
+
+    fileprivate static func text(_ name: String, _ value: ByteBufferView?) throws(Unreadable) -> String {
+        String(decoding: try require(name, value), as: UTF8.self)
+    }
+
+    fileprivate static func number<Number: FixedWidthInteger>(
+        _ name: String, _ value: ByteBufferView?
+    ) throws(Unreadable) -> Number {
+        guard let number = Number(try text(name, value)) else { throw .field(name) }
+        return number
+    }
+}
+
+extension ProvisioningEntry.ObjectName {
+    fileprivate init(_ entry: JournalEntry) throws(ProvisioningEntry.Unreadable) {
+        tenant = try ProvisioningEntry.text("tenant", entry.value(of: "tenant"))
+        type = try ProvisioningEntry.text("type", entry.value(of: "type"))
+        key = try ProvisioningEntry.text("key", entry.value(of: "key"))
+    }
+}
+
+extension ProvisioningEntry.Closing {
+    fileprivate init(_ entry: JournalEntry) throws(ProvisioningEntry.Unreadable) {
+        count = try ProvisioningEntry.number("count", entry.value(of: "count"))
+        end = try ProvisioningEntry.number("end", entry.value(of: "end"))
+        xid = try ProvisioningEntry.number("xid", entry.value(of: "xid"))
+        time = try ProvisioningEntry.number("time", entry.value(of: "time"))
+    }
+}
+
+extension EntryBatchBuilder {
+    /// Adds `put` or `patch`; `data` appends exactly one string, the JSON object of the row.
+    package mutating func append(
+        _ operation: ProvisioningEntry.Operation, _ object: ProvisioningEntry.ObjectName, id: EntryID,
+        data: (inout BulkStrings) -> Void
+    ) {
+        append(id: id, fields: 5) { strings in
+            strings.append("op")
+            strings.append(operation.rawValue)
+            Self.write(object, to: &strings)
+            strings.append("data")
+            data(&strings)
+        }
+    }
+
+    package mutating func appendDelete(_ object: ProvisioningEntry.ObjectName, id: EntryID) {
+        append(id: id, fields: 4) { strings in
+            strings.append("op")
+            strings.append(ProvisioningEntry.Operation.delete.rawValue)
+            Self.write(object, to: &strings)
+        }
+    }
+
+    package mutating func appendTruncate(type: String, id: EntryID) {
+        append(id: id, fields: 2) { strings in
+            for word in ["op", ProvisioningEntry.Operation.truncate.rawValue, "type", type] { strings.append(word) }
+        }
+    }
+
+    package mutating func appendBeginSnapshot(id: EntryID) {
+        append(id: id, fields: 1) { strings in
+            strings.append("op")
+            strings.append(ProvisioningEntry.Operation.beginSnapshot.rawValue)
+        }
+    }
+
+    /// Adds `commit` or `end-snapshot`.
+    package mutating func append(
+        _ operation: ProvisioningEntry.Operation, closing: ProvisioningEntry.Closing, id: EntryID
+    ) {
+        append(id: id, fields: 5) { strings in
+            for word in [
+                "op", operation.rawValue, "count", "\(closing.count)", "end", "\(closing.end)", "xid", "\(closing.xid)",
+                "time", "\(closing.time)",
+            ] { strings.append(word) }
+        }
+    }
+
+    private static func write(_ object: ProvisioningEntry.ObjectName, to strings: inout BulkStrings) {
+        strings.append("tenant")
+        strings.append(object.tenant)
+        strings.append("type")
+        strings.append(object.type)
+        strings.append("key")
+        strings.append(object.key)
+    }
+}

@@ -1,0 +1,39 @@
+import Observability
+import Testing
+
+@Suite("Component states")
+struct ComponentStatesTests {
+    private static let streaming = ComponentState("streaming", .working)
+    private static let stopped = ComponentState(
+        "stopped", .stopped, reason: "slot regionsync is gone", advice: "regionsync check --region us-east.yaml")
+
+    @Test("only a change is worth telling, and a new reason does not reset since")
+    func changes() {
+        let states = ComponentStates()
+        #expect(states.state(of: "capture") == nil)
+        #expect(states.set("capture", Self.streaming, at: Timestamp(nanoseconds: 0)))
+        #expect(!states.set("capture", Self.streaming, at: Timestamp(nanoseconds: 1_000_000_000)))
+        #expect(states.set("capture", Self.stopped, at: Timestamp(nanoseconds: 2_000_000_000)))
+        #expect(states.set("capture", ComponentState("stopped", .stopped), at: Timestamp(nanoseconds: 3_000_000_000)))
+        #expect(
+            states.reports == [
+                ComponentReport(
+                    component: "capture", state: ComponentState("stopped", .stopped), since: "1970-01-01T00:00:02.000Z")
+            ])
+    }
+
+    @Test("the state now is 1 and those before it are 0")
+    func metric() {
+        let registry = MetricsRegistry()
+        let states = ComponentStates()
+        states.install(in: registry)
+        states.set("capture", Self.streaming)
+        states.set("capture", Self.stopped)
+        states.set("redis", ComponentState("connected", .working))
+        #expect(registry.snapshot().number(.state, [.component: "capture", .state: "streaming"]) == 0)
+        #expect(registry.snapshot().number(.state, [.component: "capture", .state: "stopped"]) == 1)
+        #expect(registry.snapshot().number(.state, [.component: "redis", .state: "connected"]) == 1)
+        states.remove("redis")
+        #expect(registry.snapshot().families[.state]?.count == 2)
+    }
+}
