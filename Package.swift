@@ -62,7 +62,7 @@ let package = Package(
 
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
-        layer("Traffic", ["VoiceEvents"]),
+        layer("Traffic", ["Journal", "VoiceEvents"]),
 
         layer("Worker", ["Journal", "Mirror", "RESP", "RedisClient", nioCore]),
 
@@ -77,7 +77,7 @@ let package = Package(
         tests(of: "RESP", [nioCore]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
-        tests(of: "Traffic", ["VoiceEvents"]),
+        tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(of: "VoiceEvents", ["Journal"]),
         tests(
             of: "Worker",
