@@ -38,6 +38,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -62,11 +64,20 @@ let package = Package(
 
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
+        layer(
+            "AdminHTTP",
+            [
+                "Observability", logging, lifecycle, nioCore,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
 
         layer("Worker", ["Journal", "Mirror", "RESP", "RedisClient", nioCore]),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
+        tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
         tests(of: "Mirror", ["Journal"]),
