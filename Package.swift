@@ -62,6 +62,8 @@ let package = Package(
         layer("Provisioning", ["RegionConfig", crypto, nioCore]),
         layer("VoiceEvents", ["Journal"]),
 
+        layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
+
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
         layer(
@@ -83,7 +85,7 @@ let package = Package(
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
-        tests(of: "Provisioning", ["RegionConfig", nioCore]),
+        tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),
         tests(of: "RESP", [nioCore]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
@@ -95,14 +97,19 @@ let package = Package(
             ["Journal", "Mirror", "Observability", "RESP", "RedisClient", "ServerFixtures", logging, nioCore, nioPosix]),
     ])
 
-/// The fuzzers need libFuzzer's main and sanitizers of their own: `ops/fuzz` builds them in a folder apart.
+/// The fuzzers need libFuzzer's main and instrumented libraries: `ops/fuzz` builds them in a folder apart.
 if Context.environment["REGIONSYNC_FUZZ"] != nil {
-    let sanitizers = ["-sanitize=fuzzer,address"]
+    let sanitizers: SwiftSetting = .unsafeFlags(["-sanitize=fuzzer,address"])
+    for target in package.targets where target.type == .regular {
+        target.swiftSettings = (target.swiftSettings ?? []) + [sanitizers]
+    }
     func fuzzer(of name: String, path: String) -> Target {
         .executableTarget(
             name: "Fuzz\(name)", dependencies: [.target(name: name)], path: "Tests/Fuzz/\(path)",
-            exclude: ["corpus"], swiftSettings: testing + [.unsafeFlags(sanitizers + ["-parse-as-library"])],
-            linkerSettings: [.unsafeFlags(sanitizers)])
+            exclude: ["corpus"],
+            swiftSettings: testing + [
+                sanitizers, .unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Extern"),
+            ], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
     }
-    package.targets.append(fuzzer(of: "PGOutput", path: "PGOutput"))
+    package.targets += [fuzzer(of: "PGOutput", path: "PGOutput"), fuzzer(of: "RegionConfig", path: "RegionFile")]
 }
