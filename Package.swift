@@ -76,7 +76,20 @@ let package = Package(
             ]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
 
-        layer("Worker", ["Journal", "Mirror", "RESP", "RedisClient", nioCore]),
+        layer(
+            "Worker",
+            [
+                "AdminHTTP", "Connections", "Journal", "Mirror", "Observability", "RESP", "RedisClient", "RegionConfig",
+                lifecycle, logging, nioCore, nioPosix,
+            ]),
+
+        .executableTarget(
+            name: "regionsync",
+            dependencies: [
+                "AdminHTTP", "Observability", "RegionConfig", "Worker", arguments, lifecycle, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: testing),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),

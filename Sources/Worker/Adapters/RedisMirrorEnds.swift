@@ -26,8 +26,16 @@ package struct RedisMirrorConnector: MirrorConnector {
     }
 
     package func target() async throws(Refusal) -> any MirrorTarget {
-        RedisMirrorTarget(
-            connection: try await open(remote, name: "mirror-\(region)", loading: JournalFunctions.library))
+        let connection = try await open(remote, name: "mirror-\(region)", loading: JournalFunctions.library)
+        do {
+            let survey = try await RedisSurvey.ask(connection)
+            guard survey.mayEvict else { return RedisMirrorTarget(connection: connection) }
+            throw Refusal.unavailable(
+                "\(remote) may evict journals (maxmemory-policy \(survey.evictionPolicy)): \(RedisSurvey.advice)")
+        } catch {
+            connection.closeSoon()
+            throw Refusal(error)
+        }
     }
 
     func open(
@@ -105,13 +113,8 @@ struct RedisMirrorSource: MirrorSource {
 
     func identity() -> EventLoopFuture<ServerIdentity> {
         connection.send(RedisCommand("INFO", "server", "replication")).refusing().map { reply in
-            var fields: [Substring: Substring] = [:]
-            for line in (reply.string ?? "").split(whereSeparator: \.isNewline) {
-                let parts = line.split(separator: ":", maxSplits: 1)
-                if parts.count == 2 { fields[parts[0]] = parts[1] }
-            }
-            return ServerIdentity(
-                runID: String(fields["run_id"] ?? ""), replicationID: String(fields["master_replid"] ?? ""))
+            let fields = InfoFields(reply)
+            return ServerIdentity(runID: fields["run_id"] ?? "", replicationID: fields["master_replid"] ?? "")
         }
     }
 
