@@ -175,7 +175,8 @@ extension RedisChannelHandler {
         for reply in replies {
             guard closeReason == nil else { return }
             guard let command = inFlight.popFirst() else {
-                return close(.protocolViolation(reason: "a reply that nobody asked for"))
+                // An error that nobody asked for is the server's reason to hang up: too many clients, protected mode.
+                return close(reply.error ?? .protocolViolation(reason: "a reply that nobody asked for"))
             }
             if let error = reply.error {
                 answer(command.waiter, .failure(error))

@@ -11,10 +11,11 @@ package final class RedisConnection: Sendable {
     package let eventLoop: any EventLoop
     /// The server's number for this connection, for `CLIENT UNBLOCK` and `CLIENT KILL`.
     package let clientID: Int64
-    /// Succeeds when the connection is closed, with the reason: `.closed`, `.timeout`, `.tls` or `.protocolViolation`.
+    /// Succeeds when the connection is closed, with the reason: `.closed`, `.timeout`, `.tls`, `.protocolViolation`, or
+    /// `.server` if the server said why it hung up.
     package let closeFuture: EventLoopFuture<RedisError>
 
-    private let channel: any Channel
+    let channel: any Channel
     private let handler: NIOLoopBound<RedisChannelHandler>
 
     init(

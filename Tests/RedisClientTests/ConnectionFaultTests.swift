@@ -105,6 +105,17 @@ import Testing
         await open.discard()
     }
 
+    @Test("A server that has enough clients says so")
+    func full() async throws {
+        let server = try await RedisServer.start(settings: ["maxclients 1"])
+        let connection = try await connect(to: server)
+        await #expect(throws: RedisError.server(code: "ERR", message: "max number of clients reached")) {
+            try await connect(to: server)
+        }
+        await connection.close()
+        await server.discard()
+    }
+
     @Test(
         "A peer that talks garbage is left",
         arguments: [
@@ -134,7 +145,7 @@ import Testing
             var endpoint = endpoint
             endpoint.connectTimeout = .milliseconds(300)
             let began = ContinuousClock.now
-            await #expect(throws: RedisError.connect(reason: "no answer within 0.3 seconds")) {
+            await #expect(throws: RedisError.connect(reason: "\(endpoint): no answer within 0.3 seconds")) {
                 try await RedisConnection.connect(to: endpoint, name: "tests", on: loop)
             }
             #expect(ContinuousClock.now - began < .seconds(1))
