@@ -1,0 +1,10 @@
+#include <libpq-fe.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+
+/// Bytes that TLS has decrypted and libpq has not read yet: poll(2) on the socket does not report them.
+static inline int regionsync_pq_tls_pending(PGconn *connection) {
+    SSL *ssl = connection == NULL ? NULL : (SSL *)PQsslStruct(connection, "OpenSSL");
+    return ssl == NULL ? 0 : SSL_pending(ssl);
+}

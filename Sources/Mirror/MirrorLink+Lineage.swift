@@ -1,0 +1,120 @@
+internal import Journal
+internal import NIOCore
+internal import Observability
+
+// How a link learns where its copies stand, and notices that a server is no longer what it was.
+extension MirrorLink {
+    /// Asks both ends where the journal stands, and reports to its machine.
+    func align(_ journal: MirroredJournal, attempt: Int, in session: Session) {
+        let name = journal.name
+        let mark = ObjectIdentifier(session)
+        let (source, target) = (session.source, session.target)
+        let pause = attempt == 0 ? .zero : settings.pause(attempt: attempt)
+        eventLoop.scheduleTask(in: TimeAmount(pause)) {}.futureResult
+            .flatMap { source.lineage(of: name, cursor: .zero) }
+            .flatMap { born in
+                target.open(name, birth: born.birth).flatMap { copy in
+                    source.lineage(of: name, cursor: copy.last).map { (copy, $0) }
+                }
+            }
+            .whenComplete { result in
+                self.assumeIsolated { $0.aligned(name, with: result, in: mark) }
+            }
+    }
+
+    private func aligned(
+        _ name: JournalName, with result: Result<(CopyState, SourceState), any Error>, in mark: ObjectIdentifier
+    ) {
+        guard let session, ObjectIdentifier(session) == mark, let journal = journals[name] else { return }
+        switch result {
+        case .success(let (copy, source)):
+            do throws(Divergence) {
+                let cursor = try Lineage.resumption(copy: copy, source: source)
+                journal.birth = source.birth
+                journal.copied = copy.count
+                journal.wasAligned = true
+                journal.wantedRead = nil
+                journal.machine.aligned(at: cursor)
+            } catch {
+                journal.machine.diverged(error)
+            }
+        case .failure(let error):
+            let refusal = error as? Refusal ?? .unavailable("\(error)")
+            report.refused(name, refusal)
+            if case .unexpected(let detail) = refusal { report.stopped(name, .refused, detail: detail) }
+            journal.machine.refused(refusal)
+        }
+        advance(journal)
+    }
+
+    /// Once a second while the session lasts: lineage, lag and backlog.
+    func watch() async {
+        while let session, !Task.isCancelled {
+            do {
+                try await compareIdentity(in: session)
+                try await compareBirths(in: session)
+                try await measureBacklog(in: session)
+                try await sendProbe(in: session)
+                try await Task.sleep(for: .seconds(1))
+            } catch {
+                return
+            }
+        }
+    }
+
+    private func compareIdentity(in session: Session) async throws {
+        let identity = try await session.source.identity().get()
+        defer { session.identity = identity }
+        guard let before = session.identity, before != identity else { return }
+        report.sourceChanged(from: before, to: identity)
+        for journal in journals.values { reconsider(journal) }
+    }
+
+    private func compareBirths(in session: Session) async throws {
+        let known = journals.values.filter { $0.machine.isStreaming }
+        guard !known.isEmpty else { return }
+        let births = try await session.source.births(of: known.map(\.name)).get()
+        for (journal, birth) in zip(known, births) where birth != journal.birth { reconsider(journal) }
+    }
+
+    private func reconsider(_ journal: MirroredJournal) {
+        journal.machine.sourceChanged()
+        journal.wantedRead = nil
+        advance(journal)
+    }
+
+    private func measureBacklog(in session: Session) async throws {
+        let behind = journals.values.filter { $0.machine.isStreaming && !$0.isCaughtUp }
+        let added = behind.isEmpty ? [] : try await session.source.entriesAdded(to: behind.map(\.name)).get()
+        var backlog: [Topic: UInt64] = [.provisioning: 0, .voice: 0, .control: 0]
+        for (journal, count) in zip(behind, added) {
+            guard let count, count > journal.copied else { continue }
+            backlog[journal.name.topic, default: 0] += count - journal.copied
+        }
+        for (topic, count) in backlog { report.backlog(count, topic: topic) }
+        report.inflightBytes.set(bytesInFlight)
+    }
+
+    /// Lag is what a probe takes from being written here until the peer has it, by this worker's clock alone. While one
+    /// is overdue, lag is at least its age.
+    private func sendProbe(in session: Session) async throws {
+        if let oldest = probes.first {
+            let age = Duration.nanoseconds((NIODeadline.now() - oldest.since).nanoseconds)
+            if age > .seconds(1) { report.lag.set(age) }
+            guard probes.count < 60 else { return }
+        }
+        let since = NIODeadline.now()
+        let id = try await session.source.probe(.control(origin: settings.region), peer: settings.peer).get()
+        guard self.session === session else { return }
+        let acknowledged = journals[.control(origin: settings.region)]?.machine.acknowledged ?? .zero
+        probes.append((id, since))
+        if acknowledged >= id { settleProbes(upTo: acknowledged) }
+    }
+
+    func settleProbes(upTo id: EntryID) {
+        while let probe = probes.first, probe.id <= id {
+            probes.removeFirst()
+            report.lag.set(Duration.nanoseconds((NIODeadline.now() - probe.since).nanoseconds))
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package import Journal
+package import NIOCore
+internal import Observability
+
+/// Ships all journals born in this region to one peer region.
+///
+/// Everything runs on one event loop, connections included, so that a batch crosses no executor on its way. Reading is
+/// shared by groups of journals, since one blocked read over thousands of streams costs Redis milliseconds a wake
+/// (journal.md, mirror rule 9); appending goes through one connection, in order.
+package actor MirrorLink {
+    package nonisolated let eventLoop: any EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe eventLoop.executor.asUnownedSerialExecutor()
+    }
+
+    let settings: MirrorSettings
+    let connector: any MirrorConnector
+    let report: MirrorReport
+    var journals: [JournalName: MirroredJournal] = [:]
+    var groups: [ReadGroup] = []
+    var session: Session?
+    /// Bytes read and not yet acknowledged, over all journals.
+    var bytesInFlight = 0
+    /// Probes under way, oldest first.
+    var probes: [(id: EntryID, since: NIODeadline)] = []
+
+    /// One pair of connections; all that was under way ends with it.
+    final class Session {
+        let source: any MirrorSource
+        let target: any MirrorTarget
+        let newGroups: AsyncStream<Int>
+        let groupAdded: AsyncStream<Int>.Continuation
+        var identity: ServerIdentity?
+
+        init(source: any MirrorSource, target: any MirrorTarget) {
+            self.source = source
+            self.target = target
+            (newGroups, groupAdded) = AsyncStream.makeStream(of: Int.self)
+        }
+    }
+
+    package init(
+        settings: MirrorSettings, connector: any MirrorConnector, report: MirrorReport, eventLoop: any EventLoop
+    ) {
+        self.settings = settings
+        self.connector = connector
+        self.report = report
+        self.eventLoop = eventLoop
+    }
+
+    /// Adds journals to those that are shipped; known ones stay as they are.
+    package func mirror(_ names: [JournalName]) {
+        for name in names where journals[name] == nil {
+            if groups.last.map({ $0.journals.count >= settings.journalsPerReader }) ?? true {
+                groups.append(ReadGroup())
+                session?.groupAdded.yield(groups.count - 1)
+            }
+            let group = groups.count - 1
+            let journal = MirroredJournal(name: name, group: group, windowBytes: settings.windowBytes)
+            journals[name] = journal
+            groups[group].journals.append(journal)
+            if session != nil { advance(journal) }
+        }
+    }
+
+    /// The ID up to which the peer holds a journal by its own word; nil while that was never heard.
+    package func acknowledged(of name: JournalName) -> EntryID? {
+        guard let journal = journals[name], journal.wasAligned else { return nil }
+        return journal.machine.acknowledged
+    }
+
+    /// Ships until cancelled; connects again whenever a connection is lost.
+    package func run() async {
+        var attempt = 0
+        while !Task.isCancelled {
+            do throws(Refusal) {
+                let (source, target) = try await connect()
+                attempt = 0
+                await hold(Session(source: source, target: target))
+            } catch {
+                report.set(ComponentState("connecting", .waiting, reason: "\(error)"))
+            }
+            report.linkUp.set(false)
+            report.lag.set(nil as Double?)
+            guard !Task.isCancelled else { break }
+            try? await Task.sleep(for: settings.pause(attempt: attempt))
+            attempt += 1
+        }
+    }
+
+    private func connect() async throws(Refusal) -> (any MirrorSource, any MirrorTarget) {
+        let source = try await connector.source()
+        do throws(Refusal) {
+            return (source, try await connector.target())
+        } catch {
+            source.close()
+            throw error
+        }
+    }
+
+    /// One session: until a connection is lost or the task is cancelled.
+    private func hold(_ session: Session) async {
+        self.session = session
+        for group in groups.indices { session.groupAdded.yield(group) }
+        for journal in journals.values { advance(journal) }
+        report.set(ComponentState("streaming", .working))
+        report.linkUp.set(true)
+        let source = session.source
+        let target = session.target
+        source.closed.whenComplete { _ in target.close() }
+        target.closed.whenComplete { _ in source.close() }
+        let newGroups = session.newGroups
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try? await target.closed.get() }
+            tasks.addTask { await self.watch() }
+            tasks.addTask {
+                await withDiscardingTaskGroup { readers in
+                    for await group in newGroups { readers.addTask { await self.serve(group: group) } }
+                }
+            }
+            await tasks.next()
+            source.close()
+            target.close()
+            tasks.cancelAll()
+            end(session)  // wakes the readers, so that they see it
+        }
+    }
+
+    private func end(_ session: Session) {
+        self.session = nil
+        session.groupAdded.finish()
+        bytesInFlight = 0
+        probes.removeAll()
+        for journal in journals.values {
+            journal.machine.linkLost()
+            journal.wantedRead = nil
+        }
+        for group in groups { group.wake() }
+        report.inflightBytes.set(nil as Double?)
+        for topic in Topic.allCases { report.backlog(nil, topic: topic) }
+    }
+}

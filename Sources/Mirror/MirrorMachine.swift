@@ -1,0 +1,178 @@
+package import Journal
+
+/// Ships one journal to one peer: decides what to read, what to append and when to begin again.
+///
+/// The driver reports facts (past tense) and then performs every action that `nextAction()` gives. Batches are appended
+/// in order with many in flight; the target's guard accepts a batch only right behind its predecessor, so one refusal
+/// refuses all that follow it. The machine then lets the window run dry and resumes from the target's own cursor.
+/// What it believes about the target is therefore never older than the last alignment.
+package struct MirrorMachine: Sendable {
+    /// A run of entries, read after `previous`, ending with `last`. The bytes stay with the driver.
+    package struct Batch: Hashable, Sendable {
+        package let previous: EntryID
+        package let last: EntryID
+        package let byteCount: Int
+
+        package init(previous: EntryID, last: EntryID, byteCount: Int) {
+            self.previous = previous
+            self.last = last
+            self.byteCount = byteCount
+        }
+    }
+
+    package enum Action: Hashable, Sendable {
+        /// Read the target's cursor and compare lineage, after a pause that grows with `attempt` (from 0, without
+        /// pause); answer with `aligned`, `diverged` or `refused`.
+        case align(attempt: Int)
+        /// Read the source behind this ID; answer with `sourceRead` or `readFailed`.
+        case read(after: EntryID)
+        /// Append at the target; answer with `appended` or `refused`.
+        case append(Batch)
+        /// Hand the journal to lineage repair; nothing more follows.
+        case stop(Divergence)
+    }
+
+    private enum State: Sendable {
+        /// No cursor is known. → aligning, stopped
+        case unaligned
+        /// The target was asked for its cursor. → streaming, unaligned, stopped
+        case aligning
+        /// Batches flow. → draining, unaligned, stopped
+        case streaming
+        /// A batch was refused; answers of the batches behind it are awaited. → unaligned, aligning, stopped
+        case draining
+        /// Lineage repair is needed. Final.
+        case stopped
+    }
+
+    /// Bytes in flight at most; at least bandwidth × round trip, or a far peer starves.
+    private let windowBytes: Int
+    private var state: State = .unaligned
+    private var pending: [Action] = []
+    private var batchesInFlight = 0
+    private var readCursor = EntryID.zero
+    private var attempt = 0
+    private var isReading = false
+
+    /// Bytes read and not yet acknowledged.
+    package private(set) var bytesInFlight = 0
+    /// Everything up to here is on the target, by the target's own word.
+    package private(set) var acknowledged = EntryID.zero
+
+    package init(windowBytes: Int) {
+        precondition(windowBytes > 0, "a window of \(windowBytes) bytes ships nothing")
+        self.windowBytes = windowBytes
+    }
+
+    /// Whether batches flow.
+    package var isStreaming: Bool { if case .streaming = state { true } else { false } }
+
+    /// Whether the journal was given up until its lineage is mended.
+    package var isStopped: Bool { if case .stopped = state { true } else { false } }
+
+    // MARK: Facts
+
+    /// The target holds everything up to `cursor`, and its lineage matches the source's.
+    package mutating func aligned(at cursor: EntryID) {
+        guard case .aligning = state else { return }
+        acknowledged = cursor
+        readCursor = cursor
+        isReading = false  // a read still outstanding began elsewhere; its answer will not match
+        state = .streaming
+    }
+
+    /// The copy does not continue its journal.
+    package mutating func diverged(_ divergence: Divergence) {
+        if case .stopped = state { return }
+        state = .stopped
+        pending = [.stop(divergence)]
+    }
+
+    /// The source answered a read with entries. An answer that does not continue what was read is dropped.
+    package mutating func sourceRead(_ batch: Batch) {
+        guard case .streaming = state, isReading, batch.previous == readCursor else { return }
+        isReading = false
+        readCursor = batch.last
+        batchesInFlight += 1
+        bytesInFlight += batch.byteCount
+        pending.append(.append(batch))
+    }
+
+    /// The read behind `cursor` gave nothing: there was nothing, or its connection is gone.
+    package mutating func readFailed(after cursor: EntryID) {
+        if cursor == readCursor { isReading = false }
+    }
+
+    /// The target took a batch.
+    package mutating func appended(_ batch: Batch) {
+        settle(batch)
+        acknowledged = max(acknowledged, batch.last)
+        attempt = 0
+    }
+
+    /// The target refused a batch, and will refuse those behind it.
+    package mutating func refused(_ batch: Batch, _ refusal: Refusal) {
+        settle(batch)
+        refused(refusal)
+    }
+
+    /// The target, or the source, refused to say where it stands.
+    package mutating func refused(_ refusal: Refusal) {
+        switch refusal {
+        case .cursor: beginAgain()
+        case .unavailable:
+            if case .draining = state {} else { attempt += 1 }
+            beginAgain()
+        case .fenced, .forked:
+            beginAgain()  // aligning tells which lineage broke
+        case .unexpected: diverged(.refused)
+        }
+    }
+
+    /// The source may have another history than a moment ago: look again before anything more is shipped.
+    package mutating func sourceChanged() {
+        if case .aligning = state { return }
+        beginAgain()
+    }
+
+    /// The link to the target is gone, and with it every answer still owed. What arrived there is unknown until aligned.
+    package mutating func linkLost() {
+        if case .stopped = state { return }
+        pending.removeAll()
+        batchesInFlight = 0
+        bytesInFlight = 0
+        state = .unaligned
+    }
+
+    // MARK: Actions
+
+    /// The next thing to do, or nil until another fact is reported.
+    package mutating func nextAction() -> Action? {
+        if !pending.isEmpty { return pending.removeFirst() }
+        switch state {
+        case .unaligned:
+            state = .aligning
+            return .align(attempt: attempt)
+        case .draining where batchesInFlight == 0:
+            state = .aligning
+            return .align(attempt: attempt)
+        case .streaming where !isReading && bytesInFlight < windowBytes:
+            isReading = true
+            return .read(after: readCursor)
+        case .aligning, .streaming, .draining, .stopped:
+            return nil
+        }
+    }
+
+    private mutating func settle(_ batch: Batch) {
+        batchesInFlight -= 1
+        bytesInFlight -= batch.byteCount
+    }
+
+    private mutating func beginAgain() {
+        if case .stopped = state { return }
+        for case .append(let unsent) in pending { settle(unsent) }
+        pending.removeAll()
+        state = batchesInFlight == 0 ? .unaligned : .draining
+    }
+}

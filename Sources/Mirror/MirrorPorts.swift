@@ -1,0 +1,82 @@
+package import Journal
+package import NIOCore
+
+/// A place in a journal: everything up to `after` is known.
+package struct JournalCursor: Hashable, Sendable {
+    package let journal: JournalName
+    package let after: EntryID
+
+    package init(journal: JournalName, after: EntryID) {
+        self.journal = journal
+        self.after = after
+    }
+}
+
+/// Entries that a read found behind a cursor.
+package struct JournalRead: Sendable {
+    package let journal: JournalName
+    package let batch: EntryBatch
+
+    package init(journal: JournalName, batch: EntryBatch) {
+        self.journal = journal
+        self.batch = batch
+    }
+}
+
+/// What a server is at the moment; another value means that it may have another history.
+package struct ServerIdentity: Hashable, Sendable {
+    package let runID: String
+    package let replicationID: String
+
+    package init(runID: String, replicationID: String) {
+        self.runID = runID
+        self.replicationID = replicationID
+    }
+}
+
+/// One connection that reads journals; a blocked read keeps it busy.
+///
+/// Futures belong to the link's event loop. They fail with `Refusal.unavailable` when the connection is gone.
+package protocol JournalReader: Sendable {
+    /// Up to `count` entries of each journal behind its cursor; waits up to `blockTime` for the first one, then answers
+    /// an empty list.
+    func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<[JournalRead]>
+    func close()
+}
+
+/// The region's own Redis, from which a link reads.
+package protocol MirrorSource: Sendable {
+    /// Another reading connection. Throws `Refusal` when there is none to be had now.
+    func reader(named name: String) async throws(Refusal) -> any JournalReader
+    /// What the journal is, asked with a copy's cursor; a journal without a birth mark gets one.
+    func lineage(of journal: JournalName, cursor: EntryID) -> EventLoopFuture<SourceState>
+    /// The birth marks as they are now; nil for a journal that has none.
+    func births(of journals: [JournalName]) -> EventLoopFuture<[String?]>
+    /// Entries ever added to each journal; nil where there is no stream.
+    func entriesAdded(to journals: [JournalName]) -> EventLoopFuture<[UInt64?]>
+    func identity() -> EventLoopFuture<ServerIdentity>
+    /// Writes a probe into a control journal; answers its ID.
+    func probe(_ journal: JournalName, peer: String) -> EventLoopFuture<EntryID>
+    /// Makes a blocked read of `reader` answer at once with what there is.
+    func interrupt(_ reader: any JournalReader)
+    /// Succeeds when the connection is gone.
+    var closed: EventLoopFuture<Void> { get }
+    func close()
+}
+
+/// A peer region's Redis, to which a link appends. Appends are sent in the order in which they are called.
+package protocol MirrorTarget: Sendable {
+    /// Where the copy stands; an empty one is born with the journal's mark, `birth`.
+    func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState>
+    /// The guarded append; gives the last ID. Fails with `Refusal`.
+    func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID>
+    /// Succeeds when the connection is gone.
+    var closed: EventLoopFuture<Void> { get }
+    func close()
+}
+
+/// Makes the two ends of a link; both belong to the link's event loop.
+package protocol MirrorConnector: Sendable {
+    func source() async throws(Refusal) -> any MirrorSource
+    func target() async throws(Refusal) -> any MirrorTarget
+}

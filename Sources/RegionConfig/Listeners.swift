@@ -1,0 +1,115 @@
+extension Region {
+    /// The ports the worker serves. A listener that the file does not name is not opened.
+    package struct Listeners: Hashable, Sendable {
+        /// Provisioning, RESP; published port 8888.
+        package let config: Listener?
+        /// Voice events and call control, RESP; published port 8000.
+        package let voice: Listener?
+        /// Statistics and agent status, RESP; published port 2060.
+        package let statistics: Listener?
+        /// Outbound campaigns, RESP; published port 5050.
+        package let outbound: Listener?
+        /// Routing, HTTP; published port 5580.
+        package let routing: Listener?
+        /// Multimedia status, towards Interaction Server; published port 7120.
+        package let interaction: Listener?
+    }
+
+    /// One listening port.
+    package struct Listener: Hashable, Sendable {
+        /// Where it listens.
+        package let address: Address
+        /// Nil: in the clear, which off loopback needs `allowClearText`.
+        package let tls: TLS?
+        /// The file's word that clear text off loopback is meant.
+        package let allowClearText: Bool
+
+        /// TLS towards clients.
+        package struct TLS: Hashable, Sendable {
+            /// Certificate chain to show, PEM.
+            package let certFile: String
+            /// Its key, PEM.
+            package let keyFile: String
+            /// Authorities whose clients are let in; nil: clients need no certificate.
+            package let clientCAFile: String?
+        }
+    }
+}
+
+extension Region.Listeners: RegionSection {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case config, voice, statistics, outbound, routing, interaction
+    }
+
+    static let shape = Shape(
+        CodingKeys.self,
+        Dictionary(uniqueKeysWithValues: CodingKeys.allCases.map { ($0, .section(Region.Listener.shape)) }))
+
+    /// No listener at all.
+    static let none = Region.Listeners(
+        config: nil, voice: nil, statistics: nil, outbound: nil, routing: nil, interaction: nil)
+
+    package init(from decoder: any Decoder) throws {
+        let reader = try SectionReader(decoder, keys: CodingKeys.self)
+        config = try reader.optionalSection(.config)
+        voice = try reader.optionalSection(.voice)
+        statistics = try reader.optionalSection(.statistics)
+        outbound = try reader.optionalSection(.outbound)
+        routing = try reader.optionalSection(.routing)
+        interaction = try reader.optionalSection(.interaction)
+    }
+
+    /// Those that are opened, by the key they have in the file.
+    package var opened: [(name: String, listener: Region.Listener)] {
+        let all: [(CodingKeys, Region.Listener?)] = [
+            (.config, config), (.voice, voice), (.statistics, statistics),
+            (.outbound, outbound), (.routing, routing), (.interaction, interaction),
+        ]
+        return all.compactMap { key, listener in listener.map { (key.stringValue, $0) } }
+    }
+}
+
+extension Region.Listener: RegionSection {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case host, port, tls, allowClearText
+    }
+
+    static let shape = Shape(CodingKeys.self, [.tls: .section(TLS.shape)])
+
+    package init(from decoder: any Decoder) throws {
+        let reader = try SectionReader(decoder, keys: CodingKeys.self)
+        address = Region.Address(
+            host: try reader.text(.host, default: "127.0.0.1"), port: try reader.integer(.port, in: 1...65535))
+        tls = try reader.optionalSection(.tls)
+        allowClearText = try reader.flag(.allowClearText, default: false)
+        guard tls != nil || allowClearText || address.isLoopback else {
+            throw reader.failure(
+                .host, "\(address.host) is not loopback; expected tls, or allowClearText: true if clear text is meant")
+        }
+    }
+}
+
+extension Region.Listener.TLS: RegionSection {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case certFile, keyFile, clientCAFile
+    }
+
+    static let shape = Shape(CodingKeys.self)
+
+    package init(from decoder: any Decoder) throws {
+        let reader = try SectionReader(decoder, keys: CodingKeys.self)
+        guard let certFile = try reader.path(.certFile) else { throw reader.failure(.certFile, "missing; required") }
+        guard let keyFile = try reader.path(.keyFile) else { throw reader.failure(.keyFile, "missing; required") }
+        self.certFile = certFile
+        self.keyFile = keyFile
+        clientCAFile = try reader.path(.clientCAFile)
+    }
+}
+
+extension Region.Address {
+    /// Whether only this host can connect: `localhost`, 127.0.0.0/8, `::1`, or a Unix socket.
+    package var isLoopback: Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("/")
+            || (host.hasPrefix("127.") && host.utf8.allSatisfy { $0 == 0x2e || 0x30...0x39 ~= $0 })
+    }
+}

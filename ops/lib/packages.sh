@@ -1,0 +1,31 @@
+# Debian packages that building, testing and the demos need; sourced by the commands in ops/.
+
+build_packages=(libhiredis-dev libpq-dev librdkafka-dev)
+server_packages=(redis-tools postgresql-15 openssl python3)  # redis-tools brings redis-server, without a service
+
+# ensure_packages NAME...: installs those that are missing, says which, asks for nothing.
+ensure_packages() {
+    local missing=()
+    local name
+    for name in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed || missing+=("$name")
+    done
+    ((${#missing[@]} == 0)) && return 0
+    local as_root=()
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            echo "missing Debian packages; as root run: apt-get install -y ${missing[*]}" >&2
+            return 1
+        fi
+        as_root=(sudo)
+    fi
+    echo "installing ${missing[*]}" >&2
+    # The demos start servers of their own: no cluster and no service need begin with the packages.
+    "${as_root[@]}" mkdir -p /etc/postgresql-common
+    if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then
+        echo "create_main_cluster = false" | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    local options=(-y -q -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
+    "${as_root[@]}" apt-get update -q >&2
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install "${options[@]}" "${missing[@]}" >&2
+}
