@@ -1,0 +1,228 @@
+internal import NIOCore
+internal import NIOSSL
+internal import RESP
+
+/// One connection on its event loop: commands out, replies to those who wait for them, in order.
+///
+/// Redis answers in the order of the commands, so only the oldest unanswered command can be late: the connection keeps one
+/// timer, whatever is in flight.
+final class RedisChannelHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Who gets an answer.
+    enum Waiter {
+        case promise(EventLoopPromise<RedisReply>)
+        case pipeline(PipelineWaiter, position: Int)
+        /// Our own PING; any answer shows that the link is alive.
+        case ping
+    }
+
+    private struct InFlight {
+        var waiter: Waiter
+        var sentAt: NIODeadline
+        var patience: TimeAmount
+    }
+
+    private let responseTimeout: TimeAmount
+    private let pingInterval: TimeAmount
+    private let pingPatience: Duration
+
+    private var parser: ReplyParser
+    private var replies: [RedisReply] = []
+    private var inFlight = CircularBuffer<InFlight>()
+    private var context: ChannelHandlerContext?
+    private var isFlushScheduled = false
+    private var lastReceived = NIODeadline.now()
+    private var wakeTime = NIODeadline.distantFuture
+    private var wake: Scheduled<Void>?
+    private let closed: EventLoopPromise<RedisError>
+    /// Why the connection ends; `nil` while it does not.
+    private(set) var closeReason: RedisError?
+
+    init(endpoint: RedisEndpoint, closed: EventLoopPromise<RedisError>) throws(RedisError) {
+        parser = try ReplyParser()
+        responseTimeout = TimeAmount(endpoint.responseTimeout)
+        pingInterval = TimeAmount(endpoint.linkTimeout / 3)
+        pingPatience = endpoint.linkTimeout * 2 / 3
+        self.closed = closed
+    }
+}
+
+// MARK: - Commands
+
+extension RedisChannelHandler {
+    /// Writes a command; it is flushed with all others of the same turn of the event loop.
+    func send(_ command: RedisCommand, deadline: Duration?, waiter: Waiter) {
+        guard let context, closeReason == nil else { return answer(waiter, .failure(.closed)) }
+        let now = NIODeadline.now()
+        let patience = patience(for: command, deadline: deadline)
+        inFlight.append(InFlight(waiter: waiter, sentAt: now, patience: patience))
+        context.write(wrapOutboundOut(command.head), promise: nil)
+        for run in command.runs where !run.isEmpty {
+            context.write(wrapOutboundOut(run.buffer), promise: nil)
+        }
+        if inFlight.count == 1 { schedule(for: now + patience, context: context) }
+        if !isFlushScheduled {
+            isFlushScheduled = true
+            context.eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.flush() }
+        }
+    }
+
+    /// Writes commands that are answered together.
+    func send(
+        _ commands: [RedisCommand], deadline: Duration?, promise: EventLoopPromise<[Result<RedisReply, RedisError>]>
+    ) {
+        let waiter = PipelineWaiter(count: commands.count, promise: promise)
+        for (position, command) in commands.enumerated() {
+            send(command, deadline: deadline, waiter: .pipeline(waiter, position: position))
+        }
+    }
+
+    /// Ends the connection; everything in flight fails with `reason`.
+    func close(_ reason: RedisError) {
+        guard closeReason == nil else { return }
+        closeReason = reason
+        failAll(reason)
+        context?.close(promise: nil)
+    }
+
+    private func flush() {
+        guard isFlushScheduled else { return }
+        isFlushScheduled = false
+        context?.flush()
+    }
+
+    private func patience(for command: RedisCommand, deadline: Duration?) -> TimeAmount {
+        if let deadline { return TimeAmount(deadline) }
+        if command.blockTime == .zero { return responseTimeout }
+        return TimeAmount(command.blockTime + pingPatience)
+    }
+
+    private func answer(_ waiter: Waiter, _ result: Result<RedisReply, RedisError>) {
+        switch (waiter, result) {
+        case (.promise(let promise), .success(let reply)): promise.succeed(reply)
+        case (.promise(let promise), .failure(let error)): promise.fail(error)
+        case (.pipeline(let pipeline, let position), _): pipeline.answered(position, result)
+        case (.ping, _): break
+        }
+    }
+
+    private func failAll(_ reason: RedisError) {
+        let waiting = inFlight
+        inFlight.removeAll()
+        for command in waiting { answer(command.waiter, .failure(reason)) }
+    }
+}
+
+// MARK: - Channel events
+
+extension RedisChannelHandler {
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        lastReceived = .now()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        schedule(for: .now() + pingInterval, context: context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard closeReason == nil else { return }
+        lastReceived = .now()
+        var received: [RedisReply] = []
+        swap(&received, &replies)
+        defer {
+            received.removeAll(keepingCapacity: received.capacity <= 1024)
+            swap(&received, &replies)
+        }
+        do throws(RedisError) {
+            try parser.feed(unwrapInboundIn(data), into: &received)
+            deliver(received)
+        } catch {
+            deliver(received)
+            close(error)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        flush()
+        if let head = inFlight.first, closeReason == nil {
+            schedule(for: deadline(of: head), context: context)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case NIOSSLError.uncleanShutdown: close(.closed)
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: close(.tls(reason: String(describing: error)))
+        default: close(.closed)
+        }
+    }
+
+    private func deliver(_ replies: [RedisReply]) {
+        for reply in replies {
+            guard closeReason == nil else { return }
+            guard let command = inFlight.popFirst() else {
+                return close(.protocolViolation(reason: "a reply that nobody asked for"))
+            }
+            if let error = reply.error {
+                answer(command.waiter, .failure(error))
+            } else {
+                answer(command.waiter, .success(reply))
+            }
+        }
+    }
+
+    private func end() {
+        let reason = closeReason ?? .closed
+        closeReason = reason
+        wake?.cancel()
+        wake = nil
+        failAll(reason)
+        closed.succeed(reason)
+    }
+}
+
+// MARK: - Time
+
+extension RedisChannelHandler {
+    private func deadline(of command: InFlight) -> NIODeadline {
+        max(command.sentAt, lastReceived) + command.patience
+    }
+
+    /// Sees to it that the timer fires at `time` or before; it looks for itself what there is to do.
+    private func schedule(for time: NIODeadline, context: ChannelHandlerContext) {
+        guard time < wakeTime, closeReason == nil else { return }
+        wake?.cancel()
+        wakeTime = time
+        wake = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(deadline: time) { self.awake() }
+    }
+
+    private func awake() {
+        wakeTime = .distantFuture
+        guard let context, closeReason == nil else { return }
+        let now = NIODeadline.now()
+        if let head = inFlight.first {
+            let deadline = deadline(of: head)
+            guard now < deadline else { return close(.timeout) }
+            schedule(for: min(deadline, now + pingInterval), context: context)
+        } else if now >= lastReceived + pingInterval {
+            send(RedisCommand("PING"), deadline: pingPatience, waiter: .ping)
+            flush()
+        } else {
+            schedule(for: lastReceived + pingInterval, context: context)
+        }
+    }
+}

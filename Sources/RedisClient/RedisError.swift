@@ -1,0 +1,43 @@
+/// What can go wrong on a connection to Redis.
+///
+/// All but `server` end the connection. A command that was in flight then may or may not have been carried out.
+package enum RedisError: Error, Hashable, Sendable {
+    /// No connection could be made: refused, unknown host, no answer in time.
+    case connect(reason: String)
+    /// The TLS handshake failed, or a certificate or key file is unusable.
+    case tls(reason: String)
+    /// The server wants other credentials (WRONGPASS, NOAUTH, or any error in answer to AUTH).
+    case authentication(message: String)
+    /// The connection is closed, by either side.
+    case closed
+    /// An answer did not come in time; the connection was given up.
+    case timeout
+    /// The server sent what is no RESP2 reply, or a reply that was not asked for or is beyond the limits.
+    case protocolViolation(reason: String)
+    /// The server answered with an error; the connection is as good as before.
+    ///
+    /// `code` is the error's first word (READONLY, OOM, CURSOR, …), `message` what stands behind it.
+    case server(code: String, message: String)
+}
+
+extension RedisError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .connect(let reason): "cannot connect: \(reason)"
+        case .tls(let reason): "TLS failed: \(reason)"
+        case .authentication(let message): "not authenticated: \(message)"
+        case .closed: "connection closed"
+        case .timeout: "no answer in time"
+        case .protocolViolation(let reason): "not a Redis reply: \(reason)"
+        case .server(let code, let message): message.isEmpty ? code : "\(code) \(message)"
+        }
+    }
+}
+
+extension RedisError {
+    /// The error in an error line, without its `-`.
+    init(errorLine line: Substring) {
+        let code = line.prefix { $0 != " " }
+        self = .server(code: String(code), message: String(line.dropFirst(code.count + 1)))
+    }
+}
