@@ -1,5 +1,6 @@
 internal import Journal
 internal import PGOutput
+internal import Provisioning
 package import RegionConfig
 internal import RESP
 
@@ -11,10 +12,10 @@ package final class CapturedRelation: Sendable {
     let index: Int
     /// Number of columns in a row.
     let columnCount: Int
-    /// Where each column's JSON name stands in `names`; empty for a column that is left out.
-    let nameRanges: [Range<Int>]
-    /// `"dbid":"name":…`, each name escaped, quoted and with its colon.
-    let names: [UInt8]
+    /// The columns that reach the journal.
+    let published: [Int]
+    /// Their names as the row writer wants them.
+    let layout: RowLayout
     /// The columns that make the key, in the catalog's order.
     let key: [Int]
     /// The column of the tenant's dbid.
@@ -31,13 +32,8 @@ package final class CapturedRelation: Sendable {
             try Self.place(of: column, in: columns, table)
         }
         tenant = try Self.place(of: table.tenant, in: columns, table)
-        var names: [UInt8] = []
-        nameRanges = columns.map { column in
-            let start = names.count
-            if !table.omit.contains(column) { names += JSONString.quoted(column) + [UInt8(ascii: ":")] }
-            return start..<names.count
-        }
-        self.names = names
+        published = columns.indices.filter { !table.omit.contains(columns[$0]) }
+        layout = RowLayout(columns: columns)
         typeHead = BulkStrings(["type", table.type, "key"])
     }
 

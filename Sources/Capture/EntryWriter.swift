@@ -1,16 +1,18 @@
 internal import Journal
 internal import PGOutput
+internal import Provisioning
 internal import RESP
 
 /// Writes the entries of runs (transactions, snapshots) one after the other and cuts them into batches.
 ///
 /// Entries that the journal already holds are counted and not written: after a crash in the middle of a run the same run
 /// comes again and continues where the journal ends.
-struct EntryWriter: Sendable {
+struct EntryWriter: ~Copyable {
     private let limits: BatchLimits
     /// The last entry that the journal already holds.
     private let journaled: EntryID
     private var builder: EntryBatchBuilder
+    private var data = RowDataWriter()
     /// The position of the run that is open.
     private(set) var position = Position.zero
     private var nextOrdinal: UInt64 = 1
@@ -56,12 +58,12 @@ struct EntryWriter: Sendable {
     /// The object is now this row; columns that the log does not hold make it a patch.
     mutating func write(_ row: Row) {
         guard let id = next() else { return }
-        let measure = row.measured()
+        let isWhole = row.write(to: &data)
         builder.append(id: id, fields: 5) { strings in
-            strings.append(contentsOf: measure.hasUnchanged ? Words.patch : Words.put)
+            strings.append(contentsOf: isWhole ? Words.put : Words.patch)
             Self.write(nameOf: row, to: &strings)
             strings.append("data" as StaticString)
-            row.appendData(measure, to: &strings)
+            data.withBytes { strings.append($0) }
         }
         cutIfFull()
     }
@@ -70,12 +72,12 @@ struct EntryWriter: Sendable {
     /// those of the old object. The entry names it in `fromTenant` and `fromKey` and stands before its `delete`.
     mutating func write(_ row: Row, movedFrom old: Row) {
         guard let id = next() else { return }
-        let measure = row.measured()
+        _ = row.write(to: &data)
         builder.append(id: id, fields: 7) { strings in
             strings.append(contentsOf: Words.patch)
             Self.write(nameOf: row, to: &strings)
             strings.append("data" as StaticString)
-            row.appendData(measure, to: &strings)
+            data.withBytes { strings.append($0) }
             strings.append("fromTenant" as StaticString)
             old.appendTenant(to: &strings)
             strings.append("fromKey" as StaticString)

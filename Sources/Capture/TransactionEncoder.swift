@@ -3,12 +3,12 @@ package import PGOutput
 package import RegionConfig
 internal import RESP
 
-/// Turns decoded pgoutput messages into journal entries: a value without I/O, clock or logger.
+/// Turns decoded pgoutput messages into journal entries: a value without I/O, clock or logger, used by one task.
 ///
 /// Entries of a transaction take the position of its commit (Begin's final LSN) and rising ordinals; the `commit` entry
 /// closes it and carries the end LSN, which is where replication resumes. What comes again after a restart gets the same
 /// IDs, so what the journal already holds is passed over.
-package struct TransactionEncoder: Sendable {
+package struct TransactionEncoder: ~Copyable {
     /// Row changes by table of the catalog, and what was left out.
     package struct Counts: Hashable, Sendable {
         package struct Table: Hashable, Sendable {
@@ -186,7 +186,7 @@ package struct TransactionEncoder: Sendable {
     private mutating func replace(_ old: Row, by new: Row) {
         if new.hasSameName(as: old) {
             writer.write(new)
-        } else if new.measured().hasUnchanged {
+        } else if !new.isWhole {
             writer.write(new, movedFrom: old)
             writer.writeDelete(old)
         } else {
