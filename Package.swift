@@ -12,6 +12,9 @@ let library = testing + [.strictMemorySafety()]
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A target of Sources/.
@@ -32,34 +35,64 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CLibrdkafka", providers: [.apt(["librdkafka-dev"])]),
 
         layer("RESP", [nioCore]),
         layer("PGOutput"),
 
+        layer("RedisClient", ["CHiredis", "RESP", nioCore, nioPosix, nioSSL]),
         layer("PostgresClient", ["CLibPQ", "PGOutput"]),
+        layer("KafkaClient", ["CLibrdkafka"]),
 
         layer("RegionConfig", ["Yams"]),
         layer("Observability", [logging]),
 
         layer("Journal", ["RESP", nioCore]),
 
+        layer("Provisioning", ["RegionConfig", crypto, nioCore]),
         layer("VoiceEvents", ["Journal"]),
 
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
+        layer(
+            "AdminHTTP",
+            [
+                "Observability", logging, lifecycle, nioCore,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        layer("Traffic", ["Journal", "VoiceEvents"]),
+
+        layer("Worker", ["Journal", "Mirror", "RESP", "RedisClient", nioCore]),
+
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
+        tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
         tests(of: "Journal"),
+        tests(of: "KafkaClient", ["CLibrdkafka"]),
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
+        tests(of: "Provisioning", ["RegionConfig", nioCore]),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),
         tests(of: "RESP", [nioCore]),
+        tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
+        tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(of: "VoiceEvents", ["Journal"]),
+        tests(
+            of: "Worker",
+            ["Journal", "Mirror", "Observability", "RESP", "RedisClient", "ServerFixtures", logging, nioCore, nioPosix]),
     ])
 
 /// The fuzzers need libFuzzer's main and sanitizers of their own: `ops/fuzz` builds them in a folder apart.

@@ -37,12 +37,22 @@ extension EntryBatch {
         package struct Run: Sendable, Hashable {
             package var entries: Int
             package let fields: Int
+
+            package init(entries: Int, fields: Int) {
+                self.entries = entries
+                self.fields = fields
+            }
         }
 
         package private(set) var runs: [Run] = []
         package private(set) var entryCount = 0
 
         package init() {}
+
+        package init(runs: [Run]) {
+            self.runs = runs
+            entryCount = runs.reduce(0) { $0 + $1.entries }
+        }
 
         /// Counts one more entry of `fields` field-value pairs.
         package mutating func append(fields: Int) {

@@ -26,6 +26,7 @@ extension Refusal {
         case "READONLY", "OOM", "NOREPLICAS", "LOADING", "MISCONF", "MASTERDOWN", "BUSY", "UNKILLABLE", "CLUSTERDOWN",
             "TRYAGAIN":
             self = .unavailable("\(code) \(message)")
+        case "ERR" where message.hasPrefix("Function not found"): self = .unavailable("\(code) \(message)")
         default: self = .unexpected("\(code) \(message)")
         }
     }

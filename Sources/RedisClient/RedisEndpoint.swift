@@ -36,7 +36,7 @@ extension RedisEndpoint {
     package struct TLS: Hashable, Sendable {
         /// What is checked of the server's certificate.
         package enum Verification: Hashable, Sendable {
-            /// That it was issued by a trusted authority for this host.
+            /// That it was issued by a trusted authority for this host: its name, `serverName`, or the address connected to.
             case full
             /// That it was issued by a trusted authority, for whatever host.
             case noHostname

@@ -37,7 +37,7 @@ extension AgentMachine {
         self.init(agentID: agentID)
         for (name, value) in fields {
             if name.hasPrefix("login:") {
-                guard let entry = EntryID(recordText: value) else { throw UnreadableRecord(field: name) }
+                guard let entry = EntryID(value) else { throw UnreadableRecord(field: name) }
                 lastLogins[String(name.dropFirst(6))] = entry
             } else if name.hasPrefix("session:") {
                 guard let session = Session(name: name, field: value) else { throw UnreadableRecord(field: name) }
@@ -61,7 +61,7 @@ extension AgentMachine.Session {
         let names = name.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
         let parts = field.split(separator: " ", maxSplits: 6, omittingEmptySubsequences: false)
         guard names.count == 3, parts.count == 7, let number = Int(parts[0]), let state = AgentState(rawValue: number),
-            let workMode = Int(parts[1]), let features = Int(parts[2]), let login = EntryID(recordText: parts[3]),
+            let workMode = Int(parts[1]), let features = Int(parts[2]), let login = EntryID(parts[3]),
             let since = Int64(parts[4]), let placeLength = Int(parts[5]), placeLength >= -1
         else { return nil }
         self.init(region: String(names[1]), dn: String(names[2]))

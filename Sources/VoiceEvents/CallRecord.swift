@@ -103,16 +103,7 @@ struct RecordReader {
 
     func entryID(_ name: String) throws(UnreadableRecord) -> EntryID? {
         guard let text = record[name] else { return nil }
-        guard let id = EntryID(recordText: text) else { throw UnreadableRecord(field: name) }
+        guard let id = EntryID(text) else { throw UnreadableRecord(field: name) }
         return id
-    }
-}
-
-extension EntryID {
-    init?(recordText text: some StringProtocol) {
-        guard let dash = text.firstIndex(of: "-"), let first = UInt64(text[..<dash]),
-            let second = UInt64(text[text.index(after: dash)...])
-        else { return nil }
-        self.init(first: first, second: second)
     }
 }
