@@ -20,7 +20,7 @@ package struct CaptureMachine: Sendable {
     }
 
     package enum Action: Sendable {
-        /// Read from the replication stream, waiting until there is something; answer with `received`.
+        /// Read from the replication stream, waiting until there is something; answer with `readAnswered`.
         case read
         /// Ask the journal where it ends; answer with `opened` or `refused`.
         case open
@@ -48,7 +48,9 @@ package struct CaptureMachine: Sendable {
     private var acknowledgement: Acknowledgement
     private var isReading = false
     private var reportAt: Duration
+    /// When an idle stream's position may be recorded, and which one that is.
     private var idleAt: Duration
+    private var idleLSN = LSN.zero
     private var probeAt: Duration
     /// The newest position submitted to the journal, and the entry that it ends with then.
     private var submitted: LSN
@@ -87,15 +89,20 @@ package struct CaptureMachine: Sendable {
     package var isDrained: Bool { window.isEmpty }
 
     /// When to ask for an action again though nothing was reported.
-    package var deadline: Duration { min(reportAt, window.deadline ?? reportAt, window.isEmpty ? probeAt : reportAt) }
+    package var deadline: Duration {
+        var deadline = min(reportAt, window.deadline ?? reportAt)
+        if window.isEmpty { deadline = min(deadline, probeAt) }
+        if idleLSN > submitted { deadline = min(deadline, idleAt) }
+        return deadline
+    }
 
     // MARK: Facts
 
-    /// A read was answered; `walEnd` is the newest end of log in it.
-    package mutating func received(walEnd: LSN) {
-        isReading = false
-        received = max(received, walEnd)
-    }
+    /// A read was answered.
+    package mutating func readAnswered() { isReading = false }
+
+    /// PostgreSQL's log reaches up to here.
+    package mutating func received(walEnd: LSN) { received = max(received, walEnd) }
 
     /// The server wants to hear from us at once.
     package mutating func replyRequested() { isReplyRequested = true }
@@ -104,18 +111,13 @@ package struct CaptureMachine: Sendable {
     package mutating func encoded(_ batch: CaptureBatch) {
         if let position = batch.position { submitted = max(submitted, LSN(position.lsn)) }
         last = batch.last
+        idleLSN = .zero
         window.submitted(batch)
     }
 
     /// Everything before `lsn` is in the batches encoded so far, and no transaction is open. So another database's
-    /// traffic never pins WAL.
-    package mutating func idle(at lsn: LSN, now: Duration) {
-        guard lsn > submitted, now >= idleAt || isReplyRequested,
-            let position = Position(history: history, lsn: lsn.rawValue)
-        else { return }
-        idleAt = now + settings.idleInterval
-        encoded(CaptureBatch(position: position, behind: last))
-    }
+    /// traffic never pins WAL. PostgreSQL says it once: what comes too soon is recorded later.
+    package mutating func idle(at lsn: LSN) { idleLSN = max(idleLSN, lsn) }
 
     /// The journal took a batch. Answers with it; nil if it was known to be there.
     @discardableResult
@@ -146,6 +148,7 @@ package struct CaptureMachine: Sendable {
     /// The next thing to do, or nil until another fact is reported or `deadline` has come.
     package mutating func nextAction(now: Duration) -> Action? {
         guard case .streaming = state else { return nil }
+        recordIdle(now: now)
         probe(now: now)
         switch window.nextAction(now: now) {
         case .open: return .open
@@ -165,6 +168,15 @@ package struct CaptureMachine: Sendable {
             return .read
         }
         return nil
+    }
+
+    /// Records how far an idle stream has come.
+    private mutating func recordIdle(now: Duration) {
+        guard idleLSN > submitted, now >= idleAt || isReplyRequested,
+            let position = Position(history: history, lsn: idleLSN.rawValue)
+        else { return }
+        idleAt = now + settings.idleInterval
+        encoded(CaptureBatch(position: position, behind: last))
     }
 
     /// Records the position again when nothing else has asked the journal for a while: its guard says if it is no longer

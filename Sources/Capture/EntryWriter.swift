@@ -35,6 +35,9 @@ struct EntryWriter: ~Copyable {
     /// No entry waits for its batch to be cut.
     var isEmpty: Bool { builder.count == 0 }
 
+    /// Whether batches are cut and not taken.
+    var hasFullBatches: Bool { !ready.isEmpty }
+
     /// Begins a run whose entries take this position.
     mutating func begin(at position: Position) {
         self.position = position

@@ -68,6 +68,9 @@ package struct TransactionEncoder: ~Copyable {
     /// The entry that the journal ends with once all batches are appended.
     package var last: EntryID { writer.last }
 
+    /// Whether `takeBatches` has something to give in the middle of everything.
+    package var hasFullBatches: Bool { writer.hasFullBatches }
+
     /// The batches that are full. Where nothing more is at hand, the closed transactions behind them make one, too.
     package mutating func takeBatches(isCaughtUp: Bool) -> [CaptureBatch] {
         let isOutside = if case .outside = state { true } else { false }
