@@ -4,7 +4,8 @@ package import PGOutput
 /// reached Redis' disk.
 ///
 /// Under `appendfsync everysec` a crash of Redis takes up to two seconds of journal with it; confirmations that trail by
-/// as much let the same changes come again.
+/// as much let the same changes come again. The passing of time alone proves nothing, since the crash may have happened
+/// meanwhile: a later guarded write has to have found the journal as it was.
 package struct Acknowledgement: Sendable {
     /// Everything up to `lsn` was in the journal at `at`; positions recorded soon after `since` are told together.
     private struct Record: Sendable {
@@ -44,11 +45,12 @@ package struct Acknowledgement: Sendable {
         }
     }
 
-    /// Takes over what has been in the journal for long enough.
-    package mutating func advance(now: Duration) {
-        let ripe = waiting.prefix { $0.at + delay <= now }
-        guard let last = ripe.last else { return }
+    /// A guarded write that was sent at `time` found the journal to go on from everything recorded before: what had been
+    /// there for long enough then is safe.
+    package mutating func proven(at time: Duration) {
+        let safe = waiting.prefix { $0.at + delay <= time }
+        guard let last = safe.last else { return }
         confirmed = last.lsn
-        waiting.removeFirst(ripe.count)
+        waiting.removeFirst(safe.count)
     }
 }

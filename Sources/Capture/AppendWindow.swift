@@ -10,6 +10,8 @@ package struct AppendWindow: Sendable {
     package struct Submission: Sendable {
         package let number: Int
         package let batch: CaptureBatch
+        /// When it was sent last.
+        fileprivate(set) package var sentAt = Duration.zero
     }
 
     package enum Action: Sendable {
@@ -84,7 +86,7 @@ package struct AppendWindow: Sendable {
     }
 
     /// The journal took the batch. Answers with it; nil if it was known to be there.
-    package mutating func appended(_ number: Int) -> CaptureBatch? {
+    package mutating func appended(_ number: Int) -> Submission? {
         owed -= 1
         retryDelay = Self.firstRetry
         guard let first = queue.first, first.number == number else { return nil }
@@ -113,7 +115,7 @@ package struct AppendWindow: Sendable {
         }
         var found: [CaptureBatch] = []
         while let first = queue.first, first.batch.isHeld(byJournalEndingWith: journal.last) {
-            found.append(removeFirst())
+            found.append(removeFirst().batch)
         }
         guard let first = queue.first else {
             // Nothing is left to compare: all was there, or the journal went back, which its next append will tell.
@@ -142,6 +144,7 @@ package struct AppendWindow: Sendable {
         case .flowing where sentCount < queue.count:
             defer { sentCount += 1 }
             owed += 1
+            queue[sentCount].sentAt = now
             return .append(queue[sentCount])
         case .unknown, .opening, .flowing, .draining:
             return nil
@@ -170,9 +173,9 @@ package struct AppendWindow: Sendable {
         ending = action
     }
 
-    private mutating func removeFirst() -> CaptureBatch {
-        let first = queue.removeFirst().batch
-        byteCount -= first.byteCount
+    private mutating func removeFirst() -> Submission {
+        let first = queue.removeFirst()
+        byteCount -= first.batch.byteCount
         sentCount = max(0, sentCount - 1)
         return first
     }

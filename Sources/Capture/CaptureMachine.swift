@@ -13,7 +13,8 @@ package struct CaptureMachine: Sendable {
         package var reportInterval = Duration.milliseconds(500)
         /// How often an idle stream's position is recorded at most.
         package var idleInterval = Duration.seconds(1)
-        /// How long the journal may go unasked; so an emptied Redis is noticed though nothing is to be written.
+        /// How long the journal may go unasked; so an emptied Redis is noticed, and what was recorded is confirmed, though
+        /// nothing is to be written.
         package var probeInterval = Duration.seconds(2)
 
         package init() {}
@@ -122,9 +123,10 @@ package struct CaptureMachine: Sendable {
     /// The journal took a batch. Answers with it; nil if it was known to be there.
     @discardableResult
     package mutating func appended(_ number: Int, now: Duration) -> CaptureBatch? {
-        let batch = window.appended(number)
-        if let batch { record(batch, now: now) }
-        return batch
+        guard let submission = window.appended(number) else { return nil }
+        acknowledgement.proven(at: submission.sentAt)
+        record(submission.batch, now: now)
+        return submission.batch
     }
 
     /// The journal refused a batch.
@@ -158,7 +160,6 @@ package struct CaptureMachine: Sendable {
         case nil: break
         }
         if now >= reportAt || isReplyRequested {
-            acknowledgement.advance(now: now)
             reportAt = now + settings.reportInterval
             isReplyRequested = false
             return .report(received: received, confirmed: confirmed)

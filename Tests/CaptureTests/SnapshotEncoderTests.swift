@@ -5,12 +5,13 @@ import Testing
 
 @Suite("Snapshot encoder: copied rows to journal entries")
 struct SnapshotEncoderTests {
+    /// Lines with `|` for tabs.
     private func rows(_ lines: [String], columns: [String] = ["tenant_dbid", "dbid", "name"]) -> SnapshotRows {
         var bytes: [UInt8] = []
         var ranges: [Range<Int>] = []
         for line in lines {
             let start = bytes.count
-            bytes += Array((line + "\n").utf8)
+            bytes += Array((line + "\n").utf8).map { $0 == UInt8(ascii: "|") ? UInt8(ascii: "\t") : $0 }
             ranges.append(start..<bytes.count)
         }
         return SnapshotRows(table: 0, columns: columns, bytes: bytes, rows: ranges)
@@ -32,7 +33,7 @@ struct SnapshotEncoderTests {
         var encoder = SnapshotEncoder(history: 1, catalog: EncoderBench.catalog, journaled: .zero)
         try encoder.announce(at: LSN(90))
         try encoder.begin(at: LSN(100), time: PostgresTimestamp(unixMicroseconds: 5))
-        try encoder.encode(rows([#"101	7	Ann"#, #"101	8	\N"#, #"101	9	a\tb\\c\nd"#, "101\t10\t"]))
+        try encoder.encode(rows(["101|7|Ann", #"101|8|\N"#, #"101|9|a\tb\\c\nd"#, "101|10|"]))
         try encoder.end()
         let batches = encoder.takeBatches(all: true)
         #expect(
@@ -56,7 +57,7 @@ struct SnapshotEncoderTests {
         #expect(encoder.takeBatches(all: true).isEmpty)
     }
 
-    @Test("what is no row stops", arguments: ["101\t7", "101\t7\ta\tb", "101\t7\ttrailing\\", #"101	7	\Nx"#])
+    @Test("what is no row stops", arguments: ["101|7", "101|7|a|b", #"101|7|trailing\"#, #"101|7|\Nx"#])
     func refuses(line: String) throws {
         var encoder = SnapshotEncoder(history: 1, catalog: EncoderBench.catalog, journaled: .zero)
         try encoder.begin(at: LSN(100), time: PostgresTimestamp(unixMicroseconds: 5))
