@@ -64,6 +64,9 @@ let package = Package(
 
         layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
 
+        layer(
+            "Capture",
+            ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
         layer(
@@ -79,8 +82,9 @@ let package = Package(
         layer(
             "Worker",
             [
-                "AdminHTTP", "Connections", "Journal", "Mirror", "Observability", "RESP", "RedisClient", "RegionConfig",
-                lifecycle, logging, nioCore, nioPosix,
+                "AdminHTTP", "Capture", "Connections", "Journal", "Mirror", "Observability", "PGOutput",
+                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle, logging, nioCore,
+                nioPosix,
             ]),
 
         .executableTarget(
@@ -93,6 +97,7 @@ let package = Package(
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
+        tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
         tests(of: "Mirror", ["Journal"]),
@@ -107,7 +112,10 @@ let package = Package(
         tests(of: "VoiceEvents", ["Journal"]),
         tests(
             of: "Worker",
-            ["Journal", "Mirror", "Observability", "RESP", "RedisClient", "ServerFixtures", logging, nioCore, nioPosix]),
+            [
+                "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", "ServerFixtures", logging, nioCore, nioPosix,
+            ]),
     ])
 
 /// The fuzzers need libFuzzer's main and instrumented libraries: `ops/fuzz` builds them in a folder apart.
