@@ -67,6 +67,19 @@ extension RedisConnection {
         return promise.futureResult
     }
 
+    /// Sends a transaction. Gives what `EXEC` answered, an array; fails with the first error that a command was refused
+    /// with, in which case the server has carried out none of them. Errors of commands that it did carry out are
+    /// elements of the array.
+    package func send(_ transaction: RedisTransaction) -> EventLoopFuture<RedisReply> {
+        let promise = eventLoop.makePromise(of: RedisReply.self)
+        if eventLoop.inEventLoop {
+            handler.value.send(transaction, promise: promise)
+        } else {
+            eventLoop.execute { [handler] in handler.value.send(transaction, promise: promise) }
+        }
+        return promise.futureResult
+    }
+
     /// Sends a command and waits for its reply. Cancelling the task does not shorten that: a sent command cannot be
     /// taken back.
     ///
