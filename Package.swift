@@ -103,6 +103,13 @@ let package = Package(
             ],
             swiftSettings: testing),
 
+        .executableTarget(
+            name: "regionsync-load",
+            dependencies: [
+                "Journal", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+            ],
+            path: "Sources/Load", swiftSettings: testing),
+
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
         tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
