@@ -36,7 +36,7 @@ package struct ObjectDigest: Hashable, Sendable {
         FROM (
             SELECT \(SQL.text(table.tenant)) AS tenant, \(Bucket.sql(key: table.key, buckets: buckets)) AS bucket,
                 \(sql(key: table.key, columns: columns)) AS digest
-            FROM \(SQL.identifier(table.table.schema)).\(SQL.identifier(table.table.name))
+            FROM \(table.quotedTable)
         ) AS object
         GROUP BY tenant, bucket
         ORDER BY tenant, bucket
