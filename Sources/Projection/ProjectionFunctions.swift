@@ -7,8 +7,8 @@ package enum ProjectionFunctions {
     /// All take the key `rs:{t}:projection`; the other keys they touch have the same hash tag.
     ///
     /// - `rsp1_provision key tenant expected next mark group…`: puts and deletes objects. `next` is the cursor
-    ///   afterwards, or empty where more of the transaction follows; `mark` is the position set in `applying` until
-    ///   the last call of a transaction, which has both. A group is
+    ///   afterwards; where more of the transaction follows `next` is empty and `mark` is its position, which stands in
+    ///   `applying` until a call moves the cursor. A group is
     ///   `objects type indexes (field u|s)… object…`, an object `width bucket id (field value)… _v position _d digest`
     ///   with the indexed columns first, in the order of the group's indexes; `width` counts the strings behind `id`
     ///   and is 0 for a delete.
@@ -30,8 +30,10 @@ package enum ProjectionFunctions {
     /// Cursors, and positions as text without leading zeros.
     private static let guards = """
         local function moved(state, field, expected)
-            local cursor = redis.call('HGET', state, field) or '0'
+            local found = redis.call('HMGET', state, field, 'applying')
+            local cursor = found[1] or '0'
             if cursor ~= expected then return redis.error_reply('CURSOR ' .. cursor) end
+            return nil, found[2]
         end
 
         local function below(left, right)
@@ -39,12 +41,12 @@ package enum ProjectionFunctions {
             return left < right
         end
 
-        local function close(state, nextCursor, mark)
-            if nextCursor == '' then
-                redis.call('HSET', state, 'applying', mark)
+        local function close(state, nextCursor, mark, applying)
+            if mark ~= '' then
+                if mark ~= applying then redis.call('HSET', state, 'applying', mark) end
             else
                 redis.call('HSET', state, 'provisioning', nextCursor)
-                if mark ~= '' then redis.call('HDEL', state, 'applying') end
+                if applying then redis.call('HDEL', state, 'applying') end
             end
         end
         """
@@ -203,7 +205,7 @@ package enum ProjectionFunctions {
 
     private static let functions = """
         redis.register_function('rsp1_provision', function(keys, args)
-            local refusal = moved(keys[1], 'provisioning', args[2])
+            local refusal, applying = moved(keys[1], 'provisioning', args[2])
             if refusal then return refusal end
             local at, last = 5, #args
             while at <= last do
@@ -215,7 +217,7 @@ package enum ProjectionFunctions {
                 if not done then error(result) end
                 at = result
             end
-            close(keys[1], args[3], args[4])
+            close(keys[1], args[3], args[4], applying)
             return redis.status_reply('OK')
         end)
 

@@ -14,7 +14,6 @@ package struct ProvisioningCall: Sendable {
             switch step {
             case .whole(let position): (position.description, "")
             case .chunk(let position): ("", position.description)
-            case .last(let position): (position.description, position.description)
             }
         command = RedisCommand(
             words: [
@@ -25,12 +24,10 @@ package struct ProvisioningCall: Sendable {
 
     /// What a call is of its transaction.
     enum Step {
-        /// Whole transactions, the last at this position.
+        /// Whole transactions, the last at this position; or what is left of one that was applied in parts.
         case whole(Position)
         /// A part; more follows under the mark.
         case chunk(Position)
-        /// The last part, which takes the mark away.
-        case last(Position)
     }
 }
 
@@ -82,7 +79,7 @@ struct ChunkedRun: Sendable {
     let journal: JournalName
     let position: Position
     var isSnapshot: Bool
-    /// Tenants that carry the mark.
+    /// Tenants that carry the mark, or may carry it since before a kill.
     var tenants: Set<String> = []
 }
 
@@ -90,6 +87,8 @@ struct ChunkedRun: Sendable {
 enum Work: Sendable {
     case whole(WholeTransaction)
     case chunk([ProvisioningChange], isResolved: Bool)
+    /// Delete the objects of these types in all tenants that have not seen this position yet.
+    case clear(types: [String], below: Position?)
     case walk([ObjectWalk])
     case finish(time: Int64)
 }

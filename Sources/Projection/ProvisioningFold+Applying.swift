@@ -10,14 +10,19 @@ extension ProvisioningFold {
         case .whole(let transaction): perform(transaction)
         case .chunk(let changes, let isResolved):
             guard let position = chunked?.position else { return }
-            let changes = isResolved ? changes : unseen(changes, position)
             flushJoined()
-            if !isResolved, fetchBases(of: changes) {
+            var changes = changes
+            if !isResolved {
+                changes = unseen(changes, position)
                 work[0] = .chunk(changes, isResolved: false)
-                return
+                if fetchBases(of: changes) { return }
+                changes = resolve(changes, at: position, [:])
             }
             work.removeFirst()
             give(changes, position)
+        case .clear(let types, let below):
+            chunked?.tenants.formUnion(cursors.keys)
+            work[0] = .walk(walks(types: types, below: below))
         case .walk(let walks):
             guard !walks.isEmpty else { return _ = work.removeFirst() }
             flushJoined()
@@ -43,7 +48,7 @@ extension ProvisioningFold {
         work.removeFirst()
         register(transaction.changes)
         for (tenant, changes) in grouped(transaction.changes) { join(tenant, changes, transaction.position) }
-        completed = transaction.position
+        folded = transaction.position
         commitTimes.append(transaction.time)
         counts.transactions += 1
     }
@@ -88,6 +93,7 @@ extension ProvisioningFold {
     mutating func flushJoined() {
         for tenant in joinedOrder { give(joined.removeValue(forKey: tenant), tenant) }
         joinedOrder.removeAll(keepingCapacity: true)
+        if chunked == nil { settled = folded }
     }
 
     private mutating func flushJoined(_ tenant: String) {
@@ -125,8 +131,9 @@ extension ProvisioningFold {
     }
 
     /// One walk a type for each tenant that has not seen this position yet.
-    func walks(types: [String], below: Position?, position: Position) -> [ObjectWalk] {
-        cursors.filter { $0.value < position }.keys.sorted().flatMap { tenant in
+    private func walks(types: [String], below: Position?) -> [ObjectWalk] {
+        guard let position = chunked?.position else { return [] }
+        return cursors.filter { $0.value < position }.keys.sorted().flatMap { tenant in
             types.map { ObjectWalk(tenant: tenant, type: $0, below: below) }
         }
     }
@@ -143,15 +150,16 @@ extension ProvisioningFold {
 
     private mutating func finish(_ time: Int64) {
         guard let chunked else { return }
-        for tenant in chunked.tenants.sorted() {
+        for tenant in chunked.tenants.sorted() where cursors[tenant].map({ $0 < chunked.position }) ?? true {
             ready.append(
                 .apply(
                     ProvisioningCall(
                         tenant: tenant, groups: ObjectGroups(), expected: cursors[tenant] ?? .zero,
-                        step: .last(chunked.position))))
+                        step: .whole(chunked.position))))
             cursors[tenant] = chunked.position
         }
-        completed = chunked.position
+        folded = chunked.position
+        settled = folded
         commitTimes.append(time)
         counts.transactions += 1
         self.chunked = nil

@@ -21,7 +21,7 @@ extension ProvisioningFold {
             counts.abandoned += 1
             sources[index].open = nil
         }
-        guard position > completed else {
+        guard position > folded else {
             if entry.id.second == 1 { counts.late += 1 }
             return
         }
@@ -117,7 +117,7 @@ extension ProvisioningFold {
         for change in open.changes {
             if case .truncate(let type) = change {
                 addChunk(&chunk)
-                work.append(.walk(walks(types: [type], below: nil, position: open.position)))
+                work.append(.clear(types: [type], below: nil))
                 continue
             }
             chunk.append(change)
@@ -138,7 +138,7 @@ extension ProvisioningFold {
     private mutating func finishChunks(_ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing) {
         checkCount(open, closing)
         if open.isSnapshot {
-            work.append(.walk(walks(types: layouts.types, below: open.position, position: open.position)))
+            work.append(.clear(types: layouts.types, below: open.position))
         }
         work.append(.finish(time: closing.time))
     }

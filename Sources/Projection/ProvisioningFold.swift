@@ -87,8 +87,12 @@ package struct ProvisioningFold: Sendable {
     var writer = ObjectRowWriter()
     var commitTimes: [Int64] = []
 
+    /// The last transaction that was folded; its call may still take others.
+    var folded: Position
+    /// The last transaction all of whose actions are in `ready` or were given out.
+    var settled: Position
     /// All transactions up to here have been given out whole.
-    package internal(set) var completed: Position
+    package private(set) var completed: Position
     package internal(set) var counts = Counts()
 
     /// Begins behind `trailing`, the cursor that trails those of all tenants; `cursors` are the known tenants'.
@@ -99,6 +103,8 @@ package struct ProvisioningFold: Sendable {
         self.layouts = layouts
         self.limits = limits
         self.cursors = cursors
+        folded = trailing
+        settled = trailing
         completed = trailing
         let last = EntryID(first: trailing.number, second: .max)
         sources = journals.map { JournalSource(journal: $0, taken: last) }
@@ -149,7 +155,7 @@ package struct ProvisioningFold: Sendable {
         case .chunk(let changes, _):
             guard let position = chunked?.position else { return }
             work[0] = .chunk(resolve(changes, at: position, rows), isResolved: true)
-        case .walk, .finish: break
+        case .clear, .walk, .finish: break
         }
     }
 
@@ -183,9 +189,12 @@ package struct ProvisioningFold: Sendable {
                 fold(index)
             } else {
                 flushJoined()
-                if ready.isEmpty { return nil }
+                guard ready.isEmpty else { continue }
+                completed = settled
+                return nil
             }
         }
+        defer { if ready.isEmpty { completed = settled } }
         return ready.removeFirst()
     }
 

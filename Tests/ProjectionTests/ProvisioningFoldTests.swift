@@ -19,7 +19,7 @@ func withRedis(_ body: (PlainRedis) async throws -> Void) async throws {
     await server.discard()
 }
 
-@Suite("Provisioning journals become caches")
+@Suite("Provisioning journals become caches", .serialized)
 struct ProvisioningFoldTests {
     private let alice: [String: String?] = [
         "dbid": "7", "user_name": "alice", "place": "A", "email": nil, "note": "", "text": "a \"b\"\n\\é",

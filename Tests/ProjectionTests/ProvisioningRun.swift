@@ -9,6 +9,8 @@ struct ProvisioningRun {
     var limits = ProvisioningFold.Limits()
     /// Commands to carry out before the projection is killed; nil: never.
     var budget: Int?
+    /// Bytes of calls that are sent together.
+    var sentBytes = 2 << 20
 
     struct Result {
         var counts = ProvisioningFold.Counts()
@@ -21,7 +23,7 @@ struct ProvisioningRun {
     struct Killed: Error {}
 
     func run() async throws -> Result {
-        try redis.call(ProjectionFunctions.library.loadCommand)
+        if try redis("FUNCTION", "LIST").elements.isEmpty { try redis.call(ProjectionFunctions.library.loadCommand) }
         let trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
         var cursors: [String: Position] = [:]
         for tenant in try redis.members(tenantsKey) {
@@ -32,16 +34,17 @@ struct ProvisioningRun {
             journals: journals, layouts: IndexLayouts(Script.catalog), trailing: trailing, cursors: cursors,
             limits: limits)
         let store = Killable(redis: redis, budget: budget)
-        var performer = ProvisioningPerformer(store: store)
+        var performer = ProvisioningPerformer(store: store, sentBytes: sentBytes)
         var result = Result()
         do {
             while true {
-                while try await performer.perform(&fold, noted: { result.problems.append($1) }) {}
-                for reply in await store.run(performer.take()) { _ = try reply.get() }
-                if fold.completed > trailing {
-                    for reply in await store.run([ProjectionFunctions.advance(to: fold.completed)]) {
-                        _ = try reply.get()
-                    }
+                var hasMore = true
+                while hasMore {
+                    hasMore = try await performer.perform(&fold, noted: { result.problems.append($1) })
+                    let completed = fold.completed
+                    for reply in await store.run(performer.take()) { _ = try reply.get() }
+                    guard completed > trailing else { continue }
+                    for reply in await store.run([ProjectionFunctions.advance(to: completed)]) { _ = try reply.get() }
                 }
                 let reads = try await redis.read(behind: fold.wanted, patience: .zero)
                 if reads.isEmpty { break }

@@ -157,6 +157,13 @@ struct CacheImage {
         }
     }
 
+    /// The objects that are not as the model has them: `cache` against `model`.
+    func differences(from model: ProvisioningModel) -> [String] {
+        Set(objects.keys).union(model.objects.keys).filter { objects[$0] != model.objects[$0] }.map { name in
+            "\(name.tenant) \(name.type) \(name.key): \(objects[name] ?? [:]) against \(model.objects[name] ?? [:])"
+        }.sorted()
+    }
+
     private mutating func check(
         _ redis: PlainRedis, _ tenant: String, _ table: CatalogTable, _ expected: [String: [String: String]],
         _ sets: [String: Set<String>], _ buckets: [Int: BucketDigest]
