@@ -68,6 +68,11 @@ let package = Package(
         layer(
             "Capture",
             ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
+        layer(
+            "Projection",
+            [
+                "Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents", logging, nioCore,
+            ]),
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
         layer(
@@ -83,7 +88,8 @@ let package = Package(
         layer(
             "Generator",
             [
-                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "Traffic",
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                "Traffic",
                 "VoiceEvents", nioCore, nioPosix, .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
 
@@ -98,7 +104,8 @@ let package = Package(
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Worker", arguments, lifecycle, logging,
+                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Worker", arguments, lifecycle,
+                logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: testing),
