@@ -64,6 +64,13 @@ let package = Package(
 
         layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
 
+        layer(
+            "Preflight",
+            [
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                nioCore, nioPosix,
+            ]),
+
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
         layer(
@@ -86,7 +93,8 @@ let package = Package(
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Observability", "RegionConfig", "Worker", arguments, lifecycle, logging,
+                "AdminHTTP", "Observability", "PostgresClient", "Preflight", "Provisioning", "RegionConfig", "Worker",
+                arguments, lifecycle, logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: testing),
@@ -98,6 +106,12 @@ let package = Package(
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
+        tests(
+            of: "Preflight",
+            [
+                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", nioCore,
+                nioPosix,
+            ]),
         tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),
         tests(of: "RESP", [nioCore]),
