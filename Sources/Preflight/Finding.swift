@@ -27,8 +27,8 @@ package struct Finding: Hashable, Sendable, Encodable {
         self.severity = severity
         self.place = place
         self.subject = subject
-        // Errors of servers come with line ends of their own.
-        self.statement = statement.split(whereSeparator: \.isNewline).joined(separator: " ")
+        // Errors of servers come with line ends and tabs of their own.
+        self.statement = statement.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         self.remedy = remedy
     }
 }
