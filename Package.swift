@@ -94,7 +94,7 @@ let package = Package(
         .executableTarget(
             name: "regionsync-load",
             dependencies: [
-                "Journal", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+                "Journal", "PostgresClient", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
             ],
             path: "Sources/Load", swiftSettings: testing),
 

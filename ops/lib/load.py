@@ -39,6 +39,15 @@ class Load:
             words += ["--resume", resume]
         return Running(self, [*words, "--", *question]).wait_ready()
 
+    def visible(self, floor, postgres, statement, own, peer, key, field, rate, seconds):
+        """Commit to visible in two caches, beside what `floor` prints: a process with its output in a pipe."""
+        words = ["visible", "--postgres", f"127.0.0.1:{postgres.port}", "--database", postgres.database,
+                 "--statement", statement, "--own", own.address, "--peer", peer.address, "--key", key, "--field", field,
+                 "--rate", rate, "--seconds", seconds]
+        with Running(self, words, stdin=floor.stdout) as running:
+            floor.stdout.close()  # the pipe is the other program's now
+            return running.result()
+
     def _run(self, *words):
         with Running(self, words) as running:
             return running.result()

@@ -427,11 +427,13 @@ class Worker(Program):
             return None
 
 
-def region_files(folder, redis, postgres=None, tenants=(), change=None):
+def region_files(folder, redis, postgres=None, tenants=(), subfolder="", change=None):
     """Region files for servers of ours: `redis` is {region: Redis}. Returns {region: path}.
 
     `change`, if given, is called with each RegionFile before it is written.
     """
+    place = folder / subfolder
+    place.mkdir(exist_ok=True)
     names = list(redis)
     ports = iter(free_ports(7 * len(names)))
     paths = {}
@@ -447,5 +449,5 @@ def region_files(folder, redis, postgres=None, tenants=(), change=None):
             file.set("tenants", "[" + ", ".join(map(str, tenants)) + "]")
         if change:
             change(file)
-        paths[name] = file.write(folder.path)
+        paths[name] = file.write(place)
     return paths
