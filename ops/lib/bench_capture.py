@@ -13,7 +13,7 @@ WITHOUT_PROJECTION = "--without-projection"
 
 
 class CaptureBench:
-    """Throughput over WAL that is there, then commits one by one while both clients listen."""
+    """Commits one by one while both clients listen, then throughput over WAL that is there."""
 
     def __init__(self, programs, load, rounds, quick):
         self.program = programs / "regionsync"
@@ -28,7 +28,7 @@ class CaptureBench:
 
     def run(self):
         with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(Folder("bench-capture"))
+            folder = self.folder = stack.enter_context(Folder("bench-capture"))
             self.postgres = stack.enter_context(Postgres(folder))
             self.east = stack.enter_context(Redis(folder, "us-east"))
             self.west = stack.enter_context(Redis(folder, "eu-west"))
@@ -38,26 +38,17 @@ class CaptureBench:
             progress(f"filling the database with {self.large:,} persons")
             self.fill_database()
 
+            self.visible_rounds(both)
             # pg_recvlogical has no peer either: throughput is that of one region by itself.
             alone = region_files(
                 folder, servers, self.postgres, subfolder="alone", change=lambda file: file.remove("peers"))
-            worker = Worker(folder, self.program, alone["us-east"])
-            journaling = Worker(folder, self.program, alone["us-east"], [WITHOUT_PROJECTION])
+            worker = Worker(folder, self.program, alone["us-east"], name="worker-alone")
+            journaling = Worker(
+                folder, self.program, alone["us-east"], [WITHOUT_PROJECTION], name="worker-without-projection")
             for one in (worker, journaling):
                 stack.callback(one.stop)
-            progress("first snapshot")
-            with worker:
-                self.await_marker(self.commit_marker())
             for number in range(self.rounds):
                 self.throughput_round(number, worker, journaling)
-
-            workers = [Worker(folder, self.program, both[region]) for region in ("us-east", "eu-west")]
-            for one in workers:
-                stack.enter_context(one)
-            wait_until("the second region's snapshot", lambda: self.west.ask("EXISTS", self.marked_key), 300, 0.1)
-            for number in range(self.rounds):
-                progress(f"round {number + 1} of {self.rounds}: commit to visible")
-                self.visible_round()
         self.tell()
 
     # Data and load.
@@ -109,10 +100,10 @@ class CaptureBench:
         self.postgres.sql(f"UPDATE provisioning.tenant SET charge_number = '{marker}' WHERE dbid = {TENANT}")
         return marker
 
-    def await_marker(self, marker):
-        """Waits until the cache shows it, and for the acknowledgement that trails it."""
-        shown = lambda: self.east.ask("HGET", self.marked_key, "charge_number") == marker
-        wait_until(f"the cache showing {marker}", shown, 300, 0.05)
+    def await_marker(self, marker, redis):
+        """Waits until a cache shows it, and for the acknowledgement to PostgreSQL that trails it."""
+        shown = lambda: redis.ask("HGET", self.marked_key, "charge_number") == marker
+        wait_until(f"{redis.name} showing {marker}", shown, 300, 0.05)
         time.sleep(3)
 
     # Throughput.
@@ -129,7 +120,7 @@ class CaptureBench:
             raise ServerFailure(f"{self.rows} rows were changed and only {journaled} entries journaled")
         self.note("journal", speed, cpu, 0.75)
         with worker:  # the projection catches up
-            self.await_marker(f"marker {self.marker}")
+            self.await_marker(f"marker {self.marker}", self.east)
         self.shorten()
 
         say("visible")
@@ -137,7 +128,7 @@ class CaptureBench:
         speed, cpu = self.compare(number, worker, shown)
         self.note("visible", speed, cpu, 0.5)
         with worker:
-            self.await_marker(f"marker {self.marker}")
+            self.await_marker(f"marker {self.marker}", self.east)
         self.shorten()
 
     @property
@@ -203,6 +194,20 @@ class CaptureBench:
         add(f"{name}: worker CPU a million rows", cpu / self.rows * 1e6, "s", 2)
 
     # Commits one by one.
+
+    def visible_rounds(self, files):
+        """Both regions at work, from their first snapshot on."""
+        progress("first snapshot")
+        with contextlib.ExitStack() as stack:
+            for region in ("us-east", "eu-west"):
+                stack.enter_context(Worker(self.folder, self.program, files[region]))
+            marker = self.commit_marker()
+            self.await_marker(marker, self.east)
+            self.await_marker(marker, self.west)
+            for number in range(self.rounds):
+                progress(f"round {number + 1} of {self.rounds}: commit to visible")
+                self.visible_round()
+            self.await_marker(self.commit_marker(), self.west)
 
     def visible_round(self):
         slot = "bench_live"

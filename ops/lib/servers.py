@@ -308,7 +308,7 @@ class Postgres(Program):
     user = "postgres"
     defaults = {
         "wal_level": "logical", "max_wal_senders": 20, "max_replication_slots": 20, "max_connections": 60,
-        "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB",
+        "fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB",
         "max_wal_size": "4GB", "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "log_checkpoints": "off",
     }
 
@@ -380,9 +380,9 @@ class Worker(Program):
 
     patience = 15
 
-    def __init__(self, folder, program, region_file, options=()):
+    def __init__(self, folder, program, region_file, options=(), name=None):
         path = pathlib.Path(region_file)
-        super().__init__(folder, f"worker-{path.stem}")
+        super().__init__(folder, name or f"worker-{path.stem}")
         self.program = program
         self.region_file = path
         self.options = list(options)
