@@ -57,6 +57,8 @@ def wait_until(what, condition, seconds=30, pause=0.01):
 
 def stop_on_signals():
     """Makes SIGTERM and SIGHUP end this process as Ctrl-C does: through all `with` blocks."""
+    # A shell lets its background jobs ignore Ctrl-C; who sends it to us means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt(number, frame):
         raise SystemExit(128 + number)
