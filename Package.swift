@@ -41,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
@@ -62,6 +63,11 @@ let package = Package(
         layer("Provisioning", ["RegionConfig", crypto, nioCore]),
         layer("VoiceEvents", ["Journal"]),
 
+        layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
+
+        layer(
+            "Capture",
+            ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
         layer(
@@ -74,16 +80,45 @@ let package = Package(
             ]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
 
-        layer("Worker", ["Journal", "Mirror", "RESP", "RedisClient", nioCore]),
+        layer(
+            "Generator",
+            [
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "Traffic",
+                "VoiceEvents", nioCore, nioPosix, .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+
+        layer(
+            "Worker",
+            [
+                "AdminHTTP", "Capture", "Connections", "Journal", "Mirror", "Observability", "PGOutput",
+                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle, logging, nioCore,
+                nioPosix,
+            ]),
+
+        .executableTarget(
+            name: "regionsync",
+            dependencies: [
+                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Worker", arguments, lifecycle, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: testing),
+
+        .executableTarget(
+            name: "regionsync-load",
+            dependencies: [
+                "Journal", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+            ],
+            path: "Sources/Load", swiftSettings: testing),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
+        tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
-        tests(of: "Provisioning", ["RegionConfig", nioCore]),
+        tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),
         tests(of: "RESP", [nioCore]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
@@ -92,17 +127,25 @@ let package = Package(
         tests(of: "VoiceEvents", ["Journal"]),
         tests(
             of: "Worker",
-            ["Journal", "Mirror", "Observability", "RESP", "RedisClient", "ServerFixtures", logging, nioCore, nioPosix]),
+            [
+                "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", "ServerFixtures", logging, nioCore, nioPosix,
+            ]),
     ])
 
-/// The fuzzers need libFuzzer's main and sanitizers of their own: `ops/fuzz` builds them in a folder apart.
+/// The fuzzers need libFuzzer's main and instrumented libraries: `ops/fuzz` builds them in a folder apart.
 if Context.environment["REGIONSYNC_FUZZ"] != nil {
-    let sanitizers = ["-sanitize=fuzzer,address"]
+    let sanitizers: SwiftSetting = .unsafeFlags(["-sanitize=fuzzer,address"])
+    for target in package.targets where target.type == .regular {
+        target.swiftSettings = (target.swiftSettings ?? []) + [sanitizers]
+    }
     func fuzzer(of name: String, path: String) -> Target {
         .executableTarget(
             name: "Fuzz\(name)", dependencies: [.target(name: name)], path: "Tests/Fuzz/\(path)",
-            exclude: ["corpus"], swiftSettings: testing + [.unsafeFlags(sanitizers + ["-parse-as-library"])],
-            linkerSettings: [.unsafeFlags(sanitizers)])
+            exclude: ["corpus"],
+            swiftSettings: testing + [
+                sanitizers, .unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Extern"),
+            ], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
     }
-    package.targets.append(fuzzer(of: "PGOutput", path: "PGOutput"))
+    package.targets += [fuzzer(of: "PGOutput", path: "PGOutput"), fuzzer(of: "RegionConfig", path: "RegionFile")]
 }

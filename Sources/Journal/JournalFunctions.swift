@@ -74,8 +74,8 @@ package enum JournalFunctions {
                 local state = redis.call('HMGET', meta, 'birth', 'last', 'closed')
                 if state[1] ~= args[1] then return redis.error_reply('FENCED birth') end
                 if state[3] then return redis.error_reply('FENCED closed') end
-                local last = state[2]
-                if last ~= args[2] then return redis.error_reply('CURSOR ' .. (last or '0-0')) end
+                local last = state[2] or '0-0'
+                if last ~= args[2] then return redis.error_reply('CURSOR ' .. last) end
                 local own = generated(stream) or '0-0'
                 if own ~= last then return redis.error_reply('FORKED ' .. own) end
                 for fields in string.gmatch(args[4], 'x(%d+)') do
