@@ -41,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
@@ -80,6 +81,14 @@ let package = Package(
         layer("Traffic", ["Journal", "VoiceEvents"]),
 
         layer(
+            "Generator",
+            [
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                "Traffic", "VoiceEvents", nioCore, nioPosix,
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+
+        layer(
             "Worker",
             [
                 "AdminHTTP", "Capture", "Connections", "Journal", "Mirror", "Observability", "PGOutput",
@@ -90,7 +99,7 @@ let package = Package(
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Observability", "RegionConfig", "Worker", arguments, lifecycle, logging,
+                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Worker", arguments, lifecycle, logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: testing),
@@ -98,6 +107,12 @@ let package = Package(
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
         tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
+        tests(
+            of: "Generator",
+            [
+                "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures",
+                "Traffic", "VoiceEvents", nioCore, nioPosix,
+            ]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
         tests(of: "Mirror", ["Journal"]),
