@@ -68,6 +68,11 @@ let package = Package(
         layer(
             "Capture",
             ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
+        layer(
+            "Projection",
+            [
+                "Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents", logging, nioCore,
+            ]),
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
         layer(
@@ -99,10 +104,18 @@ let package = Package(
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Worker", arguments, lifecycle, logging,
+                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Worker", arguments, lifecycle,
+                logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: testing),
+
+        .executableTarget(
+            name: "regionsync-load",
+            dependencies: [
+                "Journal", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+            ],
+            path: "Sources/Load", swiftSettings: testing),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),

@@ -14,6 +14,12 @@ struct GenerateCommand: AsyncParsableCommand {
             time. Changes go to the first region's PostgreSQL, events into every region's own Redis. Lag and visibility \
             are measured from outside the worker: copies are read from the other regions' Redis, changes from every cache.
             Ends after --seconds, on SIGTERM or on Ctrl-C: calls are ended, answers waited for, ledgers closed.
+
+              regionsync generate --region regions/us-east.yaml --region regions/eu-west.yaml \
+                  --postgres-user regionsync_write --ledger ledger --seconds 30
+
+            Exit status: 0 ended in order, 64 for a wrong command line, 69 if it cannot go on (no schema, no permission, \
+            no room for the ledger; with --fill-only also no PostgreSQL), 78 for a wrong file.
             """)
 
     @Option(name: .shortAndLong, help: "A region file; once for each region.", completion: .file(extensions: ["yaml"]))
@@ -69,11 +75,11 @@ struct GenerateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let generator: Generator
-        do throws(GeneratorError) {
+        do {
             generator = try Generator(settings()) { line in
                 FileHandle.standardError.write(Data("\(line)\n".utf8))
             }
-        } catch {
+        } catch let error as GeneratorError {
             throw ValidationError("\(error)")
         }
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
@@ -92,16 +98,8 @@ struct GenerateCommand: AsyncParsableCommand {
         }
     }
 
-    private func settings() throws(GeneratorError) -> GeneratorSettings {
-        var regions: [Region] = []
-        for path in region {
-            do throws(RegionFileError) {
-                regions.append(try RegionFile.load(path))
-            } catch {
-                throw .setting("\(error)")
-            }
-        }
-        var settings = GeneratorSettings(regions: regions)
+    private func settings() throws -> GeneratorSettings {
+        var settings = GeneratorSettings(regions: try region.map { try loadRegion($0) })
         settings.tenants = tenants
         settings.persons = persons
         settings.eventsPerSecond = eventsPerSecond
