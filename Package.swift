@@ -124,7 +124,7 @@ let package = Package(
             of: "Generator",
             [
                 "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures",
-                "Traffic", nioCore, nioPosix,
+                "Traffic", "VoiceEvents", nioCore, nioPosix,
             ]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
