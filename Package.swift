@@ -41,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
@@ -71,6 +72,9 @@ let package = Package(
                 nioCore, nioPosix,
             ]),
 
+        layer(
+            "Capture",
+            ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
         layer(
@@ -84,23 +88,41 @@ let package = Package(
         layer("Traffic", ["Journal", "VoiceEvents"]),
 
         layer(
+            "Generator",
+            [
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                "Traffic",
+                "VoiceEvents", nioCore, nioPosix, .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+
+        layer(
             "Worker",
             [
-                "AdminHTTP", "Connections", "Journal", "Mirror", "Observability", "RESP", "RedisClient", "RegionConfig",
-                lifecycle, logging, nioCore, nioPosix,
+                "AdminHTTP", "Capture", "Connections", "Journal", "Mirror", "Observability", "PGOutput",
+                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle, logging, nioCore,
+                nioPosix,
             ]),
 
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Observability", "PostgresClient", "Preflight", "Provisioning", "RegionConfig", "Worker",
-                arguments, lifecycle, logging,
+                "AdminHTTP", "Generator", "Observability", "PostgresClient", "Preflight", "Provisioning",
+                "RegionConfig",
+                "Traffic", "Worker", arguments, lifecycle, logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: testing),
 
+        .executableTarget(
+            name: "regionsync-load",
+            dependencies: [
+                "Journal", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+            ],
+            path: "Sources/Load", swiftSettings: testing),
+
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
+        tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
         tests(of: "Mirror", ["Journal"]),
@@ -121,7 +143,10 @@ let package = Package(
         tests(of: "VoiceEvents", ["Journal"]),
         tests(
             of: "Worker",
-            ["Journal", "Mirror", "Observability", "RESP", "RedisClient", "ServerFixtures", logging, nioCore, nioPosix]),
+            [
+                "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", "ServerFixtures", logging, nioCore, nioPosix,
+            ]),
     ])
 
 /// The fuzzers need libFuzzer's main and instrumented libraries: `ops/fuzz` builds them in a folder apart.

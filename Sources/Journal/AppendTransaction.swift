@@ -33,7 +33,8 @@ package enum AppendTransaction {
                 if state.err then return state.err end
                 if state[1] ~= ARGV[1] then return 'FENCED birth' end
                 if state[3] then return 'FENCED closed' end
-                if state[2] ~= ARGV[2] then return 'CURSOR ' .. (state[2] or '0-0') end
+                local last = state[2] or '0-0'
+                if last ~= ARGV[2] then return 'CURSOR ' .. last end
                 if (own or '0-0') ~= ARGV[2] then return 'FORKED ' .. (own or '0-0') end
             end
             local reason = refusal()

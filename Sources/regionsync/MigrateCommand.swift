@@ -104,6 +104,8 @@ struct MigrateCommand: AsyncParsableCommand {
         case .server("42P01", _, _, _):
             failure("\(error)\nthe catalog names a table that is not there: regionsync check says which", .failed)
         case .server: failure("\(error)", .failed)
+        case .authentication where postgresUser == nil:
+            failure("\(error)\non a first run use --postgres-user with a superuser's name", .unavailable)
         case .connect, .authentication, .closed, .timeout, .cancelled, .protocolViolation:
             failure("\(error)", .unavailable)
         }

@@ -177,7 +177,9 @@ struct RedisMirrorTarget: MirrorTarget {
     }
 
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
-        guard batch.count < AppendTransaction.worthwhile, !batch.shape.isWide else { return transact(batch, journal, birth: birth) }
+        guard batch.count < AppendTransaction.worthwhile, !batch.shape.isWide else {
+            return transact(batch, journal, birth: birth)
+        }
         return connection.send(JournalFunctions.append(batch, to: journal, birth: birth)).flatMapThrowing { reply in
             guard let id = reply.entryID else { throw Refusal.unexpected("append answered \(reply)") }
             return id
