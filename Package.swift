@@ -12,6 +12,9 @@ let library = testing + [.strictMemorySafety()]
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A target of Sources/.
@@ -32,48 +35,117 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CLibrdkafka", providers: [.apt(["librdkafka-dev"])]),
 
         layer("RESP", [nioCore]),
         layer("PGOutput"),
 
         layer("RedisClient", ["CHiredis", "RESP", nioCore, nioPosix, nioSSL]),
         layer("PostgresClient", ["CLibPQ", "PGOutput"]),
+        layer("KafkaClient", ["CLibrdkafka"]),
 
         layer("RegionConfig", ["Yams"]),
         layer("Observability", [logging]),
 
         layer("Journal", ["RESP", nioCore]),
 
+        layer("Provisioning", ["RegionConfig", crypto, nioCore]),
         layer("VoiceEvents", ["Journal"]),
 
+        layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
+
+        layer(
+            "Capture",
+            ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
-        layer("Worker", ["Journal", "Mirror", "RESP", "RedisClient", nioCore]),
+        layer(
+            "AdminHTTP",
+            [
+                "Observability", logging, lifecycle, nioCore,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        layer("Traffic", ["Journal", "VoiceEvents"]),
+
+        layer(
+            "Generator",
+            [
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "Traffic",
+                "VoiceEvents", nioCore, nioPosix, .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+
+        layer(
+            "Worker",
+            [
+                "AdminHTTP", "Capture", "Connections", "Journal", "Mirror", "Observability", "PGOutput",
+                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle, logging, nioCore,
+                nioPosix,
+            ]),
+
+        .executableTarget(
+            name: "regionsync",
+            dependencies: [
+                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Worker", arguments, lifecycle, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: testing),
+
+        .executableTarget(
+            name: "regionsync-load",
+            dependencies: [
+                "Journal", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+            ],
+            path: "Sources/Load", swiftSettings: testing),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
+        tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
+        tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
         tests(of: "Journal"),
+        tests(of: "KafkaClient", ["CLibrdkafka"]),
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
+        tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),
         tests(of: "RESP", [nioCore]),
+        tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
+        tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(of: "VoiceEvents", ["Journal"]),
+        tests(
+            of: "Worker",
+            [
+                "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", "ServerFixtures", logging, nioCore, nioPosix,
+            ]),
     ])
 
-/// The fuzzers need libFuzzer's main and sanitizers of their own: `ops/fuzz` builds them in a folder apart.
+/// The fuzzers need libFuzzer's main and instrumented libraries: `ops/fuzz` builds them in a folder apart.
 if Context.environment["REGIONSYNC_FUZZ"] != nil {
-    let sanitizers = ["-sanitize=fuzzer,address"]
+    let sanitizers: SwiftSetting = .unsafeFlags(["-sanitize=fuzzer,address"])
+    for target in package.targets where target.type == .regular {
+        target.swiftSettings = (target.swiftSettings ?? []) + [sanitizers]
+    }
     func fuzzer(of name: String, path: String) -> Target {
         .executableTarget(
             name: "Fuzz\(name)", dependencies: [.target(name: name)], path: "Tests/Fuzz/\(path)",
-            exclude: ["corpus"], swiftSettings: testing + [.unsafeFlags(sanitizers + ["-parse-as-library"])],
-            linkerSettings: [.unsafeFlags(sanitizers)])
+            exclude: ["corpus"],
+            swiftSettings: testing + [
+                sanitizers, .unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Extern"),
+            ], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
     }
-    package.targets.append(fuzzer(of: "PGOutput", path: "PGOutput"))
+    package.targets += [fuzzer(of: "PGOutput", path: "PGOutput"), fuzzer(of: "RegionConfig", path: "RegionFile")]
 }

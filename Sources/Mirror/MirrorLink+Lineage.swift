@@ -66,7 +66,7 @@ extension MirrorLink {
         let identity = try await session.source.identity().get()
         defer { session.identity = identity }
         guard let before = session.identity, before != identity else { return }
-        report.sourceChanged(from: before, to: identity)
+        report.sourceChanged()
         for journal in journals.values { reconsider(journal) }
     }
 

@@ -23,10 +23,14 @@ extension MirrorLink {
                 continue
             }
             group.isReading = true
-            let reads = try? await reader.read(cursors, count: count, blockTime: settings.blockTime).get()
+            let answer = try? await reader.read(cursors, count: count, blockTime: settings.blockTime).get()
             group.isReading = false
-            guard let reads, self.session === session else { break }
-            accept(reads, asked: cursors, count: count)
+            guard let answer, self.session === session else { break }
+            guard answer.mark == session.mark else {
+                report.sourceChanged()
+                break
+            }
+            accept(answer.reads, asked: cursors, count: count)
         }
         group.reader = nil
         reader.close()

@@ -30,11 +30,14 @@ package actor MirrorLink {
         let target: any MirrorTarget
         let newGroups: AsyncStream<Int>
         let groupAdded: AsyncStream<Int>.Continuation
+        /// Birth mark of the control journal: the source's history in this session.
+        let mark: String
         var identity: ServerIdentity?
 
-        init(source: any MirrorSource, target: any MirrorTarget) {
+        init(source: any MirrorSource, target: any MirrorTarget, mark: String) {
             self.source = source
             self.target = target
+            self.mark = mark
             (newGroups, groupAdded) = AsyncStream.makeStream(of: Int.self)
         }
     }
@@ -74,9 +77,9 @@ package actor MirrorLink {
         var attempt = 0
         while !Task.isCancelled {
             do throws(Refusal) {
-                let (source, target) = try await connect()
+                let session = try await connect()
                 attempt = 0
-                await hold(Session(source: source, target: target))
+                await hold(session)
             } catch {
                 report.set(ComponentState("connecting", .waiting, reason: "\(error)"))
             }
@@ -88,13 +91,15 @@ package actor MirrorLink {
         }
     }
 
-    private func connect() async throws(Refusal) -> (any MirrorSource, any MirrorTarget) {
+    private func connect() async throws(Refusal) -> Session {
         let source = try await connector.source()
-        do throws(Refusal) {
-            return (source, try await connector.target())
+        do {
+            let control = JournalName.control(origin: settings.region)
+            let mark = try await source.lineage(of: control, cursor: .zero).get().birth
+            return Session(source: source, target: try await connector.target(), mark: mark)
         } catch {
             source.close()
-            throw error
+            throw error as? Refusal ?? .unavailable("\(error)")
         }
     }
 

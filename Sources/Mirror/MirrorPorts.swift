@@ -23,6 +23,18 @@ package struct JournalRead: Sendable {
     }
 }
 
+/// What a read found, and the birth mark of the region's control journal as it was behind the read: a server that was
+/// flushed or restored in between shows another mark, and what it gave is of another history.
+package struct MarkedReads: Sendable {
+    package let reads: [JournalRead]
+    package let mark: String?
+
+    package init(reads: [JournalRead], mark: String?) {
+        self.reads = reads
+        self.mark = mark
+    }
+}
+
 /// What a server is at the moment; another value means that it may have another history.
 package struct ServerIdentity: Hashable, Sendable {
     package let runID: String
@@ -40,7 +52,7 @@ package struct ServerIdentity: Hashable, Sendable {
 package protocol JournalReader: Sendable {
     /// Up to `count` entries of each journal behind its cursor; waits up to `blockTime` for the first one, then answers
     /// an empty list.
-    func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<[JournalRead]>
+    func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads>
     func close()
 }
 

@@ -79,7 +79,7 @@ package struct MirrorReport: Sendable {
         logger.debug("Append refused", [.journal: "\(journal)", .reason: "\(refusal)"])
     }
 
-    func sourceChanged(from old: ServerIdentity, to new: ServerIdentity) {
-        logger.warning("The local Redis is another process than before; aligning every journal again", [:])
+    func sourceChanged() {
+        logger.warning("The local Redis may have another history than before; aligning every journal again", [:])
     }
 }

@@ -89,12 +89,16 @@ package struct PGOutputDecoder: Sendable {
     ) throws(PGOutputError) -> Range<Int> {
         let first = columns.count
         let count = try cursor.count(in: bytes)
-        for _ in 0..<count {
+        // A column is a byte at least: nothing is made for a count that lies.
+        guard count <= cursor.remaining else { throw PGOutputError(.truncated, at: cursor.end) }
+        columns.append(contentsOf: repeatElement(null, count: count))
+        var slots = columns.mutableSpan
+        for index in first..<first + count {
             let position = cursor.position
             switch try cursor.byte(in: bytes) {
-            case UInt8(ascii: "t"): columns.append(.text(try cursor.lengthPrefixed(in: bytes)))
-            case UInt8(ascii: "n"): columns.append(null)
-            case UInt8(ascii: "u"): columns.append(.unchanged)
+            case UInt8(ascii: "t"): slots[index] = .text(try cursor.lengthPrefixed(in: bytes))
+            case UInt8(ascii: "n"): break
+            case UInt8(ascii: "u"): slots[index] = .unchanged
             case let kind: throw PGOutputError(.unknownColumn(kind), at: position)
             }
         }

@@ -11,6 +11,8 @@ package struct PGOutputError: Error, Hashable, Sendable {
         case unknownColumn(UInt8)
         /// A replica identity other than `d`, `n`, `f`, `i`.
         case unknownReplicaIdentity(UInt8)
+        /// A backslash before a byte that COPY never escapes.
+        case unknownEscape(UInt8)
         /// A count or length below zero.
         case negativeLength
         /// A name that is not UTF-8, although the connection's encoding is.

@@ -8,12 +8,13 @@ struct ConnectFailure {
 
     /// `message` is verbose: `… FATAL:  28P01: password authentication failed for user "x" LOCATION:  auth_failed, …`.
     init(message: String, needsPassword: Bool) {
-        guard let match = message.firstMatch(of: /:\s+([0-9A-Z]{5}): (.*)/) else {
+        guard let match = message.firstMatch(of: /:  ([0-9A-Z]{5}): (.*)/) else {
             error = needsPassword ? .authentication(message) : .connect(message)
             return
         }
         let sqlState = String(match.1)
-        let text = String(match.2.prefix(upTo: match.2.firstRange(of: " LOCATION:")?.lowerBound ?? match.2.endIndex))
+        let next = match.2.firstMatch(of: /\s[A-Z]+:\s\s/)?.range.lowerBound
+        let text = String(match.2.prefix(upTo: next ?? match.2.endIndex))
         error =
             sqlState.hasPrefix("28")
             ? .authentication(text) : .server(sqlState: sqlState, message: text, detail: nil, hint: nil)

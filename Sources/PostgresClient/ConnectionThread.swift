@@ -47,7 +47,11 @@ final class ConnectionThread: SerialExecutor {
     private let state = Mutex(State())
     private let wakeUp: Int32
 
-    init() {
+    private let name: String
+
+    /// `name` is what the system shows for the thread, 15 bytes of it.
+    init(name: String) {
+        self.name = String(decoding: name.utf8.prefix(15), as: UTF8.self)
         wakeUp = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         precondition(wakeUp >= 0, "no file descriptor is left for an eventfd")
     }
@@ -81,6 +85,7 @@ final class ConnectionThread: SerialExecutor {
         for descriptor: Int32, _ interest: Interest, until deadline: ContinuousClock.Instant?,
         ignoresCancellation: Bool = false
     ) async -> Outcome {
+        guard descriptor >= 0 else { return .ready }  // closed already: the next call on it fails
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -153,6 +158,7 @@ final class ConnectionThread: SerialExecutor {
     }
 
     private func run() {
+        unsafe regionsync_name_thread(name)
         var descriptors: [pollfd] = []
         while true {
             switch nextStep() {

@@ -1,7 +1,7 @@
 /// CopyData messages that arrived together, in order, in one buffer.
 package struct CopyBatch: Sendable {
     /// The payloads end to end. Of a replication stream: what `ReplicationFrame` reads; of COPY TO: one row each.
-    package internal(set) var bytes: [UInt8] = []
+    package var bytes: [UInt8] = []
     /// Where each message stands in `bytes`.
     package internal(set) var messages: [Range<Int>] = []
 

@@ -32,13 +32,16 @@ extension PostgresConnection {
     func nextBatch(
         maxBytes: Int, until deadline: ContinuousClock.Instant?
     ) async throws(PostgresError) -> CopyBatch? {
+        if hasCopyEnded { return nil }
         var batch = CopyBatch()
         var hasRead = false
         while true {
             let count = batch.messages.count
             switch handle.takeCopyData(into: &batch, maxBytes: maxBytes) {
             case .full: return batch
-            case .ended: return batch.isEmpty ? nil : batch
+            case .ended:
+                hasCopyEnded = true
+                return batch.isEmpty ? nil : batch
             case .failed:
                 guard batch.isEmpty else { return batch }
                 throw lost()

@@ -17,9 +17,11 @@ package actor PostgresConnection {
     }
 
     let options: PostgresOptions
-    let thread = ConnectionThread()
+    let thread: ConnectionThread
     var handle = PQHandle()
     var phase = Phase.connecting
+    /// The running copy's last message was taken; libpq says so only once.
+    var hasCopyEnded = false
     private var hasTurn = false
     private var awaitingTurn: [CheckedContinuation<Void, Never>] = []
 
@@ -35,6 +37,7 @@ package actor PostgresConnection {
 
     private init(_ options: PostgresOptions) {
         self.options = options
+        thread = ConnectionThread(name: options.applicationName)
     }
 
     deinit {
@@ -126,6 +129,7 @@ package actor PostgresConnection {
             throw .server(sqlState: "22021", message: "a statement or parameter holds NUL", detail: nil, hint: nil)
         }
         let deadline = timeout.map { ContinuousClock.now + $0 }
+        hasCopyEnded = false
         guard handle.send(sql, parameters) else { throw lost() }
         var last: PQHandle.Reply?
         while let reply = try await nextReply(until: deadline, ignoresCancellation: ignoresCancellation) {
@@ -209,13 +213,15 @@ package actor PostgresConnection {
                 case nil:
                     phase = .idle
                     return reason
-                case .copyIn: _ = handle.putCopyEnd()
-                case .copyOut, .copyBoth, .rows, .failed: break
+                case .copyIn:
+                    _ = handle.putCopyEnd()
+                    continue
+                case .rows, .failed: continue
+                case .copyOut, .copyBoth:
+                    var rest = CopyBatch()
+                    guard case .drained = handle.takeCopyData(into: &rest, maxBytes: 1 << 16) else { continue }
                 }
             }
-            var rest = CopyBatch()
-            if handle.takeCopyData(into: &rest, maxBytes: 1 << 16) == .full { continue }
-            guard handle.isBusy else { continue }
             let outcome = await thread.wait(
                 for: handle.socket, .read, until: deadline, ignoresCancellation: true)
             if case .closed = phase { return reason }

@@ -47,6 +47,7 @@ package struct PostgresTransaction: Sendable {
 extension PostgresConnection {
     /// Runs `body` in a transaction: committed when it returns, rolled back when it throws. Other commands on this
     /// connection wait until then, so `body` uses the transaction it is given and not the connection.
+    @discardableResult
     package nonisolated func withTransaction<R>(
         _ options: TransactionOptions = TransactionOptions(), _ body: (PostgresTransaction) async throws -> R
     ) async throws -> R {

@@ -115,7 +115,10 @@ extension PostgresConnection {
         }
     }
 
-    /// Ends the stream and drops what is still under way; the connection takes commands again. Waits for a `receive`.
+    /// Ends the stream and drops what is still under way. Waits for a `receive`.
+    ///
+    /// The connection takes commands again, but a second logical stream on it ends at once (PostgreSQL 15): walsender
+    /// does not forget that the first one was done.
     package func endReplication(timeout: Duration = .seconds(5)) async throws(PostgresError) {
         await takeTurn()
         defer { passTurn() }

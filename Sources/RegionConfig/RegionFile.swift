@@ -5,6 +5,9 @@ package enum RegionFile {
     /// Larger files are refused unread.
     static let maximumBytes = 1 << 20
 
+    /// Every key a region file may have, `[]` behind lists: `peers[].redis.port`.
+    package static var keyPaths: [String] { Region.shape.paths }
+
     /// Reads the file at `path`, what it refers to, and the environment's overrides (`REGIONSYNC_REDIS_PORT`).
     package static func load(
         _ path: String, environment: [String: String] = ProcessInfo.processInfo.environment
@@ -62,8 +65,11 @@ package enum RegionFile {
         } catch let error as UnreadableFile {
             throw error
         } catch {
-            let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
-            throw UnreadableFile(reason: (underlying ?? error).localizedDescription)
+            let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+            guard let underlying, underlying.domain == NSPOSIXErrorDomain else {
+                throw UnreadableFile(reason: error.localizedDescription)
+            }
+            throw UnreadableFile(reason: unsafe String(cString: strerror(Int32(underlying.code))))
         }
     }
 }

@@ -26,7 +26,7 @@ package struct PayloadDigest: Hashable, Sendable {
     }
 
     /// The digest of an object: of its columns that are not NULL, in any order.
-    package static func object(_ columns: some Sequence<(name: String, value: String?)>) -> UInt64 {
+    package static func object(_ columns: some Sequence<(String, String?)>) -> UInt64 {
         var sum: UInt64 = 0
         for (name, value) in columns {
             guard let value else { continue }

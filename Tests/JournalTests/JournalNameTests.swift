@@ -3,9 +3,12 @@ import Testing
 
 @Suite("Names, IDs and positions")
 struct JournalNameTests {
-    @Test("a journal's key reads back as the name", arguments: [
-        JournalName.voice(tenant: "101", origin: "us-east"), .provisioning(origin: "eu-west"), .control(origin: "a"),
-    ])
+    @Test(
+        "a journal's key reads back as the name",
+        arguments: [
+            JournalName.voice(tenant: "101", origin: "us-east"), .provisioning(origin: "eu-west"),
+            .control(origin: "a"),
+        ])
     func readsBack(_ name: JournalName) {
         #expect(JournalName(key: name.key) == name)
         #expect(name.metaKey == name.key + ":meta")
@@ -17,9 +20,12 @@ struct JournalNameTests {
         #expect(JournalName.provisioning(origin: "us-east").key == "rs:{_}:provisioning:us-east")
     }
 
-    @Test("other keys are no journals", arguments: [
-        "", "rs:{1}:voice", "rs:{1}:voice:a:meta", "rs:{}:voice:a", "rs:{1}:chat:a", "cfg:{1}:person", "rs:{1:voice:a",
-    ])
+    @Test(
+        "other keys are no journals",
+        arguments: [
+            "", "rs:{1}:voice", "rs:{1}:voice:a:meta", "rs:{}:voice:a", "rs:{1}:chat:a", "cfg:{1}:person",
+            "rs:{1:voice:a",
+        ])
     func refuses(_ key: String) {
         #expect(JournalName(key: key) == nil)
     }

@@ -5,7 +5,7 @@ import PostgresClient
 struct Slot {
     let name: String
     let sql: PostgresConnection
-    let stream: PostgresConnection
+    private(set) var stream: PostgresConnection
     let created: PostgresConnection.CreatedSlot
 
     init(table: String, columns: String, settings: [String: String] = [:]) async throws {
@@ -16,8 +16,17 @@ struct Slot {
         created = try await stream.createSlot(table, exportsSnapshot: false, timeout: .seconds(10))
     }
 
-    func start(from lsn: LSN = .zero) async throws {
-        try await stream.startReplication(slot: name, from: lsn, publications: [name])
+    /// Logical messages of any test reach every stream that asks for them.
+    func start(from lsn: LSN = .zero, messages: Bool = false) async throws {
+        try await stream.startReplication(slot: name, from: lsn, publications: [name], messages: messages)
+    }
+
+    /// Ends the stream and begins another one. The server ends a second stream on one connection at once.
+    mutating func reconnect(from lsn: LSN) async throws {
+        try await stream.endReplication()
+        await stream.close()
+        stream = try await connect(isReplication: true)
+        try await start(from: lsn)
     }
 
     /// Messages up to and with so many commits.

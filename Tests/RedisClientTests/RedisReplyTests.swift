@@ -78,9 +78,9 @@ import Testing
             "*1\r\n*2\r\n$1\r\na\r\n*2\r\n$1\r\nb\r\n:1\r\n", "*1\r\n*2\r\n*0\r\n*0\r\n", "*1\r\n*2\r\n:1\r\n*0\r\n",
             "*1\r\n*2\r\n$1\r\na\r\n*2\r\n$1\r\nb\r\n*1\r\n:1\r\n",
         ])
-    func foreign(_ wire: String) throws {
-        #expect(StreamEntries(try parse(wire)) == nil)
-        #expect(try parse("*1\r\n*2\r\n$1\r\ns\r\n" + wire).streams == nil)
+    func foreign(_ wire: Wire) throws {
+        #expect(StreamEntries(try parse(wire.text)) == nil)
+        #expect(try parse("*1\r\n*2\r\n$1\r\ns\r\n" + wire.text).streams == nil)
     }
 
     private func entry(_ id: String, _ strings: [String]) -> String {

@@ -5,34 +5,34 @@ import Testing
 
 @Suite("Reply parser") struct ReplyParserTests {
     /// Replies of every kind and depth, and how they read.
-    static let samples: [(wire: String, text: String)] = [
-        ("+OK\r\n", "OK"),
-        ("+\r\n", ""),
-        ("-ERR no such thing\r\n", "(error) ERR no such thing"),
-        (":0\r\n", "0"),
-        (":-9223372036854775808\r\n", "-9223372036854775808"),
-        ("$-1\r\n", "(nil)"),
-        ("*-1\r\n", "(nil)"),
-        ("$0\r\n\r\n", "\"\""),
-        ("$5\r\nhello\r\n", "\"hello\""),
-        ("$11\r\nhello world\r\n", "\"hello world\""),
-        ("$4\r\n\r\n\r\n\r\n", "\"\r\n\r\n\""),
-        ("*0\r\n", "[]"),
-        ("*3\r\n:1\r\n$-1\r\n+QUEUED\r\n", "[1, (nil), QUEUED]"),
-        ("*2\r\n-EXECABORT x\r\n*0\r\n", "[(error) EXECABORT x, []]"),
-        ("*2\r\n*2\r\n:1\r\n*1\r\n:2\r\n*1\r\n$1\r\na\r\n", "[[1, [2]], [\"a\"]]"),
-        (
+    static let samples: [Sample] = [
+        Sample("+OK\r\n", "OK"),
+        Sample("+\r\n", ""),
+        Sample("-ERR no such thing\r\n", "(error) ERR no such thing"),
+        Sample(":0\r\n", "0"),
+        Sample(":-9223372036854775808\r\n", "-9223372036854775808"),
+        Sample("$-1\r\n", "(nil)"),
+        Sample("*-1\r\n", "(nil)"),
+        Sample("$0\r\n\r\n", "\"\""),
+        Sample("$5\r\nhello\r\n", "\"hello\""),
+        Sample("$11\r\nhello world\r\n", "\"hello world\""),
+        Sample("$4\r\n\r\n\r\n\r\n", "\"\r\n\r\n\""),
+        Sample("*0\r\n", "[]"),
+        Sample("*3\r\n:1\r\n$-1\r\n+QUEUED\r\n", "[1, (nil), QUEUED]"),
+        Sample("*2\r\n-EXECABORT x\r\n*0\r\n", "[(error) EXECABORT x, []]"),
+        Sample("*2\r\n*2\r\n:1\r\n*1\r\n:2\r\n*1\r\n$1\r\na\r\n", "[[1, [2]], [\"a\"]]"),
+        Sample(
             "*1\r\n*2\r\n$1\r\ns\r\n*2\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n*2\r\n$3\r\n1-2\r\n*0\r\n",
             "[[\"s\", [[\"1-1\", [\"f\", \"v\"]], [\"1-2\", []]]]]"
         ),
-        ("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:7\r\n", "[[[[[[[7]]]]]]]"),
+        Sample("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:7\r\n", "[[[[[[[7]]]]]]]"),
     ]
 
     static let together = samples.map(\.wire).joined()
     static let texts = samples.map(\.text)
 
     @Test("Every kind of reply", arguments: samples)
-    func kinds(_ sample: (wire: String, text: String)) throws {
+    func kinds(_ sample: Sample) throws {
         #expect(try parse([sample.wire]) == [sample.text])
     }
 
@@ -69,10 +69,10 @@ import Testing
             "*-2\r\n", "*4294967296\r\n", "*x\r\n", "\r\n",
             "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
         ])
-    func malformed(_ wire: String) throws {
+    func malformed(_ wire: Wire) throws {
         var parser = try ReplyParser()
         var replies: [RedisReply] = []
-        #expect(throws: RedisError.self) { try parser.feed(ByteBuffer(string: "+OK\r\n" + wire), into: &replies) }
+        #expect(throws: RedisError.self) { try parser.feed(ByteBuffer(string: "+OK\r\n" + wire.text), into: &replies) }
         #expect(replies.map(\.description) == ["OK"], "replies before the bad bytes count")
         #expect(throws: RedisError.self) { try parser.feed(ByteBuffer(string: "+OK\r\n"), into: &replies) }
         #expect(replies.count == 1)

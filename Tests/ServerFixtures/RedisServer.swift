@@ -15,7 +15,7 @@ package actor RedisServer {
     /// Where the server speaks TLS; there if it was started with `usesTLS`.
     package nonisolated let tlsPort: Int?
     package nonisolated let folder: URL
-    /// The authority that signed the server's certificate, which is for `localhost` and 127.0.0.1.
+    /// The authority that signed the server's certificate.
     package nonisolated var caCertificate: URL { folder.appending(path: "ca.crt") }
     private let settings: [String]
     private var process: Process?
@@ -29,18 +29,36 @@ package actor RedisServer {
     /// - Parameters:
     ///   - settings: Lines of redis.conf, such as `appendonly yes`; they win over the fixture's own.
     ///   - usesTLS: Whether it speaks TLS too, with a certificate made for it.
+    ///   - certificateNames: What the certificate is good for.
     /// - Returns: A server that answers PING.
     /// - Throws: `Failure`, with the server's log where there is one.
-    package static func start(settings: [String] = [], usesTLS: Bool = false) async throws -> RedisServer {
+    package static func start(
+        settings: [String] = [], usesTLS: Bool = false, certificateNames: String = "DNS:localhost,IP:127.0.0.1"
+    ) async throws -> RedisServer {
         let server = try RedisServer(settings: settings, usesTLS: usesTLS)
         do {
-            if usesTLS { try await server.makeCertificates() }
+            if usesTLS { try await server.makeCertificates(names: certificateNames) }
             try await server.start()
         } catch {
             await server.discard()
             throw error
         }
         return server
+    }
+
+    /// Runs `body` with a server that is gone afterwards, whatever happens; see `start` for the rest.
+    package static func with(
+        settings: [String] = [], usesTLS: Bool = false, certificateNames: String = "DNS:localhost,IP:127.0.0.1",
+        _ body: (RedisServer) async throws -> Void
+    ) async throws {
+        let server = try await start(settings: settings, usesTLS: usesTLS, certificateNames: certificateNames)
+        do {
+            try await body(server)
+        } catch {
+            await server.discard()
+            throw error
+        }
+        await server.discard()
     }
 
     private init(settings: [String], usesTLS: Bool) throws {
@@ -127,6 +145,12 @@ package actor RedisServer {
         process.standardError = output
         let (exits, exit) = AsyncStream<Void>.makeStream()
         process.terminationHandler = { _ in exit.finish() }
+        // Threads of Swift's pool block signals, a child inherits that, and Redis would never hear of SIGTERM.
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         try process.run()
         self.process = process
         self.exits = exits
@@ -138,12 +162,14 @@ package actor RedisServer {
     }
 
     private func awaitExit(after number: Int32) async {
-        guard let exits else { return }
+        guard let process, let exits else { return }
         signal(number)
         // A paused server ends only when it may run again; SIGKILL needs no such thing.
         if number != SIGKILL { signal(SIGCONT) }
         for await _ in exits {}
-        process = nil
+        // A cancelled test does not wait, but leaves no server behind either.
+        if process.isRunning { signal(SIGKILL) }
+        self.process = nil
         self.exits = nil
     }
 
@@ -172,14 +198,14 @@ package actor RedisServer {
 
     // MARK: Certificates
 
-    private func makeCertificates() throws {
+    private func makeCertificates(names: String) throws {
         try openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=Test-CA "
                 + "-addext basicConstraints=critical,CA:TRUE -keyout ca.key -out ca.crt")
         try openssl(
             "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost "
                 + "-keyout server.key -out server.csr")
-        try Data("subjectAltName=DNS:localhost,IP:127.0.0.1\n".utf8).write(to: folder.appending(path: "names"))
+        try Data("subjectAltName=\(names)\n".utf8).write(to: folder.appending(path: "names"))
         try openssl(
             "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt")
     }

@@ -27,7 +27,7 @@ struct TrafficGeneratorTests {
         var names: Set<EventName> = []
         var produced = 0
         while true {
-            if produced == 10_000 { generator.endCalls() }
+            if produced == 4_000 { generator.endCalls() }
             guard let next = generator.next(at: TrafficGeneratorTests.startTime + Int64(produced)) else { break }
             produced += 1
             names.insert(next.event.name)
@@ -39,8 +39,8 @@ struct TrafficGeneratorTests {
         }
         let open = floor.calls.values.filter { !$0.hasEnded }
         #expect(open.isEmpty)
-        #expect(produced > 10_000)
-        #expect(floor.calls.count > 500)
+        #expect(produced > 4_000)
+        #expect(floor.calls.count > 200)
         #expect(floor.tenants == [101, 102, 103, 104])
         #expect(names.count >= 22, "\(names.map(\.text).sorted())")
         #expect(generator.producedCount == produced)
@@ -76,7 +76,7 @@ struct TrafficGeneratorTests {
             #expect(event.callState != nil && event.callThreadID != nil && event.callType != nil)
             #expect(event.thisDNRole != nil)
         }
-        #expect((270...330).contains(bytes / 5_000), "\(bytes / 5_000) bytes")
+        #expect((280...340).contains(bytes / 5_000), "\(bytes / 5_000) bytes")
     }
 
     @Test("two regions share no agent and no ConnID")

@@ -1,25 +1,41 @@
-internal import Journal
-internal import Mirror
-internal import NIOCore
+package import Journal
+package import Mirror
+package import NIOCore
 internal import RESP
-internal import RedisClient
+package import RedisClient
 
 /// The two ends of a mirror link as Redis connections, all on the link's event loop.
-struct RedisMirrorConnector: MirrorConnector {
+package struct RedisMirrorConnector: MirrorConnector {
     let region: String
     let local: RedisEndpoint
     let remote: RedisEndpoint
     let eventLoop: any EventLoop
 
-    func source() async throws(Refusal) -> any MirrorSource {
+    /// Connections from `region` with its own Redis, `local`, to a peer's, `remote`.
+    package init(region: String, local: RedisEndpoint, remote: RedisEndpoint, eventLoop: any EventLoop) {
+        self.region = region
+        self.local = local
+        self.remote = remote
+        self.eventLoop = eventLoop
+    }
+
+    package func source() async throws(Refusal) -> any MirrorSource {
         RedisMirrorSource(
             connection: try await open(local, name: "mirror-source", loading: JournalFunctions.library),
             connector: self)
     }
 
-    func target() async throws(Refusal) -> any MirrorTarget {
-        RedisMirrorTarget(
-            connection: try await open(remote, name: "mirror-\(region)", loading: JournalFunctions.library))
+    package func target() async throws(Refusal) -> any MirrorTarget {
+        let connection = try await open(remote, name: "mirror-\(region)", loading: JournalFunctions.library)
+        do {
+            let survey = try await RedisSurvey.ask(connection)
+            guard survey.mayEvict else { return RedisMirrorTarget(connection: connection) }
+            throw Refusal.unavailable(
+                "\(remote) may evict journals (maxmemory-policy \(survey.evictionPolicy)): \(RedisSurvey.advice)")
+        } catch {
+            connection.closeSoon()
+            throw Refusal(error)
+        }
     }
 
     func open(
@@ -45,8 +61,9 @@ struct RedisMirrorConnector: MirrorConnector {
 struct RedisMirrorSource: MirrorSource {
     let connection: RedisConnection
     let connector: RedisMirrorConnector
-    /// What a journal without birth mark gets; one candidate a session is enough, since keys differ.
-    private let birth = String(UInt64.random(in: .min ... .max), radix: 16)
+
+    /// What a journal without birth mark gets; never the same twice.
+    private var freshBirth: String { "\(connector.region)-\(String(UInt64.random(in: .min ... .max), radix: 16))" }
 
     init(connection: RedisConnection, connector: RedisMirrorConnector) {
         self.connection = connection
@@ -58,11 +75,12 @@ struct RedisMirrorSource: MirrorSource {
     func close() { connection.closeSoon() }
 
     func reader(named name: String) async throws(Refusal) -> any JournalReader {
-        RedisJournalReader(connection: try await connector.open(connector.local, name: "reader-\(name)"))
+        RedisJournalReader(
+            connection: try await connector.open(connector.local, name: "reader-\(name)"), region: connector.region)
     }
 
     func lineage(of journal: JournalName, cursor: EntryID) -> EventLoopFuture<SourceState> {
-        let command = JournalFunctions.lineage(journal, birth: "\(connector.region)-\(birth)", cursor: cursor)
+        let command = JournalFunctions.lineage(journal, birth: freshBirth, cursor: cursor)
         return connection.send(command).refusing().flatMapThrowing { reply in
             let parts = Array(reply.elements)
             guard parts.count == 7, let birth = parts[0].string, let floor = parts[1].entryID,
@@ -95,13 +113,8 @@ struct RedisMirrorSource: MirrorSource {
 
     func identity() -> EventLoopFuture<ServerIdentity> {
         connection.send(RedisCommand("INFO", "server", "replication")).refusing().map { reply in
-            var fields: [Substring: Substring] = [:]
-            for line in (reply.string ?? "").split(whereSeparator: \.isNewline) {
-                let parts = line.split(separator: ":", maxSplits: 1)
-                if parts.count == 2 { fields[parts[0]] = parts[1] }
-            }
-            return ServerIdentity(
-                runID: String(fields["run_id"] ?? ""), replicationID: String(fields["master_replid"] ?? ""))
+            let fields = InfoFields(reply)
+            return ServerIdentity(runID: fields["run_id"] ?? "", replicationID: fields["master_replid"] ?? "")
         }
     }
 
@@ -122,14 +135,21 @@ struct RedisMirrorSource: MirrorSource {
 /// A connection that a group of journals is read through.
 struct RedisJournalReader: JournalReader {
     let connection: RedisConnection
+    let region: String
 
-    func read(
-        _ cursors: [JournalCursor], count: Int, blockTime: Duration
-    ) -> EventLoopFuture<[JournalRead]> {
+    func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads> {
         let asked = cursors.map { (journal: $0.journal, after: $0.after) }
-        let command = StreamReads.command(asked, count: count, blockTime: blockTime)
-        return connection.send(command).refusing().flatMapThrowing { reply in
-            try StreamReads.batches(in: reply, of: asked).map { JournalRead(journal: $0.journal, batch: $0.batch) }
+        let read = connection.send(StreamReads.command(asked, count: count, blockTime: blockTime)).refusing()
+        // Answered behind the read: a server flushed before the read has no mark or another one.
+        let metaKey = JournalName.control(origin: region).metaKey
+        let mark = connection.send(
+            RedisCommand("HGET", metaKey, "birth"), deadline: blockTime + connection.endpoint.responseTimeout
+        ).refusing()
+        return read.and(mark).flatMapThrowing { reply, mark in
+            MarkedReads(
+                reads: try StreamReads.batches(in: reply, of: asked).map {
+                    JournalRead(journal: $0.journal, batch: $0.batch)
+                }, mark: mark.string)
         }
     }
 
@@ -157,13 +177,31 @@ struct RedisMirrorTarget: MirrorTarget {
     }
 
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
-        connection.send(JournalFunctions.append(batch, to: journal, birth: birth)).refusing().flatMapThrowing { reply in
+        guard batch.count < AppendTransaction.worthwhile, !batch.shape.isWide else {
+            return transact(batch, journal, birth: birth)
+        }
+        return connection.send(JournalFunctions.append(batch, to: journal, birth: birth)).flatMapThrowing { reply in
             guard let id = reply.entryID else { throw Refusal.unexpected("append answered \(reply)") }
             return id
         }.flatMapErrorThrowing { error in
+            let refusal = Refusal(error)
             // The library is loaded when a connection opens: begin again with a new one.
-            if case Refusal.unavailable(let reason) = error, reason.hasPrefix("ERR Function") { connection.closeSoon() }
-            throw error
+            if case .unavailable(let reason) = refusal, reason.hasPrefix("ERR Function") { connection.closeSoon() }
+            throw refusal
+        }
+    }
+
+    private func transact(_ batch: EntryBatch, _ journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
+        do throws(EntryBatch.Malformed) {
+            let transaction = try AppendTransaction.append(batch, to: journal, birth: birth)
+            return connection.send(transaction).refusing().flatMapThrowing { reply in
+                guard let last = reply[reply.count - 1] else { throw Refusal.unexpected("EXEC answered \(reply)") }
+                if let error = last.error { throw Refusal(error) }
+                guard let id = last.entryID else { throw Refusal.unexpected("append answered \(last)") }
+                return id
+            }
+        } catch {
+            return connection.eventLoop.makeFailedFuture(Refusal.unexpected("\(error)"))
         }
     }
 }

@@ -1,0 +1,69 @@
+internal import Journal
+internal import NIOCore
+internal import Observability
+internal import RedisClient
+
+/// The region's own Redis as housekeeping sees it: one connection, and the word whether journals are safe there.
+struct LocalRedis: Sendable {
+    static let component = "redis"
+
+    let client: RedisClient
+    let states: ComponentStates
+
+    init(endpoint: RedisEndpoint, eventLoop: any EventLoop, states: ComponentStates) {
+        client = RedisClient(endpoint: endpoint, name: "regionsync-housekeeping", eventLoop: eventLoop)
+        self.states = states
+        states.set(Self.component, ComponentState("connecting", .waiting, reason: "\(endpoint)"))
+    }
+
+    /// Returns when the server can be trusted with journals; says meanwhile what is amiss. False when cancelled.
+    func becomesUsable() async -> Bool {
+        while !Task.isCancelled {
+            if await look() { return true }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+        return false
+    }
+
+    /// Keeps the state true, a look a second, until cancelled.
+    func watch() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            _ = await look()
+        }
+    }
+
+    private func look() async -> Bool {
+        switch await client.state {
+        case .connected(let connection):
+            do throws(RedisError) {
+                let survey = try await RedisSurvey.ask(connection)
+                guard !survey.mayEvict else {
+                    states.set(
+                        Self.component,
+                        ComponentState(
+                            "refused-evicting", .stopped,
+                            reason: "maxmemory-policy \(survey.evictionPolicy) may throw journals away",
+                            advice: RedisSurvey.advice))
+                    return false
+                }
+                guard let major = Int(survey.version.prefix { $0 != "." }), major >= 7 else {
+                    states.set(
+                        Self.component,
+                        ComponentState(
+                            "refused-version", .stopped, reason: "Redis \(survey.version) has no functions",
+                            advice: "use Redis 7.0 or newer"))
+                    return false
+                }
+                states.set(Self.component, ComponentState("connected", .working))
+                return true
+            } catch {
+                states.set(Self.component, ComponentState("connecting", .waiting, reason: "\(error)"))
+            }
+        case .waiting(let error, _):
+            states.set(Self.component, ComponentState("connecting", .waiting, reason: "\(error)"))
+        case .connecting, .stopped: break
+        }
+        return false
+    }
+}

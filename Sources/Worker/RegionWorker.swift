@@ -1,0 +1,95 @@
+internal import Capture
+internal import Connections
+internal import Journal
+package import Logging
+internal import Mirror
+internal import NIOCore
+internal import NIOPosix
+internal import PostgresClient
+package import Observability
+internal import RedisClient
+package import RegionConfig
+internal import ServiceLifecycle
+
+/// One region's worker: a region file becomes running services.
+///
+/// It starts in any order with its servers, waits for what is missing and says for what; it stops when its service group
+/// shuts down gracefully.
+package struct RegionWorker: Service {
+    package let region: Region
+    /// What the components say of themselves; read by `/status` and `/readyz`.
+    package let states = ComponentStates()
+    package let metrics = MetricsRegistry()
+    private let logger: @Sendable (String) -> Logger
+
+    /// - Parameters:
+    ///   - region: What to run.
+    ///   - logger: Makes the logger of a component.
+    package init(region: Region, logger: @escaping @Sendable (String) -> Logger) {
+        self.region = region
+        self.logger = logger
+        states.install(in: metrics)
+        ProcessMetrics.install(in: metrics)
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown { await self.work() }
+    }
+
+    private func work() async {
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        await work(on: loops)
+        try? await loops.shutdownGracefully()
+    }
+
+    private func work(on loops: MultiThreadedEventLoopGroup) async {
+        let local = LocalRedis(endpoint: RedisEndpoint(region.redis), eventLoop: loops.next(), states: states)
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask { await local.client.run() }
+            guard await local.becomesUsable() else { return }
+            tasks.addTask { await local.watch() }
+            let links = region.peers.map { link(to: $0, on: loops.next()) }
+            for link in links { tasks.addTask { await link.run() } }
+            let directory = TenantDirectory(
+                region: region.name, fixed: region.tenants.map(String.init), client: local.client, links: links)
+            tasks.addTask { await directory.run() }
+            let trimmer = Trimmer(
+                region: region.name, peers: region.peers.map(\.region), minimumAge: region.retention.minimum,
+                client: local.client, links: links, logger: logger("trim"))
+            tasks.addTask { await trimmer.run() }
+            let source = captureSource()
+            let capture = capture(from: source, on: loops.next())
+            tasks.addTask {
+                await capture.run()
+                await source.close()
+            }
+        }
+    }
+
+    private func captureSource() -> PostgresCaptureSource {
+        PostgresCaptureSource(
+            region: region.name, catalog: region.catalog, publication: region.postgres.publication,
+            slot: region.postgres.slot, readerCount: region.postgres.snapshotReaders,
+            options: PostgresOptions(region.postgres, region: region.name, purpose: "capture"))
+    }
+
+    private func capture(from source: PostgresCaptureSource, on loop: any EventLoop) -> Capture {
+        Capture(
+            catalog: region.catalog, source: source,
+            journal: RedisCaptureJournal(
+                region: region.name, endpoint: RedisEndpoint(region.redis), eventLoop: loop),
+            metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
+    }
+
+    private func link(to peer: Region.Peer, on loop: any EventLoop) -> MirrorLink {
+        MirrorLink(
+            settings: MirrorSettings(
+                region: region.name, peer: peer.region, windowBytes: peer.windowBytes,
+                journalsPerReader: region.limits.streamsPerReader, batchEntries: min(region.limits.entriesPerRead, 512)),
+            connector: RedisMirrorConnector(
+                region: region.name, local: RedisEndpoint(region.redis), remote: RedisEndpoint(peer.redis),
+                eventLoop: loop),
+            report: MirrorReport(
+                peer: peer.region, states: states, metrics: metrics, logger: logger("mirror")), eventLoop: loop)
+    }
+}

@@ -1,0 +1,24 @@
+internal import ArgumentParser
+internal import Foundation
+internal import RegionConfig
+
+/// Exit codes of sysexits.h, as far as they are used.
+enum FailureCode: Int32 {
+    case unavailable = 69
+    case badFile = 78
+}
+
+/// Says on standard error why the command cannot go on; throw what it gives.
+func failure(_ message: String, _ code: FailureCode) -> ExitCode {
+    FileHandle.standardError.write(Data("regionsync: \(message)\n".utf8))
+    return ExitCode(code.rawValue)
+}
+
+/// Reads a region file; a wrong one ends the command with its one error.
+func loadRegion(_ path: String) throws -> Region {
+    do throws(RegionFileError) {
+        return try RegionFile.load(path)
+    } catch {
+        throw failure("\(error)", .badFile)
+    }
+}

@@ -1,0 +1,14 @@
+internal import ArgumentParser
+
+/// The command line's root.
+@main
+struct RegionsyncCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "regionsync",
+        abstract: "Keeps a region's provisioning and voice events fresh, and in step with its peer regions.",
+        discussion: """
+            One worker runs in each region beside its Redis: `regionsync run --region regions/us-east.yaml`.
+            Every command explains itself with --help; region files are explained in regions/README.md.
+            """,
+        subcommands: [RunCommand.self])
+}

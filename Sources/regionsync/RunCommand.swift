@@ -1,0 +1,57 @@
+internal import AdminHTTP
+internal import ArgumentParser
+internal import Logging
+internal import Observability
+internal import RegionConfig
+internal import ServiceLifecycle
+internal import UnixSignals
+internal import Worker
+
+/// `regionsync run`: the worker of one region, until SIGTERM or SIGINT.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Runs the worker of one region until SIGTERM or Ctrl-C.",
+        discussion: """
+            It may start before its servers do: it waits, and says for what in the log and on the admin port's /status.
+            A second SIGTERM does not hurry it; SIGKILL at any moment loses nothing.
+            """)
+
+    @Option(name: .shortAndLong, help: "The region file.", completion: .file(extensions: ["yaml"]))
+    var region: String
+
+    @Option(help: "How log lines look: logfmt or json.")
+    var logFormat: LogOutput.Format = .logfmt
+
+    @Option(help: "The least important lines to write: trace, debug, info, notice, warning, error or critical.")
+    var logLevel: LogLevel = .info
+
+    func run() async throws {
+        let region = try loadRegion(region)
+        let output = LogOutput.standardError(format: logFormat, level: logLevel.level)
+        output.installForLibraries()
+        let worker = RegionWorker(region: region) { output.logger($0).with([.region: "\(region.name)"]) }
+        let admin = AdminServer(
+            host: region.admin.host, port: region.admin.port, answers: worker.adminAnswers,
+            logger: output.logger("admin"))
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [admin, worker], gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: output.logger("service")))
+        output.logger("regionsync").info("Worker starts", [.region: "\(region.name)"])
+        do {
+            try await group.run()
+        } catch let error as AdminServerError {
+            throw failure("\(error)", .unavailable)
+        }
+        output.logger("regionsync").info("Worker stopped", [.region: "\(region.name)"])
+    }
+}
+
+extension LogOutput.Format: ExpressibleByArgument {}
+
+/// A log level as the command line names it.
+enum LogLevel: String, CaseIterable, ExpressibleByArgument {
+    case trace, debug, info, notice, warning, error, critical
+
+    var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
+}

@@ -1,0 +1,46 @@
+import RegionConfig
+
+/// libFuzzer's entry: the input is a region file; a first line of the form `#!NAME=VALUE` sets an environment variable.
+/// Whatever it holds, it is read or refused with an error that names the file.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzRegionFile(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let text = String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+    var environment = ["FUZZ_SECRET": "canary"]
+    if let line = text.split(separator: "\n", maxSplits: 1).first, line.hasPrefix("#!") {
+        let parts = line.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count == 2 { environment[String(parts[0])] = String(parts[1]) }
+    }
+    let surroundings = Surroundings(environment: environment, folder: "regions") { path in
+        if path.hasSuffix("missing") { throw UnreadableFile(reason: "No such file or directory") }
+        return text
+    }
+    do throws(RegionFileError) {
+        let region = try RegionFile.parse(text, file: "fuzz.yaml", surroundings: surroundings)
+        precondition(!region.catalog.tables.isEmpty && !region.peers.contains { $0.region == region.name })
+        precondition(!"\(region)".contains("canary"), "a secret was printed")
+    } catch {
+        precondition(!error.problem.isEmpty && !error.description.isEmpty)
+    }
+    return 0
+}
+
+/// What SwiftPM makes the program's `main`.
+@_cdecl("FuzzRegionConfig_main")
+public func main(
+    _ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+    var argumentCount = argumentCount
+    var arguments = arguments
+    return runDriver(&argumentCount, &arguments, fuzzRegionFile)
+}
+
+/// The leak check would report Swift's globals: enums with spare bits hide the pointers to them.
+@_cdecl("__lsan_is_turned_off")
+public func isLeakCheckOff() -> Int32 { 1 }
+
+@_extern(c, "LLVMFuzzerRunDriver")
+private func runDriver(
+    _ argumentCount: UnsafeMutablePointer<Int32>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
+) -> Int32
