@@ -7,6 +7,9 @@ package protocol JournalTail: Sendable {
     /// Reads behind the cursors, in one command. Answers only the journals that have something, each with a batch in
     /// order; nothing when `patience` passed without any. With a `patience` of zero it does not wait.
     func read(behind cursors: [JournalCursor], patience: Duration) async throws(StoreFailure) -> [JournalRead]
+
+    /// Nothing more will be read.
+    func close() async
 }
 
 /// Where a journal is read next.

@@ -1,4 +1,5 @@
 package import Journal
+internal import Logging
 internal import Observability
 internal import RESP
 
@@ -33,16 +34,18 @@ package struct ProvisioningProjection: Sendable {
             do throws(StoreFailure) {
                 try await session(&pause)
             } catch {
-                guard !Task.isCancelled else { return }
+                guard !Task.isCancelled else { break }
                 await pause.wait(after: error, store, report, ProjectionReport.provisioning)
             }
         }
+        await tail.close()
     }
 
     /// Calls that were sent, and what becomes true when they have succeeded.
     private struct Sent {
         let commands: SentCommands
         let completed: Position
+        let objects: Int
         let commitTimes: [Int64]
     }
 
@@ -65,10 +68,9 @@ package struct ProvisioningProjection: Sendable {
             if !commands.isEmpty || fold.completed > max(trailing, inFlight.last?.completed ?? .zero) {
                 let sent = await store.send(commands)
                 inFlight.append(
-                    Sent(commands: sent, completed: fold.completed, commitTimes: fold.takeCommitTimes()))
-            }
-            if fold.counts != counts {
-                report.applied(fold.counts.objects - counts.objects)
+                    Sent(
+                        commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
+                        commitTimes: fold.takeCommitTimes()))
                 counts = fold.counts
                 say(counts)
             }
@@ -109,6 +111,7 @@ package struct ProvisioningProjection: Sendable {
 
     private func settle(_ sent: Sent) async throws(StoreFailure) -> Position {
         for result in await sent.commands.replies() { _ = try result.get() }
+        report.applied(sent.objects)
         report.visible(sent.commitTimes)
         return sent.completed
     }

@@ -1,3 +1,6 @@
+internal import Journal
+internal import Logging
+internal import Observability
 internal import RESP
 
 /// What happens between a session that failed and the next.

@@ -43,7 +43,7 @@ enum VoiceRecord: Sendable {
     var isNew: Bool {
         switch self {
         case .call(let call): call.isNew
-        case .agent(let agent): agent.sessions.isEmpty
+        case .agent(let agent): agent == AgentMachine(agentID: agent.agentID)
         }
     }
 
