@@ -80,7 +80,8 @@ struct GenerateCommand: AsyncParsableCommand {
                 FileHandle.standardError.write(Data("\(line)\n".utf8))
             }
         } catch let error as GeneratorError {
-            throw ValidationError("\(error)")
+            FileHandle.standardError.write(Data("regionsync: \(error)\n".utf8))
+            throw ExitCode.validationFailure
         }
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         try await withThrowingTaskGroup { group in
