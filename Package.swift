@@ -83,7 +83,8 @@ let package = Package(
         layer(
             "Generator",
             [
-                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "Traffic",
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                "Traffic",
                 "VoiceEvents", nioCore, nioPosix, .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
 
@@ -98,7 +99,8 @@ let package = Package(
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Worker", arguments, lifecycle, logging,
+                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Worker", arguments, lifecycle,
+                logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: testing),
@@ -115,6 +117,7 @@ let package = Package(
         tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
+        .testTarget(name: "LoadTests", dependencies: ["regionsync-load"], swiftSettings: testing),
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
