@@ -128,7 +128,6 @@ let package = Package(
             ]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
-        .testTarget(name: "LoadTests", dependencies: ["regionsync-load"], swiftSettings: testing),
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
