@@ -10,6 +10,7 @@ let testing: [SwiftSetting] = [
 let library = testing + [.strictMemorySafety()]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -83,10 +84,17 @@ let package = Package(
                 lifecycle, logging, nioCore, nioPosix,
             ]),
 
+        layer(
+            "Verification",
+            [
+                "Connections", "Journal", "Observability", "PGOutput", "PostgresClient", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", nioCore, nioHTTP1, nioPosix,
+            ]),
+
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Observability", "RegionConfig", "Worker", arguments, lifecycle, logging,
+                "AdminHTTP", "Observability", "RegionConfig", "Verification", "Worker", arguments, lifecycle, logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: testing),
@@ -104,6 +112,12 @@ let package = Package(
         tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),
+        tests(
+            of: "Verification",
+            [
+                "Journal", "Observability", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                "ServerFixtures", "Traffic", nioCore, nioPosix,
+            ]),
         tests(of: "VoiceEvents", ["Journal"]),
         tests(
             of: "Worker",
