@@ -42,6 +42,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
@@ -65,6 +66,14 @@ let package = Package(
 
         layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
 
+        layer(
+            "Capture",
+            ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
+        layer(
+            "Projection",
+            [
+                "Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents", logging, nioCore,
+            ]),
         layer("Mirror", ["Journal", "Observability", logging, nioCore]),
 
         layer(
@@ -78,29 +87,47 @@ let package = Package(
         layer("Traffic", ["Journal", "VoiceEvents"]),
 
         layer(
+            "Generator",
+            [
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                "Traffic",
+                "VoiceEvents", nioCore, nioPosix, .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+
+        layer(
             "Worker",
             [
-                "AdminHTTP", "Connections", "Journal", "Mirror", "Observability", "RESP", "RedisClient", "RegionConfig",
-                lifecycle, logging, nioCore, nioPosix,
+                "AdminHTTP", "Capture", "Connections", "Journal", "Mirror", "Observability", "PGOutput",
+                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle, logging, nioCore,
+                nioPosix,
             ]),
 
         layer(
             "Verification",
             [
-                "Connections", "Journal", "Observability", "PGOutput", "PostgresClient", "Provisioning", "RESP",
-                "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", nioCore, nioHTTP1, nioPosix,
+                "Connections", "Journal", "Observability", "PGOutput", "PostgresClient", "Projection", "Provisioning",
+                "RESP", "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", nioCore, nioHTTP1, nioPosix,
             ]),
 
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Observability", "RegionConfig", "Verification", "Worker", arguments, lifecycle, logging,
+                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Verification", "Worker", arguments,
+                lifecycle, logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: testing),
 
+        .executableTarget(
+            name: "regionsync-load",
+            dependencies: [
+                "Journal", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+            ],
+            path: "Sources/Load", swiftSettings: testing),
+
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
+        tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
         tests(of: "Mirror", ["Journal"]),
@@ -115,13 +142,16 @@ let package = Package(
         tests(
             of: "Verification",
             [
-                "Journal", "Observability", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
-                "ServerFixtures", "Traffic", nioCore, nioPosix,
+                "AdminHTTP", "Journal", "Observability", "PostgresClient", "Provisioning", "RESP", "RedisClient",
+                "RegionConfig", "ServerFixtures", "Traffic", lifecycle, logging, nioCore, nioPosix,
             ]),
         tests(of: "VoiceEvents", ["Journal"]),
         tests(
             of: "Worker",
-            ["Journal", "Mirror", "Observability", "RESP", "RedisClient", "ServerFixtures", logging, nioCore, nioPosix]),
+            [
+                "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", "ServerFixtures", logging, nioCore, nioPosix,
+            ]),
     ])
 
 /// The fuzzers need libFuzzer's main and instrumented libraries: `ops/fuzz` builds them in a folder apart.

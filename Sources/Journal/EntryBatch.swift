@@ -64,6 +64,9 @@ extension EntryBatch {
             }
         }
 
+        /// Whether an entry has more fields than a script can pass on; the function refuses it, a transaction does not.
+        package var isWide: Bool { runs.contains { $0.fields > 3_000 } }
+
         /// The form in which the append function takes it.
         package var text: String {
             runs.map { "\($0.entries)x\($0.fields)" }.joined(separator: ",")

@@ -47,32 +47,3 @@ extension EntryBatch {
         }
     }
 }
-
-/// Walks over `$<length>\r\n<bytes>\r\n…`; gives nil at the end and at the first malformed string.
-private struct BulkStringWalk {
-    private let view: ByteBufferView
-    private var index: Int
-
-    init(_ view: ByteBufferView) {
-        self.view = view
-        index = view.startIndex
-    }
-
-    var offset: Int { index - view.startIndex }
-
-    mutating func next() -> ByteBufferView? {
-        guard index < view.endIndex, view[index] == UInt8(ascii: "$") else { return nil }
-        var cursor = index + 1
-        var length = 0
-        while cursor < view.endIndex, view[cursor] != UInt8(ascii: "\r") {
-            let digit = Int(view[cursor]) - 48
-            guard digit >= 0, digit <= 9, length <= view.count else { return nil }
-            length = length * 10 + digit
-            cursor += 1
-        }
-        let start = cursor + 2
-        guard start <= view.endIndex, length <= view.endIndex - start - 2 else { return nil }
-        index = start + length + 2
-        return view[start..<(start + length)]
-    }
-}

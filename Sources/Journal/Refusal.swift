@@ -24,7 +24,7 @@ extension Refusal {
         case "FENCED": self = .fenced
         case "FORKED": self = .forked
         case "READONLY", "OOM", "NOREPLICAS", "LOADING", "MISCONF", "MASTERDOWN", "BUSY", "UNKILLABLE", "CLUSTERDOWN",
-            "TRYAGAIN":
+            "TRYAGAIN", "EXECABORT":
             self = .unavailable("\(code) \(message)")
         case "ERR" where message.hasPrefix("Function not found"): self = .unavailable("\(code) \(message)")
         default: self = .unexpected("\(code) \(message)")

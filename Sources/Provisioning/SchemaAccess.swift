@@ -43,13 +43,14 @@ package struct SchemaAccess: Sendable {
         """
 
     /// Capture and readers see the published columns, capture also `ctid`, by which it divides a table among readers;
-    /// writers write rows, hidden columns included. Nobody else gets anything.
+    /// writers write rows, hidden columns included, and may reserve identities. Nobody else gets anything.
     package var grants: String {
         """
         DO $regionsync$
         DECLARE
             entry record;
             columns text;
+            sequence text;
         BEGIN
             GRANT USAGE ON SCHEMA regionsync TO regionsync_capture, regionsync_read, regionsync_write;
             GRANT SELECT ON regionsync.schema_version, regionsync.history
@@ -64,6 +65,11 @@ package struct SchemaAccess: Sendable {
                 EXECUTE format('GRANT SELECT %s ON %s TO regionsync_read, regionsync_write, regionsync_capture',
                     columns, entry.name);
                 EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO regionsync_write', entry.name);
+                FOR sequence IN SELECT pg_get_serial_sequence(entry.name, attname) FROM pg_attribute
+                    WHERE attrelid = entry.name::regclass AND attidentity <> ''
+                LOOP
+                    EXECUTE format('GRANT USAGE, UPDATE ON SEQUENCE %s TO regionsync_write', sequence);
+                END LOOP;
                 IF entry.columns IS NOT NULL THEN
                     EXECUTE format('GRANT SELECT (ctid) ON %s TO regionsync_capture', entry.name);
                 END IF;

@@ -22,6 +22,16 @@ package struct BulkStrings: Hashable, Sendable {
         count = 0
     }
 
+    /// A run of strings that already have wire form, such as a slice of a reply; shares its memory.
+    ///
+    /// - Parameters:
+    ///   - wire: Whole bulk strings. They are not looked at: the caller vouches for them.
+    ///   - count: How many they are.
+    package init(wire: ByteBuffer, count: Int) {
+        buffer = wire
+        self.count = count
+    }
+
     /// A run of these strings.
     package init(_ strings: some Sequence<String>) {
         self.init()
@@ -111,13 +121,17 @@ extension BulkStrings {
         appendEnd()
     }
 
-    /// Appends strings that already have wire form, such as a slice of a reply.
+    /// Appends strings that already have wire form, such as a slice of a reply; copies them unless the run is empty.
     ///
     /// - Parameters:
     ///   - wire: Whole bulk strings. They are not looked at: the caller vouches for them.
     ///   - count: How many they are.
     package mutating func append(wire: ByteBuffer, count: Int) {
-        buffer.writeImmutableBuffer(wire)
+        if buffer.readableBytes == 0 {
+            buffer = wire
+        } else {
+            buffer.writeImmutableBuffer(wire)
+        }
         self.count += count
     }
 

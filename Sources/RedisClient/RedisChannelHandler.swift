@@ -14,6 +14,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
     enum Waiter {
         case promise(EventLoopPromise<RedisReply>)
         case pipeline(PipelineWaiter, position: Int)
+        /// Of a transaction's replies only the last counts, or the first error before it.
+        case transaction(EventLoopPromise<RedisReply>)
         /// Our own PING; any answer shows that the link is alive.
         case ping
     }
@@ -22,6 +24,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
         var waiter: Waiter
         var sentAt: NIODeadline
         var patience: TimeAmount
+        /// Replies that are still to come.
+        var missing = 1
+        var firstError: RedisError?
     }
 
     private let responseTimeout: TimeAmount
@@ -63,10 +68,20 @@ extension RedisChannelHandler {
             context.write(wrapOutboundOut(run.buffer), promise: nil)
         }
         if inFlight.count == 1 { schedule(for: now + patience, context: context) }
-        if !isFlushScheduled {
-            isFlushScheduled = true
-            context.eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.flush() }
-        }
+        flushSoon(context)
+    }
+
+    /// Writes a transaction, which is answered by what `EXEC` answers.
+    func send(_ transaction: RedisTransaction, promise: EventLoopPromise<RedisReply>) {
+        guard let context, closeReason == nil else { return promise.fail(RedisError.closed) }
+        let now = NIODeadline.now()
+        inFlight.append(
+            InFlight(
+                waiter: .transaction(promise), sentAt: now, patience: responseTimeout,
+                missing: transaction.replyCount))
+        context.write(wrapOutboundOut(transaction.buffer), promise: nil)
+        if inFlight.count == 1 { schedule(for: now + responseTimeout, context: context) }
+        flushSoon(context)
     }
 
     /// Writes commands that are answered together.
@@ -87,6 +102,12 @@ extension RedisChannelHandler {
         context?.close(promise: nil)
     }
 
+    private func flushSoon(_ context: ChannelHandlerContext) {
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.flush() }
+    }
+
     private func flush() {
         guard isFlushScheduled else { return }
         isFlushScheduled = false
@@ -101,8 +122,10 @@ extension RedisChannelHandler {
 
     private func answer(_ waiter: Waiter, _ result: Result<RedisReply, RedisError>) {
         switch (waiter, result) {
-        case (.promise(let promise), .success(let reply)): promise.succeed(reply)
-        case (.promise(let promise), .failure(let error)): promise.fail(error)
+        case (.promise(let promise), .success(let reply)), (.transaction(let promise), .success(let reply)):
+            promise.succeed(reply)
+        case (.promise(let promise), .failure(let error)), (.transaction(let promise), .failure(let error)):
+            promise.fail(error)
         case (.pipeline(let pipeline, let position), _): pipeline.answered(position, result)
         case (.ping, _): break
         }
@@ -174,10 +197,18 @@ extension RedisChannelHandler {
     private func deliver(_ replies: [RedisReply]) {
         for reply in replies {
             guard closeReason == nil else { return }
-            guard let command = inFlight.popFirst() else {
-                return close(.protocolViolation(reason: "a reply that nobody asked for"))
+            if inFlight.first?.missing ?? 1 > 1 {
+                inFlight[inFlight.startIndex].missing -= 1
+                if let error = reply.error, inFlight[inFlight.startIndex].firstError == nil {
+                    inFlight[inFlight.startIndex].firstError = error
+                }
+                continue
             }
-            if let error = reply.error {
+            guard let command = inFlight.popFirst() else {
+                // An error that nobody asked for is the server's reason to hang up: too many clients, protected mode.
+                return close(reply.error ?? .protocolViolation(reason: "a reply that nobody asked for"))
+            }
+            if let error = command.firstError ?? reply.error {
                 answer(command.waiter, .failure(error))
             } else {
                 answer(command.waiter, .success(reply))

@@ -36,8 +36,12 @@ extension RedisConnection {
             let reason = await withCheckedContinuation { continuation in
                 opened.closeFuture.whenSuccess { continuation.resume(returning: $0) }
             }
-            if case .tls = reason { throw reason }
-            throw error == .timeout ? .connect(reason: "no answer within \(endpoint.connectTimeout)") : error
+            switch (error, reason) {
+            case (.timeout, _): throw .connect(reason: "\(endpoint): no answer within \(endpoint.connectTimeout)")
+            case (.closed, .closed): throw .connect(reason: "\(endpoint): closed by the server")
+            case (.closed, _): throw reason
+            default: throw error
+            }
         }
     }
 
@@ -68,6 +72,7 @@ extension RedisConnection {
                 channel.eventLoop.makeCompletedFuture {
                     let closed = channel.eventLoop.makePromise(of: RedisError.self)
                     do {
+                        if endpoint.prefersBBR { askForBBR(channel) }
                         let handler = try RedisChannelHandler(endpoint: endpoint, closed: closed)
                         if let tls { try channel.pipeline.syncOperations.addHandler(tls.makeHandler()) }
                         try channel.pipeline.syncOperations.addHandler(handler)
@@ -85,6 +90,13 @@ extension RedisConnection {
         } catch {
             throw .connect(reason: reason(of: error, endpoint: endpoint))
         }
+    }
+
+    /// The outcome does not matter: see `RedisEndpoint.prefersBBR`.
+    private static func askForBBR(_ channel: any Channel) {
+        let name: (UInt8, UInt8, UInt8) = (UInt8(ascii: "b"), UInt8(ascii: "b"), UInt8(ascii: "r"))
+        _ = (channel as? any SocketOptionProvider)?
+            .unsafeSetSocketOption(level: .tcp, name: .congestionControl, value: name)
     }
 
     private static func hello(_ endpoint: RedisEndpoint, name: String) -> [RedisCommand] {
@@ -139,5 +151,6 @@ extension NIOBSDSocket.Option {
     fileprivate static let keepAliveIdle = NIOBSDSocket.Option(rawValue: 4)
     fileprivate static let keepAliveInterval = NIOBSDSocket.Option(rawValue: 5)
     fileprivate static let keepAliveCount = NIOBSDSocket.Option(rawValue: 6)
+    static let congestionControl = NIOBSDSocket.Option(rawValue: 13)
     fileprivate static let userTimeout = NIOBSDSocket.Option(rawValue: 18)
 }

@@ -11,10 +11,11 @@ package final class RedisConnection: Sendable {
     package let eventLoop: any EventLoop
     /// The server's number for this connection, for `CLIENT UNBLOCK` and `CLIENT KILL`.
     package let clientID: Int64
-    /// Succeeds when the connection is closed, with the reason: `.closed`, `.timeout`, `.tls` or `.protocolViolation`.
+    /// Succeeds when the connection is closed, with the reason: `.closed`, `.timeout`, `.tls`, `.protocolViolation`, or
+    /// `.server` if the server said why it hung up.
     package let closeFuture: EventLoopFuture<RedisError>
 
-    private let channel: any Channel
+    let channel: any Channel
     private let handler: NIOLoopBound<RedisChannelHandler>
 
     init(
@@ -62,6 +63,19 @@ extension RedisConnection {
             eventLoop.execute { [handler] in
                 handler.value.send(command, deadline: deadline, waiter: .promise(promise))
             }
+        }
+        return promise.futureResult
+    }
+
+    /// Sends a transaction. Gives what `EXEC` answered, an array; fails with the first error that a command was refused
+    /// with, in which case the server has carried out none of them. Errors of commands that it did carry out are
+    /// elements of the array.
+    package func send(_ transaction: RedisTransaction) -> EventLoopFuture<RedisReply> {
+        let promise = eventLoop.makePromise(of: RedisReply.self)
+        if eventLoop.inEventLoop {
+            handler.value.send(transaction, promise: promise)
+        } else {
+            eventLoop.execute { [handler] in handler.value.send(transaction, promise: promise) }
         }
         return promise.futureResult
     }

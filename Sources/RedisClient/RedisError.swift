@@ -1,6 +1,6 @@
 /// What can go wrong on a connection to Redis.
 ///
-/// All but `server` end the connection. A command that was in flight then may or may not have been carried out.
+/// All but `server`, thrown for a command, end the connection. A command that was in flight then may or may not have been carried out.
 package enum RedisError: Error, Hashable, Sendable {
     /// No connection could be made: refused, unknown host, no answer in time.
     case connect(reason: String)

@@ -8,7 +8,9 @@ internal import NIOCore
     /// An array whose elements are still coming.
     private struct OpenArray {
         var index: Int
-        var remaining: Int32
+        var remaining: Int
+
+        static let none = OpenArray(index: -1, remaining: .max)
     }
 
     private(set) var nodes: [Node] = []
@@ -19,8 +21,10 @@ internal import NIOCore
 
     private var output = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var written = 0
-    /// hiredis nests no deeper than its nine tasks.
-    private var open: [9 of OpenArray] = .init(repeating: OpenArray(index: 0, remaining: 0))
+    /// The innermost array whose elements are coming; outside of arrays, no index and more remaining than there can be.
+    private var innermost = OpenArray.none
+    /// The arrays around `innermost`, outermost first. hiredis nests no deeper than its nine tasks.
+    private var outer: [9 of OpenArray] = .init(repeating: .none)
     private var depth = 0
 
     /// Room that an element may need beyond what it takes on the wire.
@@ -38,13 +42,19 @@ internal import NIOCore
         return written
     }
 
+    /// Makes room for `count` nodes in all.
+    mutating func reserve(nodes count: Int) {
+        if nodes.capacity < count { nodes.reserveCapacity(count) }
+    }
+
     /// Hands out the first `count` nodes, which are whole replies with `bytes` bytes of strings, and keeps the rest.
     mutating func takeFinished(nodes count: Int, bytes: Int) -> [Node] {
         let rest = nodes[count...].map { $0.rebased(index: count, offset: bytes) }
         var finished = rest
         swap(&finished, &nodes)
         if !rest.isEmpty { finished.removeLast(rest.count) }
-        for level in 0..<depth { open[level].index -= count }
+        if depth > 0 { innermost.index -= count }
+        for level in 1..<max(depth, 1) { outer[level].index -= count }
         byteCount -= bytes
         return finished
     }
@@ -64,19 +74,19 @@ extension ReplyBuilder {
         let total = unsafe end + 2 - target
         byteCount += total - written
         written = total
-        closeArrays()
+        elementEnded()
         return true
     }
 
     mutating func appendInteger(_ value: Int64) -> Bool {
         nodes.append(.integer(value, offset: byteCount))
-        closeArrays()
+        elementEnded()
         return true
     }
 
     mutating func appendNull() -> Bool {
         nodes.append(.null(offset: byteCount))
-        closeArrays()
+        elementEnded()
         return true
     }
 
@@ -84,11 +94,12 @@ extension ReplyBuilder {
         let index = nodes.count
         nodes.append(.array(count: count, end: index + 1, offset: byteCount))
         if count > 0 {
-            guard depth < open.count else { return fail("arrays are nested too deep") }
-            open[depth] = OpenArray(index: index, remaining: count)
+            guard depth < outer.count else { return fail("arrays are nested too deep") }
+            outer[depth] = innermost
+            innermost = OpenArray(index: index, remaining: Int(count))
             depth += 1
         } else {
-            closeArrays()
+            elementEnded()
         }
         return true
     }
@@ -98,14 +109,21 @@ extension ReplyBuilder {
         return false
     }
 
-    /// Closes every array whose last element was just appended.
+    /// An element is whole; perhaps it was the last of its array, and that the last of the one around it.
+    @inline(__always)
+    private mutating func elementEnded() {
+        innermost.remaining -= 1
+        if innermost.remaining == 0 { closeArrays() }
+    }
+
     private mutating func closeArrays() {
-        while depth > 0 {
-            open[depth - 1].remaining -= 1
-            guard open[depth - 1].remaining == 0 else { return }
-            nodes[open[depth - 1].index].close(at: nodes.count)
+        while depth > 0, innermost.remaining == 0 {
+            nodes[innermost.index].close(at: nodes.count)
             depth -= 1
+            innermost = outer[depth]
+            innermost.remaining -= 1
         }
+        if depth == 0 { innermost = .none }
     }
 
     /// Writes `$<count>\r\n`; returns the place behind it.

@@ -27,6 +27,8 @@ internal import NIOCore
     private var ends: [Int] = []
     /// Bytes of strings in the replies that are whole.
     private var finishedBytes = 0
+    /// Size of the last reply that came in several pieces: the next one is likely to be as large.
+    private var expected = (bytes: 0, nodes: 0)
     private var failure: RedisError?
 
     init(limits: Limits = Limits()) throws(RedisError) {
@@ -79,6 +81,10 @@ internal import NIOCore
         let room = unsafe reader.pointee.len - reader.pointee.pos + piece.readableBytes + ReplyBuilder.slack
         var strings = ByteBuffer()
         swap(&strings, &self.strings)
+        if unsafe !builder.pointee.nodes.isEmpty {
+            strings.reserveCapacity(minimumWritableBytes: max(room, expected.bytes - strings.writerIndex))
+            unsafe builder.pointee.reserve(nodes: expected.nodes)
+        }
         unsafe strings.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { output in
             unsafe builder.pointee.begin(output)
             parse()
@@ -133,6 +139,7 @@ internal import NIOCore
 
     private mutating func emit(into replies: inout [RedisReply]) {
         guard let count = ends.last else { return }
+        if finishedBytes > Self.pieceBytes { expected = (finishedBytes, count) }
         var finished = strings
         if finishedBytes == strings.writerIndex {
             strings = ByteBuffer()

@@ -1,5 +1,6 @@
 internal import Journal
 internal import NIOCore
+internal import Projection
 internal import RedisClient
 internal import RegionConfig
 internal import RESP
@@ -23,7 +24,7 @@ struct CacheSweep {
     /// Walks.
     mutating func run() async throws {
         let region = region
-        try await region.scan(["SCAN"], then: ["MATCH", CacheKeys.prefix + "*", "COUNT", "1000"]) { page in
+        try await region.scan(["SCAN"], then: ["MATCH", "cfg:*", "COUNT", "1000"]) { page in
             try await check(page.compactMap(\.string))
         }
         try await checkDigests()
@@ -67,7 +68,8 @@ struct CacheSweep {
         let replies = try await region.ask(
             objects.map {
                 RedisCommand(
-                    "SISMEMBER", CacheKeys.ids(tenant: $0.tenant, type: comparison.tables[$0.table].table.type), $0.id)
+                    "SISMEMBER",
+                    ProjectionKeys.objects(tenant: $0.tenant, type: comparison.tables[$0.table].table.type), $0.id)
             })
         for (object, reply) in zip(objects, replies) where reply.integer != 1 {
             suspects.add([.object(table: object.table, tenant: object.tenant, key: object.id)])
@@ -82,7 +84,7 @@ struct CacheSweep {
         let replies = try await region.ask(
             entries.map {
                 RedisCommand(
-                    "HGET", CacheKeys.object(tenant: tenant, type: catalog.type, id: $0.id),
+                    "HGET", ProjectionKeys.object(tenant: tenant, type: catalog.type, id: $0.id),
                     catalog.indexes[index].field)
             })
         for (entry, reply) in zip(entries, replies) where reply.bytes != entry.value {
@@ -98,7 +100,7 @@ struct CacheSweep {
             for start in stride(from: 0, to: others.count, by: 500) {
                 let some = others[start..<min(start + 500, others.count)]
                 let replies = try await region.ask(
-                    some.map { RedisCommand("HGETALL", CacheKeys.digests(tenant: $0, type: type)) })
+                    some.map { RedisCommand("HGETALL", ProjectionKeys.digests(tenant: $0, type: type)) })
                 for (tenant, reply) in zip(some, replies) {
                     suspects.add(
                         BucketCounters(reply).differing(from: [:]).map {

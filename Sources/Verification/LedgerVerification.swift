@@ -1,9 +1,10 @@
 internal import Journal
 internal import NIOCore
+internal import Projection
 internal import Provisioning
-internal import RESP
 internal import RedisClient
 package import RegionConfig
+internal import RESP
 package import Traffic
 internal import VoiceEvents
 
@@ -153,7 +154,7 @@ package struct LedgerVerification: Sendable {
             let replies = try await region.ask(
                 some.map { name in
                     RedisCommand(
-                        "HGETALL", CacheKeys.object(tenant: name.tenant, type: name.type, id: id(of: name)))
+                        "HGETALL", ProjectionKeys.object(tenant: name.tenant, type: name.type, id: id(of: name)))
                 })
             for (name, reply) in zip(some, replies) where reply.count > 0 {
                 var columns: [(String, String?)] = []

@@ -1,5 +1,6 @@
 internal import Journal
 internal import NIOCore
+internal import Projection
 internal import Provisioning
 internal import RedisClient
 internal import RegionConfig
@@ -18,11 +19,11 @@ struct ObjectComparison: Sendable {
         let catalog = tables[table].table
         let (tenant, type) = (row.tenant, catalog.type)
         var commands = [
-            RedisCommand("HGETALL", CacheKeys.object(tenant: tenant, type: type, id: row.key)),
-            RedisCommand("SISMEMBER", CacheKeys.ids(tenant: tenant, type: type), row.key),
+            RedisCommand("HGETALL", ProjectionKeys.object(tenant: tenant, type: type, id: row.key)),
+            RedisCommand("SISMEMBER", ProjectionKeys.objects(tenant: tenant, type: type), row.key),
         ]
         for (index, value) in indexed(row, of: table) {
-            let key = CacheKeys.index(tenant: tenant, type: type, field: catalog.indexes[index].field)
+            let key = ProjectionKeys.index(tenant: tenant, type: type, field: catalog.indexes[index].field)
             let text = String(buffer: value)
             commands.append(
                 catalog.indexes[index].unique
@@ -88,8 +89,8 @@ struct ObjectComparison: Sendable {
     func absenceCommands(tenant: String, key: String, of table: Int) -> [RedisCommand] {
         let type = tables[table].table.type
         return [
-            RedisCommand("EXISTS", CacheKeys.object(tenant: tenant, type: type, id: key)),
-            RedisCommand("SISMEMBER", CacheKeys.ids(tenant: tenant, type: type), key),
+            RedisCommand("EXISTS", ProjectionKeys.object(tenant: tenant, type: type, id: key)),
+            RedisCommand("SISMEMBER", ProjectionKeys.objects(tenant: tenant, type: type), key),
         ]
     }
 
@@ -101,7 +102,7 @@ struct ObjectComparison: Sendable {
     ) -> [RedisCommand] {
         let catalog = tables[table].table
         let index = catalog.indexes[index]
-        let key = CacheKeys.index(tenant: tenant, type: catalog.type, field: index.field)
+        let key = ProjectionKeys.index(tenant: tenant, type: catalog.type, field: index.field)
         var word = BulkStrings()
         let entry: RedisCommand
         if index.unique {
@@ -113,7 +114,7 @@ struct ObjectComparison: Sendable {
             entry = RedisCommand(["SISMEMBER"], word)
         }
         return [
-            entry, RedisCommand("HGET", CacheKeys.object(tenant: tenant, type: catalog.type, id: id), index.field),
+            entry, RedisCommand("HGET", ProjectionKeys.object(tenant: tenant, type: catalog.type, id: id), index.field),
         ]
     }
 }

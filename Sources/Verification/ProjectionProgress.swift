@@ -1,7 +1,8 @@
 internal import Journal
 internal import PostgresClient
-internal import RESP
+internal import Projection
 internal import RedisClient
+internal import RESP
 
 /// How far the regions' projections have come with what PostgreSQL committed.
 struct ProjectionProgress: Sendable {
@@ -63,6 +64,6 @@ struct ProjectionProgress: Sendable {
     }
 
     private func cursor(of region: RegionServer) async throws -> Position {
-        try await region.ask("HGET", CacheKeys.projection, "provisioning").string.flatMap { Position($0) } ?? .zero
+        try await region.ask("HGET", ProjectionKeys.trailing, "provisioning").string.flatMap { Position($0) } ?? .zero
     }
 }

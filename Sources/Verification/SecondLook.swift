@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import PostgresClient
+internal import Projection
 internal import Provisioning
 internal import RedisClient
 internal import RegionConfig
@@ -156,7 +157,7 @@ struct SecondLook {
         let replies = try await region.ask(
             names.map { name in
                 RedisCommand(
-                    "HMGET", CacheKeys.digests(tenant: name.tenant, type: published.table.type),
+                    "HMGET", ProjectionKeys.digests(tenant: name.tenant, type: published.table.type),
                     "\(name.bucket):n", "\(name.bucket):d")
             })
         let wrong = zip(names, replies).filter { name, reply in

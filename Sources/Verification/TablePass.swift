@@ -1,5 +1,6 @@
 internal import Journal
 internal import PostgresClient
+internal import Projection
 internal import Provisioning
 internal import RedisClient
 internal import RegionConfig
@@ -75,13 +76,15 @@ struct TablePass {
         let (table, type, keys, buckets) = (table, comparison.tables[table].table.type, keys, buckets)
         let found = try await forEachRegion { region in
             var found = Suspects()
-            try await region.scan(["SSCAN", CacheKeys.ids(tenant: tenant, type: type)], then: ["COUNT", "1000"]) {
+            try await region.scan(
+                ["SSCAN", ProjectionKeys.objects(tenant: tenant, type: type)], then: ["COUNT", "1000"]
+            ) {
                 page in
                 let strange = page.compactMap(\.string).filter { !keys.contains($0.hashValue) }
                 found.add(strange.map { .object(table: table, tenant: tenant, key: $0) })
             }
             let counters = BucketCounters(
-                try await region.ask("HGETALL", CacheKeys.digests(tenant: tenant, type: type)))
+                try await region.ask("HGETALL", ProjectionKeys.digests(tenant: tenant, type: type)))
             found.add(counters.differing(from: buckets).map { .bucket(table: table, tenant: tenant, bucket: $0) })
             return Array(found.all)
         }

@@ -1,9 +1,11 @@
+internal import Capture
 internal import Connections
 internal import Journal
 package import Logging
 internal import Mirror
 internal import NIOCore
 internal import NIOPosix
+internal import PostgresClient
 package import Observability
 internal import RedisClient
 package import RegionConfig
@@ -55,7 +57,28 @@ package struct RegionWorker: Service {
                 region: region.name, peers: region.peers.map(\.region), minimumAge: region.retention.minimum,
                 client: local.client, links: links, logger: logger("trim"))
             tasks.addTask { await trimmer.run() }
+            let source = captureSource()
+            let capture = capture(from: source, on: loops.next())
+            tasks.addTask {
+                await capture.run()
+                await source.close()
+            }
         }
+    }
+
+    private func captureSource() -> PostgresCaptureSource {
+        PostgresCaptureSource(
+            region: region.name, catalog: region.catalog, publication: region.postgres.publication,
+            slot: region.postgres.slot, readerCount: region.postgres.snapshotReaders,
+            options: PostgresOptions(region.postgres, region: region.name, purpose: "capture"))
+    }
+
+    private func capture(from source: PostgresCaptureSource, on loop: any EventLoop) -> Capture {
+        Capture(
+            catalog: region.catalog, source: source,
+            journal: RedisCaptureJournal(
+                region: region.name, endpoint: RedisEndpoint(region.redis), eventLoop: loop),
+            metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
     }
 
     private func link(to peer: Region.Peer, on loop: any EventLoop) -> MirrorLink {

@@ -59,7 +59,9 @@ import Testing
 
     @Test("Runs are joined as they are, and forgotten")
     func joined() {
-        var run = BulkStrings(["a"])
+        var run = BulkStrings()
+        run.append(wire: ByteBuffer(string: "$1\r\na\r\n"), count: 1)
+        #expect(run == BulkStrings(wire: ByteBuffer(string: "$1\r\na\r\n"), count: 1))
         run.append(wire: ByteBuffer(string: "$1\r\nb\r\n$1\r\nc\r\n"), count: 2)
         run.append(contentsOf: BulkStrings(["d"]))
         #expect(run == BulkStrings(["a", "b", "c", "d"]))

@@ -132,22 +132,3 @@ import Testing
         }
     }
 }
-
-/// Runs `body` on a connection to a server of its own.
-func withConnection(
-    settings: [String] = [], responseTimeout: Duration = .seconds(5),
-    _ body: (RedisConnection, RedisEndpoint) async throws -> Void
-) async throws {
-    let server = try await RedisServer.start(settings: settings)
-    let endpoint = RedisEndpoint(host: server.host, port: server.port, responseTimeout: responseTimeout)
-    do {
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let connection = try await RedisConnection.connect(to: endpoint, name: "tests", on: loop)
-        try await body(connection, endpoint)
-        await connection.close()
-    } catch {
-        await server.discard()
-        throw error
-    }
-    await server.discard()
-}

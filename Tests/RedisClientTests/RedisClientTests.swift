@@ -7,37 +7,37 @@ import Testing
 @Suite("Reconnecting client", .timeLimit(.minutes(1))) struct RedisClientTests {
     @Test("Waits for a server that is not there yet, follows it through a restart, and stops")
     func reconnects() async throws {
-        let server = try await RedisServer.start()
-        await server.stop()
-        let client = RedisClient(
-            endpoint: RedisEndpoint(host: server.host, port: server.port), name: "tests",
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next())
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await client.run() }
-            var states = client.states.makeAsyncIterator()
-            #expect(await states.next()?.name == "connecting")
-            let waiting = await states.next()
-            guard case .waiting(.connect, let wait)? = waiting else {
-                Issue.record("\(String(describing: waiting))")
-                return
+        try await RedisServer.with { server in
+            await server.stop()
+            let client = RedisClient(
+                endpoint: server.endpoint, name: "tests",
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await client.run() }
+                var states = client.states.makeAsyncIterator()
+                #expect(await states.next()?.name == "connecting")
+                let waiting = await states.next()
+                guard case .waiting(.connect, let wait)? = waiting else {
+                    Issue.record("\(String(describing: waiting))")
+                    return
+                }
+                #expect(wait >= .milliseconds(25) && wait <= .milliseconds(50))
+
+                try await server.start()
+                let first = try await client.connection()
+                #expect(try await first.send(RedisCommand("PING")).string == "PONG")
+                try await server.restart()
+                var second = try await client.connection()
+                while second === first { second = try await client.connection() }
+                #expect(try await second.send(RedisCommand("PING")).string == "PONG")
+                #expect(!first.isOpen)
+
+                group.cancelAll()
+                try await group.waitForAll()
+                #expect(!second.isOpen)
+                await #expect(throws: CancellationError.self) { try await client.connection() }
             }
-            #expect(wait >= .milliseconds(25) && wait <= .milliseconds(50))
-
-            try await server.start()
-            let first = try await client.connection()
-            #expect(try await first.send(RedisCommand("PING")).string == "PONG")
-            try await server.restart()
-            var second = try await client.connection()
-            while second === first { second = try await client.connection() }
-            #expect(try await second.send(RedisCommand("PING")).string == "PONG")
-            #expect(!first.isOpen)
-
-            group.cancelAll()
-            try await group.waitForAll()
-            #expect(!second.isOpen)
-            await #expect(throws: CancellationError.self) { try await client.connection() }
         }
-        await server.discard()
     }
 
     @Test("Whoever waits can be cancelled, and is released when the client stops")

@@ -8,8 +8,7 @@ import Testing
 @Suite("TLS", .timeLimit(.minutes(1))) struct TLSTests {
     @Test("A server of our own authority, by address and by name; nobody else's")
     func verification() async throws {
-        let server = try await RedisServer.start(usesTLS: true)
-        do {
+        try await RedisServer.with(usesTLS: true) { server in
             let port = try #require(server.tlsPort)
             let ca = server.caCertificate.path
             try await expectPong(RedisEndpoint(host: "127.0.0.1", port: port, tls: .init(caFile: ca)))
@@ -20,17 +19,12 @@ import Testing
             await #expect(throws: RedisError.self) {
                 try await expectPong(RedisEndpoint(host: "127.0.0.1", port: server.port, tls: .init(caFile: ca)))
             }
-        } catch {
-            await server.discard()
-            throw error
         }
-        await server.discard()
     }
 
     @Test("The certificate must name the host, or the name that was configured")
     func names() async throws {
-        let server = try await RedisServer.start(usesTLS: true, certificateNames: "DNS:redis.internal")
-        do {
+        try await RedisServer.with(usesTLS: true, certificateNames: "DNS:redis.internal") { server in
             let port = try #require(server.tlsPort)
             var tls = RedisEndpoint.TLS(caFile: server.caCertificate.path)
             await expectTLSError(RedisEndpoint(host: "127.0.0.1", port: port, tls: tls))
@@ -41,11 +35,7 @@ import Testing
             await expectTLSError(RedisEndpoint(host: "127.0.0.1", port: port, tls: tls))
             tls.verify = .noHostname
             try await expectPong(RedisEndpoint(host: "127.0.0.1", port: port, tls: tls))
-        } catch {
-            await server.discard()
-            throw error
         }
-        await server.discard()
     }
 
     @Test("Files that are missing, of another kind, or without their other half")
@@ -60,8 +50,7 @@ import Testing
 
     @Test("Our own certificate, where the server asks for one")
     func clientCertificate() async throws {
-        let server = try await RedisServer.start(settings: ["tls-auth-clients yes"], usesTLS: true)
-        do {
+        try await RedisServer.with(settings: ["tls-auth-clients yes"], usesTLS: true) { server in
             let port = try #require(server.tlsPort)
             var tls = RedisEndpoint.TLS(caFile: server.caCertificate.path)
             await #expect(throws: RedisError.self) {
@@ -70,15 +59,13 @@ import Testing
             tls.certFile = server.folder.appending(path: "server.crt").path
             tls.keyFile = server.folder.appending(path: "server.key").path
             try await expectPong(RedisEndpoint(host: "127.0.0.1", port: port, tls: tls))
-        } catch {
-            await server.discard()
-            throw error
         }
-        await server.discard()
     }
 
     private func connect(_ endpoint: RedisEndpoint) async throws(RedisError) -> RedisConnection {
-        try await RedisConnection.connect(
+        var endpoint = endpoint
+        endpoint.connectTimeout = .seconds(5)
+        return try await RedisConnection.connect(
             to: endpoint, name: "tests", on: MultiThreadedEventLoopGroup.singleton.next())
     }
 

@@ -46,6 +46,21 @@ package actor RedisServer {
         return server
     }
 
+    /// Runs `body` with a server that is gone afterwards, whatever happens; see `start` for the rest.
+    package static func with(
+        settings: [String] = [], usesTLS: Bool = false, certificateNames: String = "DNS:localhost,IP:127.0.0.1",
+        _ body: (RedisServer) async throws -> Void
+    ) async throws {
+        let server = try await start(settings: settings, usesTLS: usesTLS, certificateNames: certificateNames)
+        do {
+            try await body(server)
+        } catch {
+            await server.discard()
+            throw error
+        }
+        await server.discard()
+    }
+
     private init(settings: [String], usesTLS: Bool) throws {
         port = try freePort()
         tlsPort = usesTLS ? try freePort() : nil
@@ -147,12 +162,14 @@ package actor RedisServer {
     }
 
     private func awaitExit(after number: Int32) async {
-        guard let exits else { return }
+        guard let process, let exits else { return }
         signal(number)
         // A paused server ends only when it may run again; SIGKILL needs no such thing.
         if number != SIGKILL { signal(SIGCONT) }
         for await _ in exits {}
-        process = nil
+        // A cancelled test does not wait, but leaves no server behind either.
+        if process.isRunning { signal(SIGKILL) }
+        self.process = nil
         self.exits = nil
     }
 

@@ -31,7 +31,9 @@ struct CacheVerificationTests {
             finds: ["different": 1], saying: "101/thing/40 differs in secret"),
         Fault(
             ["HSET", "cfg:{101}:thing:40", "_d", "1"], finds: ["different": 1], saying: "101/thing/40 differs in _d"),
-        Fault(["DEL", "cfg:{102}:thing:41"], finds: ["missing": 1, "stale-index": 2], saying: "102/thing/41 is in PostgreSQL and not"),
+        Fault(
+            ["DEL", "cfg:{102}:thing:41"], finds: ["missing": 1, "stale-index": 2],
+            saying: "102/thing/41 is in PostgreSQL and not"),
         Fault(
             ["DEL", "cfg:{101}:bond:3,a\\,b3"], finds: ["missing": 1], saying: #"101/bond/3,a\,b3 is in PostgreSQL"#),
         Fault(

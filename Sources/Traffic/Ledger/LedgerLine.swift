@@ -59,7 +59,7 @@ package struct ObjectKey: Hashable, Sendable {
     package let tenant: String
     /// Object type of the catalog.
     package let type: String
-    /// Key columns' text, joined by `:`.
+    /// Key columns' text, joined by `,`; ours are numbers, so nothing in them is escaped.
     package let key: String
 
     package init(tenant: String, type: String, key: String) {

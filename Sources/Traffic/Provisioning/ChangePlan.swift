@@ -6,16 +6,39 @@
 package struct ChangePlan: Sendable {
     private var models: [ChangeModel]
     var random: SplitMix64
-    var number: Int64 = 0
-    var dbids: DBIDAllocator
-    private let largeEvery: Int
+    /// Of the last transaction.
+    package private(set) var number: Int64
+    /// Keep `dbidsPerChange` of each table of `insertedTables` in it.
+    package var dbids: DBIDAllocator
+    private let large: Large
 
-    /// `tables` are the rows that exist; every `largeEvery`th transaction touches all persons and DNs of a tenant.
-    package init(seed: UInt64, tables: [ProvisioningRows], dbids: DBIDAllocator, largeEvery: Int = 300) {
+    /// Transactions of many rows.
+    package struct Large: Hashable, Sendable {
+        /// Every how many transactions one comes.
+        package var every: Int
+        /// Rows it changes: persons and DNs of a tenant, over and over where there are not so many.
+        package var rows: Int
+
+        package init(every: Int = 300, rows: Int = 1000) {
+            self.every = every
+            self.rows = rows
+        }
+    }
+
+    /// Tables into which changes insert objects with a dbid.
+    package static let insertedTables: [ProvisioningTable] = [.person, .dn, .skill]
+    /// As many dbids of a table does one change take at most.
+    package static let dbidsPerChange: Int64 = 1
+
+    /// `tables` are the rows that exist; transactions are numbered from `number` + 1.
+    package init(
+        seed: UInt64, tables: [ProvisioningRows], dbids: DBIDAllocator, large: Large = Large(), after number: Int64 = 0
+    ) {
         random = SplitMix64(seed: seed)
         models = ChangeModel.models(of: tables)
         self.dbids = dbids
-        self.largeEvery = max(1, largeEvery)
+        self.large = large
+        self.number = number
     }
 
     private enum Kind: CaseIterable {
@@ -43,8 +66,8 @@ package struct ChangePlan: Sendable {
         number += 1
         let index = random.below(models.count)
         var model = models[index]
-        if number % Int64(largeEvery) == 0 {
-            return PlannedTransaction(number: number, changes: large(model), isRolledBack: false)
+        if number % Int64(max(1, large.every)) == 0 {
+            return PlannedTransaction(number: number, changes: largeChanges(model), isRolledBack: false)
         }
         var changes: [RowChange] = []
         while changes.isEmpty {
@@ -89,12 +112,21 @@ package struct ChangePlan: Sendable {
         }
     }
 
-    private mutating func large(_ model: ChangeModel) -> [RowChange] {
+    private mutating func largeChanges(_ model: ChangeModel) -> [RowChange] {
         let persons = model.agents + model.others
-        return [
-            .updateMany(.person, dbids: persons, set: [properties()]),
-            .updateMany(.dn, dbids: model.allDNs, set: [.init("register_all", random.chance(percent: 50) ? "1" : "0")]),
-        ]
+        var changes: [RowChange] = []
+        var missing = max(1, large.rows)
+        while missing > 0 {
+            let some = Array(persons.prefix(missing))
+            changes.append(.updateMany(.person, dbids: some, set: [properties()]))
+            missing -= some.count
+            let dns = Array(model.allDNs.prefix(missing))
+            guard !dns.isEmpty else { continue }
+            let flag = random.chance(percent: 50) ? "1" : "0"
+            changes.append(.updateMany(.dn, dbids: dns, set: [.init("register_all", flag)]))
+            missing -= dns.count
+        }
+        return changes
     }
 
     private mutating func rename(_ person: Int64) -> RowChange {

@@ -1,18 +1,28 @@
 /// Gives out dbids: unique a table, never used again.
 ///
-/// Whoever runs the plan reserves a block in each table's sequence first and sets `first` behind what is used.
+/// Whoever runs the plan reserves blocks in each table's sequence first, and further ones before a block is used up.
 package struct DBIDAllocator: Hashable, Sendable {
-    private var next: [ProvisioningTable: Int64] = [:]
+    private var blocks: [ProvisioningTable: Range<Int64>] = [:]
 
-    /// For a table that is not named, dbids begin at 101 (1 is the Environment tenant).
-    package init(first: [ProvisioningTable: Int64] = [:]) { next = first }
+    /// A table that has no block begins at 101 (1 is the Environment tenant) and never ends.
+    package init(_ blocks: [ProvisioningTable: Range<Int64>] = [:]) { self.blocks = blocks }
 
-    package mutating func take(_ table: ProvisioningTable) -> Int64 {
-        let dbid = next[table] ?? 101
-        next[table] = dbid + 1
-        return dbid
+    /// How many more can be taken before `reserved` must be called.
+    package func remaining(_ table: ProvisioningTable) -> Int64 {
+        let block = self.block(table)
+        return max(0, block.upperBound - block.lowerBound)
     }
 
-    /// The dbid that `take` will give.
-    package func peek(_ table: ProvisioningTable) -> Int64 { next[table] ?? 101 }
+    /// `block` is the table's; what was left of the one before is never used.
+    package mutating func reserved(_ block: Range<Int64>, for table: ProvisioningTable) { blocks[table] = block }
+
+    /// The next one. A block must not be used up.
+    package mutating func take(_ table: ProvisioningTable) -> Int64 {
+        let block = self.block(table)
+        precondition(!block.isEmpty, "no dbid of \(table) is left")
+        blocks[table] = (block.lowerBound + 1)..<block.upperBound
+        return block.lowerBound
+    }
+
+    private func block(_ table: ProvisioningTable) -> Range<Int64> { blocks[table] ?? 101..<Int64.max }
 }

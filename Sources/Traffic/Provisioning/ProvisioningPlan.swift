@@ -20,10 +20,23 @@ package struct ProvisioningPlan: Sendable {
     /// `prefix` is put before tenants' and persons' names, which are unique in the whole database; give another one for
     /// another set of tenants.
     package init(seed: UInt64, size: Size = Size(), prefix: String = "", dbids: DBIDAllocator = DBIDAllocator()) {
+        self.init(seed: seed, tenants: 0..<size.tenants, persons: size.persons, prefix: prefix, dbids: dbids)
+    }
+
+    /// A part of a set: the tenants with these numbers, each the same whether planned alone or with the others but for
+    /// its dbids.
+    package init(seed: UInt64, tenants: Range<Int>, persons: Int, prefix: String, dbids: DBIDAllocator) {
         var writer = TenantWriter(seed: seed, prefix: prefix, dbids: dbids)
-        for number in 0..<size.tenants { writer.addTenant(number, persons: size.persons) }
+        for number in tenants { writer.addTenant(number, persons: persons) }
         tables = ProvisioningTable.allCases.map { writer.rows[$0] ?? ProvisioningRows($0) }
         self.dbids = writer.dbids
+    }
+
+    /// What tenant `number` (from 0) is called.
+    package static func tenantName(_ number: Int, prefix: String) -> String {
+        let known = NameLists.tenants
+        let round = number / known.count
+        return prefix + known[number % known.count] + (round == 0 ? "" : "_\(round + 1)")
     }
 
     /// Rows in all tables.
@@ -34,21 +47,23 @@ package struct ProvisioningPlan: Sendable {
 private struct TenantWriter {
     private(set) var rows: [ProvisioningTable: ProvisioningRows] = [:]
     private(set) var dbids: DBIDAllocator
+    private let seed: UInt64
     private var random: SplitMix64
     private let prefix: String
 
     init(seed: UInt64, prefix: String, dbids: DBIDAllocator) {
+        self.seed = seed
         random = SplitMix64(seed: seed)
         self.prefix = prefix
         self.dbids = dbids
     }
 
     mutating func addTenant(_ number: Int, persons: Int) {
+        random = SplitMix64(seed: seed &+ UInt64(truncatingIfNeeded: number))
         let dbid = dbids.take(.tenant)
         let tenant = String(dbid)
-        let known = NameLists.tenants
-        let name = number < known.count ? known[number] : "\(known[number % known.count])_\(number / known.count + 1)"
-        add(.tenant, tenant, prefix + name, "0", "CN-\(dbid)", "1", #"{"general": {"region": "home"}}"#)
+        let name = ProvisioningPlan.tenantName(number, prefix: prefix)
+        add(.tenant, tenant, name, "0", "CN-\(dbid)", "1", #"{"general": {"region": "home"}}"#)
         _ = addNamed(.timeZone, tenant, ["UTC", "America/New_York", "Europe/Berlin"])
         let host = addNamed(.switch, tenant, ["SIP_Switch"], "1", "1")[0]
         let points = addDNs(tenant, host)

@@ -9,6 +9,24 @@ package struct ProvisioningRows: Hashable, Sendable {
         self.rows = rows
     }
 
+    /// Statements that insert all rows, some hundred each, and return these columns of them.
+    package func inserts(returning returned: [String]) -> [(text: String, parameters: [String?])] {
+        let columns = table.columns
+        let overriding = table.hasDBID ? "OVERRIDING SYSTEM VALUE " : ""
+        let returning = returned.isEmpty ? "" : " RETURNING \(returned.joined(separator: ", "))"
+        return stride(from: 0, to: rows.count, by: 500).map { start in
+            let some = rows[start..<min(start + 500, rows.count)]
+            let values = some.indices.map { row in
+                let first = (row - start) * columns.count
+                return "(\(columns.indices.map { "$\(first + $0 + 1)" }.joined(separator: ", ")))"
+            }
+            return (
+                "INSERT INTO \(table.sqlName) (\(columns.joined(separator: ", "))) \(overriding)VALUES "
+                    + values.joined(separator: ", ") + returning, some.flatMap { $0 }
+            )
+        }
+    }
+
     mutating func append(_ values: String?...) {
         precondition(values.count == table.columns.count, "\(values.count) values for \(table)")
         rows.append(values)

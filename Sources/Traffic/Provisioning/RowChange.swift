@@ -24,29 +24,30 @@ package enum RowChange: Hashable, Sendable {
         }
     }
 
-    /// The statement and its parameters `$1` … as text. It returns every column of the rows it touched, as they are
-    /// after it, which is what `TouchedObjects` wants.
-    package var sql: (text: String, parameters: [String?]) {
+    /// The statement and its parameters `$1` … as text. It returns these columns of the rows it touched, as they are
+    /// after it, which is what `TouchedObjects` wants; a role may not be allowed to see them all.
+    package func sql(returning returned: [String]) -> (text: String, parameters: [String?]) {
+        let returning = returned.isEmpty ? "" : " RETURNING \(returned.joined(separator: ", "))"
         switch self {
         case .insert(let table, let values):
             let columns = table.columns.joined(separator: ", ")
             let places = (1...values.count).map { "$\($0)" }.joined(separator: ", ")
             let overriding = table.hasDBID ? "OVERRIDING SYSTEM VALUE " : ""
-            return ("INSERT INTO \(table.sqlName) (\(columns)) \(overriding)VALUES (\(places)) RETURNING *", values)
+            return ("INSERT INTO \(table.sqlName) (\(columns)) \(overriding)VALUES (\(places))\(returning)", values)
         case .update(let table, let key, let set):
             let condition = RowChange.condition(table, from: set.count + 1)
             return (
-                "UPDATE \(table.sqlName) SET \(RowChange.list(set)) WHERE \(condition) RETURNING *",
+                "UPDATE \(table.sqlName) SET \(RowChange.list(set)) WHERE \(condition)\(returning)",
                 set.map(\.value) + key.map { $0 }
             )
         case .updateMany(let table, let dbids, let set):
             return (
-                "UPDATE \(table.sqlName) SET \(RowChange.list(set)) WHERE dbid = ANY($\(set.count + 1)) RETURNING *",
+                "UPDATE \(table.sqlName) SET \(RowChange.list(set)) WHERE dbid = ANY($\(set.count + 1))\(returning)",
                 set.map(\.value) + [DBIDArray.text(dbids)]
             )
         case .delete(let table, let key):
             return (
-                "DELETE FROM \(table.sqlName) WHERE \(RowChange.condition(table, from: 1)) RETURNING *", key.map { $0 }
+                "DELETE FROM \(table.sqlName) WHERE \(RowChange.condition(table, from: 1))\(returning)", key.map { $0 }
             )
         }
     }

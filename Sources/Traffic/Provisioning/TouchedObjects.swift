@@ -3,31 +3,29 @@
 package struct TouchedObjects: Sendable {
     private var digests: [ObjectKey: UInt64?] = [:]
     private var order: [ObjectKey] = []
-    /// Columns that never leave PostgreSQL, by table.
-    private let omitted: [ProvisioningTable: Set<String>]
 
-    package init(omitting omitted: [ProvisioningTable: Set<String>] = [.person: ["password_hash"]]) {
-        self.omitted = omitted
-    }
+    package init() {}
 
-    /// A statement ran and returned these rows, each with a value for every one of `columns`.
+    /// A statement ran and returned these rows, each with a value for every one of `columns`: those that are replicated,
+    /// tenant and key among them.
     package mutating func ran(_ change: RowChange, columns: [String], rows: [[String?]]) {
-        let table = change.table
-        let hidden = omitted[table] ?? []
-        for row in rows {
-            let values = Array(zip(columns, row))
-            func value(_ name: String) -> String { values.first { $0.0 == name }?.1 ?? "" }
-            let tenant = value(table.tenantColumn)
-            let key = table.keyColumns.map(value)
+        forEach(rows, of: change.table, columns) { touched, tenant, key, values in
             switch change {
             case .delete:
-                set(tenant, table, key, nil)
+                touched.set(tenant, change.table, key, nil)
             case .update(_, let old, _) where old != key:
-                set(tenant, table, old, nil)
+                touched.set(tenant, change.table, old, nil)
                 fallthrough
             default:
-                set(tenant, table, key, PayloadDigest.object(values.filter { !hidden.contains($0.0) }))
+                touched.set(tenant, change.table, key, PayloadDigest.object(values))
             }
+        }
+    }
+
+    /// These rows were inserted.
+    package mutating func inserted(_ table: ProvisioningTable, columns: [String], rows: [[String?]]) {
+        forEach(rows, of: table, columns) { touched, tenant, key, values in
+            touched.set(tenant, table, key, PayloadDigest.object(values))
         }
     }
 
@@ -36,8 +34,19 @@ package struct TouchedObjects: Sendable {
         order.map { TouchedObject($0, digest: digests[$0] ?? nil) }
     }
 
+    private mutating func forEach(
+        _ rows: [[String?]], of table: ProvisioningTable, _ columns: [String],
+        _ body: (inout TouchedObjects, _ tenant: String, _ key: [String], _ values: [(String, String?)]) -> Void
+    ) {
+        guard let tenant = columns.firstIndex(of: table.tenantColumn) else { return }
+        let key = table.keyColumns.compactMap { columns.firstIndex(of: $0) }
+        for row in rows {
+            body(&self, row[tenant] ?? "", key.map { row[$0] ?? "" }, Array(zip(columns, row)))
+        }
+    }
+
     private mutating func set(_ tenant: String, _ table: ProvisioningTable, _ key: [String], _ digest: UInt64?) {
-        let name = ObjectKey(tenant: tenant, type: table.type, key: key.joined(separator: ":"))
+        let name = ObjectKey(tenant: tenant, type: table.type, key: key.joined(separator: ","))
         if digests.updateValue(digest, forKey: name) == nil { order.append(name) }
     }
 }

@@ -177,13 +177,31 @@ struct RedisMirrorTarget: MirrorTarget {
     }
 
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
-        connection.send(JournalFunctions.append(batch, to: journal, birth: birth)).refusing().flatMapThrowing { reply in
+        guard batch.count < AppendTransaction.worthwhile, !batch.shape.isWide else {
+            return transact(batch, journal, birth: birth)
+        }
+        return connection.send(JournalFunctions.append(batch, to: journal, birth: birth)).flatMapThrowing { reply in
             guard let id = reply.entryID else { throw Refusal.unexpected("append answered \(reply)") }
             return id
         }.flatMapErrorThrowing { error in
+            let refusal = Refusal(error)
             // The library is loaded when a connection opens: begin again with a new one.
-            if case Refusal.unavailable(let reason) = error, reason.hasPrefix("ERR Function") { connection.closeSoon() }
-            throw error
+            if case .unavailable(let reason) = refusal, reason.hasPrefix("ERR Function") { connection.closeSoon() }
+            throw refusal
+        }
+    }
+
+    private func transact(_ batch: EntryBatch, _ journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
+        do throws(EntryBatch.Malformed) {
+            let transaction = try AppendTransaction.append(batch, to: journal, birth: birth)
+            return connection.send(transaction).refusing().flatMapThrowing { reply in
+                guard let last = reply[reply.count - 1] else { throw Refusal.unexpected("EXEC answered \(reply)") }
+                if let error = last.error { throw Refusal(error) }
+                guard let id = last.entryID else { throw Refusal.unexpected("append answered \(last)") }
+                return id
+            }
+        } catch {
+            return connection.eventLoop.makeFailedFuture(Refusal.unexpected("\(error)"))
         }
     }
 }

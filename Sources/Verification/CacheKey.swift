@@ -1,26 +1,5 @@
 internal import RegionConfig
 
-/// Names of the keys in which a region's cache holds provisioning (journal.md, "Projection rules").
-enum CacheKeys {
-    /// Every key of every cache begins so.
-    static let prefix = "cfg:"
-
-    /// Hash with the provisioning cursor that trails those of all tenants.
-    static let projection = "rs:{_}:projection"
-
-    /// Hash of an object's columns, its version `_v` and digest `_d`.
-    static func object(tenant: String, type: String, id: String) -> String { "cfg:{\(tenant)}:\(type):\(id)" }
-
-    /// Set of the IDs of all objects of a type.
-    static func ids(tenant: String, type: String) -> String { "cfg:{\(tenant)}:\(type)" }
-
-    /// Hash from value to ID of a unique index; else the head of the names of one set a value.
-    static func index(tenant: String, type: String, field: String) -> String { "cfg:{\(tenant)}:\(type):by:\(field)" }
-
-    /// Hash of a type's digests: `<bucket>:n` objects, `<bucket>:d` the sum of their digests.
-    static func digests(tenant: String, type: String) -> String { "rs:{\(tenant)}:digest:\(type)" }
-}
-
 /// What a key of a cache is.
 enum CacheKey {
     case ids(table: Int, tenant: String)

@@ -1,0 +1,156 @@
+internal import Journal
+package import Logging
+package import Observability
+internal import PGOutput
+package import RegionConfig
+
+/// Follows PostgreSQL's committed changes into this region's provisioning journal, for as long as it runs.
+///
+/// It looks at both sides, decides by `CaptureStart`, does what that says, and looks again whenever something ends: a
+/// lost connection, a refused append, a snapshot. Nothing is remembered between: the journal says where it ends.
+package struct Capture: Sendable {
+    package struct Settings: Sendable {
+        package var machine = CaptureMachine.Settings()
+        package var batch = BatchLimits()
+        /// How often the slot's cost is asked for.
+        package var sampleInterval = Duration.seconds(10)
+        /// How soon to look again while another worker holds the slot.
+        package var standbyInterval = Duration.milliseconds(300)
+        /// How soon to look again after a stop that an operator can mend without a restart.
+        package var stoppedInterval = Duration.seconds(3)
+        /// How long a failed attempt is followed by a pause at most; shorter at first, with jitter.
+        package var longestPause = Duration.seconds(1)
+        /// Fixed here, or asked of Redis where nil.
+        package var confirmDelay: Duration?
+
+        package init() {}
+    }
+
+    let catalog: Catalog
+    let source: any CaptureSource
+    let journal: any CaptureJournal
+    let settings: Settings
+    let metrics: CaptureMetrics
+    let states: ComponentStates
+    let logger: Logger
+
+    /// The component's name in `states`.
+    package static let component = "capture"
+
+    package init(
+        catalog: Catalog, source: any CaptureSource, journal: any CaptureJournal, settings: Settings = Settings(),
+        metrics: CaptureMetrics, states: ComponentStates, logger: Logger
+    ) {
+        self.catalog = catalog
+        self.source = source
+        self.journal = journal
+        self.settings = settings
+        self.metrics = metrics
+        self.states = states
+        self.logger = logger
+    }
+
+    /// Captures until the task is cancelled. What is in flight then comes again after the next start.
+    package func run() async {
+        enter(.looking)
+        var pause = Duration.milliseconds(50)
+        while !Task.isCancelled {
+            let began = ContinuousClock.now
+            var wait: Duration?
+            do {
+                wait = try await step()
+            } catch CaptureFailure.unavailable(let reason) {
+                enter(.away(reason))
+                wait = pause * Double.random(in: 0.5...1)
+                pause = min(pause * 2, settings.longestPause)
+            } catch CaptureFailure.stop(let stop) {
+                // What was read cannot be journaled: it would be read again, to the same end.
+                enter(.stopped(stop))
+                await Self.cancellation()
+            } catch {
+                if !(error is CancellationError) { logger.error("capture failed", [.error: "\(error)"]) }
+                wait = settings.longestPause
+            }
+            metrics.capturing.set(false)
+            if ContinuousClock.now - began > .seconds(10) { pause = .milliseconds(50) }
+            if let wait { try? await Task.sleep(for: wait) }
+        }
+        metrics.capturing.set(nil)
+        states.set(Self.component, ComponentState("ended", .waiting))
+    }
+
+    /// Looks, decides and does it. Answers how long to wait before the next look; nil for not at all.
+    private func step() async throws -> Duration? {
+        let journalState = try await opened()
+        let found = try await source.look(journal: journalState)
+        metrics.historyNumber.set(found.history.map { Double($0.number) })
+        let decision = CaptureStart(found)
+        logger.debug("start decided", [.state: "\(decision)"])
+        switch decision {
+        case .beginHistory:
+            try await source.beginHistory()
+        case .createPublication:
+            try await source.createPublication()
+        case .snapshot(let dropsSlot):
+            guard let history = found.history else { return settings.longestPause }
+            metrics.capturing.set(true)
+            enter(.snapshot)
+            let snapshot = CaptureSnapshot(
+                capture: self, journalState: journalState, history: history.number, flushed: found.flushed)
+            try await snapshot.run(dropsSlot: dropsSlot)
+        case .resume(let lsn):
+            guard let history = found.history else { return settings.longestPause }
+            let delay = try await settlingTime()
+            metrics.capturing.set(true)
+            let stream = CaptureStream(capture: self, journalState: journalState, history: history.number)
+            try await stream.run(from: lsn, confirmDelay: delay)
+        case .wait(let reason):
+            enter(.waiting(reason))
+            return settings.standbyInterval
+        case .stop(let stop):
+            enter(.stopped(stop))
+            return settings.stoppedInterval
+        }
+        return nil
+    }
+
+    private func opened() async throws(CaptureFailure) -> JournalState {
+        do { return try await journal.open() } catch { throw CaptureFailure(error) }
+    }
+
+    private func settlingTime() async throws(CaptureFailure) -> Duration {
+        if let fixed = settings.confirmDelay { return fixed }
+        do { return try await journal.settlingTime() } catch { throw CaptureFailure(error) }
+    }
+
+    private static func cancellation() async {
+        let (never, _) = AsyncStream<Never>.makeStream()
+        for await _ in never {}
+    }
+
+    /// Shows the state, and logs it where it is another one.
+    func enter(_ state: ComponentState) {
+        guard states.set(Self.component, state) else { return }
+        var fields: LogFields = [.component: "\(Self.component)", .state: "\(state.name)"]
+        if let reason = state.reason { fields[.reason] = "\(reason)" }
+        if let advice = state.advice { fields[.advice] = "\(advice)" }
+        switch state.health {
+        case .working, .waiting: logger.info("capture changed its state", fields)
+        case .degraded: logger.warning("capture changed its state", fields)
+        case .stopped: logger.error("capture stands still", fields)
+        }
+    }
+}
+
+extension CaptureFailure {
+    /// A journal that cannot be opened.
+    init(_ refusal: Refusal) {
+        switch refusal {
+        case .unavailable(let reason): self = .unavailable(reason)
+        case .fenced: self = .stop(.journalFenced)
+        case .forked: self = .stop(.journalForked)
+        case .cursor(let last): self = .unavailable("the journal moved to \(last)")
+        case .unexpected(let answer): self = .stop(.redis(answer))
+        }
+    }
+}

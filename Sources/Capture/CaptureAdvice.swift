@@ -1,0 +1,44 @@
+internal import RegionConfig
+
+extension CaptureStop {
+    /// What an operator can do about it.
+    package var advice: String {
+        switch self {
+        case .schemaMissing: "run regionsync migrate"
+        case .walLevel: "ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL"
+        case .tableMissing: "create the table (regionsync migrate), or take it out of the catalog"
+        case .replicaIdentity(let table, _):
+            "make a unique index over tenant and key, then ALTER TABLE \(table) REPLICA IDENTITY USING INDEX …; "
+                + "regionsync check prints the SQL"
+        case .columnMissing: "mend the catalog or the publication's column list, then restart the worker"
+        case .unnamedRow: "give tenant and key columns NOT NULL, and the row its values"
+        case .permission: "grant it to the role of the region file; regionsync migrate grants what is needed"
+        case .publicationMissing, .slotMissing, .slotLost, .journalBehind, .journalAhead, .otherHistory, .otherSystem,
+            .otherTimeline:
+            Self.anewAdvice
+        case .publicationIncomplete(let name, let tables):
+            "ALTER PUBLICATION \(quoted(name)) ADD TABLE "
+                + tables.map { "\(quoted($0.schema)).\(quoted($0.name))" }.joined(separator: ", ")
+        case .publicationPartial(let name, _):
+            "ALTER PUBLICATION \(quoted(name)) SET (publish = 'insert, update, delete, truncate')"
+        case .slotForeign: "give postgres.slot another name in the region file"
+        case .journalEmpty(let slot):
+            "if the data of Redis cannot be brought back: SELECT pg_drop_replication_slot('\(slot)'), "
+                + "then capture copies everything anew"
+        case .positionOverflow: "histories are used up or wrong: look at regionsync.history"
+        case .undecodable: "keep the slot as it is and report the message: nothing was skipped"
+        case .journalFenced, .journalForked: "find out who wrote to the journal, then restart the worker"
+        case .redis: "look into the log of Redis, then restart the worker"
+        case .postgres: "look into the log of PostgreSQL, then restart the worker"
+        }
+    }
+
+    /// What a diff against PostgreSQL would mend.
+    private static let anewAdvice =
+        "changes may be missing: drop the slot, delete this region's provisioning journal with its meta, "
+        + "and capture copies everything anew"
+
+    private func quoted(_ name: String) -> String {
+        "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+}

@@ -1,0 +1,97 @@
+package import Journal
+package import PGOutput
+
+/// Why something outside did not do what capture asked of it.
+package enum CaptureFailure: Error, Hashable, Sendable {
+    /// Only an operator can mend it.
+    case stop(CaptureStop)
+    /// It may do so later; why, in words for people.
+    case unavailable(String)
+}
+
+/// PostgreSQL, as capture needs it.
+package protocol CaptureSource: Sendable {
+    /// What is found there, `journal` left as it is given.
+    func look(journal: JournalState) async throws(CaptureFailure) -> CaptureFound
+    /// Adds the first history row, for this region and this server, unless there is one by now.
+    func beginHistory() async throws(CaptureFailure)
+    /// Makes the publication of the catalog's tables, without the columns left out.
+    func createPublication() async throws(CaptureFailure)
+    /// Makes the slot, an old one dropped first where `dropsSlot`, and copies every table of the catalog as it stands
+    /// where the slot begins. `began` comes first, with the slot's LSN and the server's time; `copied` waits as long as the journal cannot take more, and comes from
+    /// several readers at once.
+    func snapshot(
+        dropsSlot: Bool, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
+        copied: @escaping @Sendable (SnapshotRows) async throws -> Void
+    ) async throws
+    /// Streams from the slot. `lsn` must have been compared with what was found.
+    func stream(from lsn: LSN) async throws(CaptureFailure) -> any ReplicationStream
+    /// How much WAL the slot holds back; nil when it cannot be told now.
+    func slotHealth() async -> SlotHealth?
+}
+
+/// An open replication stream.
+package protocol ReplicationStream: Sendable {
+    /// The messages that are there, after waiting for the first; may be none after a long while.
+    func receive() async throws(CaptureFailure) -> ReplicationChunk
+    /// Tells how far we are; may be called while `receive` waits.
+    func report(received: LSN, confirmed: LSN) async throws(CaptureFailure)
+    func close() async
+}
+
+/// Messages of a replication stream that arrived together.
+package struct ReplicationChunk: Sendable {
+    package let bytes: [UInt8]
+    /// Where each message, a `ReplicationFrame`, stands in `bytes`.
+    package let messages: [Range<Int>]
+    /// Nothing more was at hand.
+    package let isDrained: Bool
+
+    package init(bytes: [UInt8], messages: [Range<Int>], isDrained: Bool) {
+        self.bytes = bytes
+        self.messages = messages
+        self.isDrained = isDrained
+    }
+}
+
+/// Rows of one table, as COPY … TO STDOUT prints them.
+package struct SnapshotRows: Sendable {
+    /// The table's place in the catalog.
+    package let table: Int
+    package let columns: [String]
+    package let bytes: [UInt8]
+    /// Where each row, its newline included, stands in `bytes`.
+    package let rows: [Range<Int>]
+
+    package init(table: Int, columns: [String], bytes: [UInt8], rows: [Range<Int>]) {
+        self.table = table
+        self.columns = columns
+        self.bytes = bytes
+        self.rows = rows
+    }
+}
+
+/// What the slot costs PostgreSQL.
+package struct SlotHealth: Hashable, Sendable {
+    /// WAL that is kept for the slot, bytes.
+    package let retainedBytes: UInt64
+    /// WAL that may still be written before the slot is lost, bytes; nil for no limit.
+    package let safeBytes: Int64?
+
+    package init(retainedBytes: UInt64, safeBytes: Int64?) {
+        self.retainedBytes = retainedBytes
+        self.safeBytes = safeBytes
+    }
+}
+
+/// The journal that capture writes, in this region's own Redis.
+package protocol CaptureJournal: Sendable {
+    /// Connects where needed and asks where the journal ends; an empty one is born.
+    func open() async throws(Refusal) -> JournalState
+    /// Appends entries, or moves the position alone, and calls `completion` once. Returns at once; calls are carried out
+    /// in order.
+    func append(
+        _ batch: CaptureBatch, birth: String, completion: @escaping @Sendable (Result<Void, Refusal>) -> Void)
+    /// How long a write takes to be safe from a crash of Redis: 2 s under `appendfsync everysec`, 0 under `always`.
+    func settlingTime() async throws(Refusal) -> Duration
+}

@@ -1,0 +1,115 @@
+internal import Journal
+package import PGOutput
+internal import RegionConfig
+
+/// Decides how capture begins, from what it found on both sides (capture.md, Start).
+///
+/// START_REPLICATION never objects to a wrong LSN: an older one is forwarded, one beyond the server's log silently
+/// skips commits. So nothing is streamed before this table has said `resume`.
+package enum CaptureStart: Hashable, Sendable {
+    /// There is no history yet: this region begins number 1. Then look again.
+    case beginHistory
+    /// Make the publication; always before the slot. Then look again.
+    case createPublication
+    /// Make a slot and copy every table. Then look again.
+    case snapshot(dropsSlot: Bool)
+    /// Stream from here.
+    case resume(at: LSN)
+    /// Look again in a while.
+    case wait(CaptureWait)
+    /// Stand still until an operator has acted.
+    case stop(CaptureStop)
+}
+
+/// What capture waits for; all of it mends itself.
+package enum CaptureWait: Hashable, Sendable {
+    /// Another region is the one that captures.
+    case otherRegion(String)
+    /// Another worker, or our own connection of before, streams from the slot.
+    case slotBusy(pid: Int32?)
+    /// The server replays and takes no writes.
+    case inRecovery
+}
+
+extension CaptureStart {
+    /// The decision for what was found.
+    package init(_ found: CaptureFound) {
+        if let decision = Self.place(found) ?? Self.schema(found) ?? Self.slot(found) {
+            self = decision
+        } else {
+            self = Self.position(found)
+        }
+    }
+
+    /// Whether it is for this region, on this server, to capture at all.
+    private static func place(_ found: CaptureFound) -> CaptureStart? {
+        guard !found.isInRecovery else { return .wait(.inRecovery) }
+        guard found.hasHistoryTable else { return .stop(.schemaMissing) }
+        guard let history = found.history else { return .beginHistory }
+        guard history.captureRegion == found.region else { return .wait(.otherRegion(history.captureRegion)) }
+        guard history.systemID == found.systemID else {
+            return .stop(.otherSystem(expected: history.systemID, found: found.systemID))
+        }
+        guard history.timeline == found.timeline else {
+            return .stop(.otherTimeline(expected: history.timeline, found: found.timeline))
+        }
+        guard Position(history: history.number, lsn: found.flushed.rawValue) != nil else {
+            return .stop(.positionOverflow(history: history.number))
+        }
+        return nil
+    }
+
+    private static func schema(_ found: CaptureFound) -> CaptureStart? {
+        guard found.walLevel == "logical" else { return .stop(.walLevel(found.walLevel)) }
+        for table in found.tables {
+            guard let columns = table.columns else { return .stop(.tableMissing(table.name)) }
+            if let column = table.required.first(where: { !columns.contains($0) }) {
+                return .stop(.columnMissing(table.name, column: column))
+            }
+            let lacking = table.required.filter { !table.identity.contains($0) }
+            guard lacking.isEmpty else { return .stop(.replicaIdentity(table.name, columns: lacking)) }
+        }
+        guard let publication = found.publication else {
+            return found.slot == nil && found.journal.position == nil
+                ? .createPublication : .stop(.publicationMissing(found.publicationName))
+        }
+        let unpublished = found.tables.map(\.name).filter { !publication.tables.contains($0) }
+        guard unpublished.isEmpty else {
+            return .stop(.publicationIncomplete(found.publicationName, tables: unpublished))
+        }
+        let missing = CaptureFound.Publication.kinds.filter { !publication.publishes.contains($0) }
+        guard missing.isEmpty else { return .stop(.publicationPartial(found.publicationName, missing: missing)) }
+        return nil
+    }
+
+    private static func slot(_ found: CaptureFound) -> CaptureStart? {
+        guard let slot = found.slot else { return nil }
+        guard slot.plugin == "pgoutput", slot.database == found.database else {
+            return .stop(
+                .slotForeign(
+                    found.slotName,
+                    found: "plugin \(slot.plugin ?? "none"), database \(slot.database ?? "none")"))
+        }
+        guard !slot.isActive else { return .wait(.slotBusy(pid: slot.activePID)) }
+        if let cause = slot.lostCause { return .stop(.slotLost(found.slotName, cause: cause)) }
+        return nil
+    }
+
+    /// What our journal and the slot say to each other.
+    private static func position(_ found: CaptureFound) -> CaptureStart {
+        guard let ours = found.journal.position else {
+            // Nothing was ever closed: nothing at all, or a first snapshot that was cut off and begins again.
+            let isBroken = found.journal.last > .zero
+            guard found.slot == nil || isBroken else { return .stop(.journalEmpty(slot: found.slotName)) }
+            return .snapshot(dropsSlot: found.slot != nil)
+        }
+        guard let history = found.history, ours.history == history.number else {
+            return .stop(.otherHistory(ours: ours.history, newest: found.history?.number ?? 0))
+        }
+        guard let slot = found.slot else { return .stop(.slotMissing(found.slotName)) }
+        let lsn = LSN(ours.lsn)
+        guard lsn >= slot.confirmed else { return .stop(.journalBehind(ours: lsn, confirmed: slot.confirmed)) }
+        guard lsn <= found.flushed else { return .stop(.journalAhead(ours: lsn, flushed: found.flushed)) }
+        return .resume(at: lsn)
+    }
+}

@@ -1,0 +1,33 @@
+internal import Observability
+
+// The states of capture as `/status` and metrics name them; a stop has its own name.
+extension ComponentState {
+    static let looking = ComponentState("looking", .waiting)
+    static let snapshot = ComponentState("snapshot", .working, reason: "copies every table of the catalog")
+    static let streaming = ComponentState("streaming", .working)
+
+    /// PostgreSQL or Redis cannot be reached, or not used yet.
+    static func away(_ reason: String) -> ComponentState { ComponentState("waiting", .waiting, reason: reason) }
+
+    /// The stream is open, and Redis takes nothing.
+    static func redisAway(_ reason: String) -> ComponentState {
+        ComponentState("blocked", .degraded, reason: "Redis takes no entries: \(reason)")
+    }
+
+    static func waiting(_ wait: CaptureWait) -> ComponentState {
+        switch wait {
+        case .otherRegion(let region):
+            ComponentState("other-region", .working, reason: "region \(region) captures")
+        case .slotBusy(let pid):
+            ComponentState(
+                "standby", .working,
+                reason: "the slot is in use" + (pid.map { " by the server's process \($0)" } ?? ""))
+        case .inRecovery:
+            ComponentState("in-recovery", .waiting, reason: "the server replays and takes no writes")
+        }
+    }
+
+    static func stopped(_ stop: CaptureStop) -> ComponentState {
+        ComponentState(stop.name, .stopped, reason: stop.reason, advice: stop.advice)
+    }
+}

@@ -1,0 +1,218 @@
+internal import Journal
+internal import Logging
+internal import Observability
+internal import PGOutput
+
+/// Streams from the slot into the journal until told to stop: drives a `CaptureMachine` and a `TransactionEncoder`.
+///
+/// One loop owns both; reads, appends and timers run beside it and come back as events. While a chunk is encoded the
+/// next one is being read.
+struct CaptureStream {
+    enum Event: Sendable {
+        case received(Result<ReplicationChunk, CaptureFailure>)
+        case appended(Int, Result<Void, Refusal>)
+        case opened(Result<JournalState, Refusal>)
+        case woke(at: Duration)
+        case sampled(SlotHealth?)
+    }
+
+    let capture: Capture
+    let journalState: JournalState
+    let history: UInt64
+
+    /// Runs until the journal asks to begin again, and returns then. Throws what ended it otherwise.
+    func run(from lsn: LSN, confirmDelay: Duration) async throws {
+        let stream = try await capture.source.stream(from: lsn)
+        capture.metrics.connected.set(true)
+        capture.enter(.streaming)
+        do {
+            try await run(stream, confirmDelay: confirmDelay)
+        } catch {
+            capture.metrics.disconnected()
+            await stream.close()
+            throw error
+        }
+        capture.metrics.disconnected()
+        await stream.close()
+    }
+
+    private func run(_ stream: any ReplicationStream, confirmDelay: Duration) async throws {
+        let origin = ContinuousClock.now
+        let (events, feed) = AsyncStream<Event>.makeStream()
+        try await withThrowingDiscardingTaskGroup { group in
+            defer { group.cancelAll() }
+            var loop = Loop(self, confirmDelay: confirmDelay)
+            var timer = LoopTimer()
+            var incoming = events.makeAsyncIterator()
+            group.addTask { await self.sample(feed) }
+            while true {
+                while let action = loop.machine.nextAction(now: ContinuousClock.now - origin) {
+                    switch action {
+                    case .read:
+                        group.addTask { feed.yield(.received(await Self.receive(stream))) }
+                    case .open:
+                        group.addTask { [journal = capture.journal] in
+                            feed.yield(.opened(await Self.open(journal)))
+                        }
+                    case .append(let submission):
+                        capture.journal.append(submission.batch, birth: journalState.birth) { result in
+                            feed.yield(.appended(submission.number, result))
+                        }
+                    case .report(let received, let confirmed):
+                        try await stream.report(received: received, confirmed: confirmed)
+                    case .restart:
+                        return
+                    case .stop(let stop):
+                        throw CaptureFailure.stop(stop)
+                    }
+                }
+                try loop.encodeWaiting()
+                guard !loop.hasWork else { continue }
+                let deadline = loop.machine.deadline
+                if timer.needsArming(for: deadline) {
+                    group.addTask {
+                        try? await ContinuousClock().sleep(until: origin + deadline)
+                        feed.yield(.woke(at: deadline))
+                    }
+                }
+                guard let event = await incoming.next() else { throw CancellationError() }
+                if case .woke(let deadline) = event { timer.fired(at: deadline) }
+                try loop.take(event, now: ContinuousClock.now - origin)
+            }
+        }
+    }
+
+    private static func receive(_ stream: any ReplicationStream) async -> Result<ReplicationChunk, CaptureFailure> {
+        do throws(CaptureFailure) { return .success(try await stream.receive()) } catch { return .failure(error) }
+    }
+
+    private static func open(_ journal: any CaptureJournal) async -> Result<JournalState, Refusal> {
+        do throws(Refusal) { return .success(try await journal.open()) } catch { return .failure(error) }
+    }
+
+    private func sample(_ feed: AsyncStream<Event>.Continuation) async {
+        while !Task.isCancelled {
+            feed.yield(.sampled(await capture.source.slotHealth()))
+            try? await Task.sleep(for: capture.settings.sampleInterval)
+        }
+    }
+}
+
+extension CaptureStream {
+    /// What the loop owns.
+    struct Loop: ~Copyable {
+        var machine: CaptureMachine
+        private let capture: Capture
+        private var encoder: TransactionEncoder
+        private var decoder = PGOutputDecoder()
+        /// A chunk that was read and is not encoded yet.
+        private var waiting: ReplicationChunk?
+        private var counts: TransactionEncoder.Counts
+        private var sentAt: PostgresTimestamp?
+        private var trouble: String?
+
+        init(_ stream: CaptureStream, confirmDelay: Duration) {
+            capture = stream.capture
+            var settings = stream.capture.settings.machine
+            settings.confirmDelay = confirmDelay
+            machine = CaptureMachine(journal: stream.journalState, settings: settings, now: .zero)
+            encoder = TransactionEncoder(
+                history: stream.history, catalog: stream.capture.catalog, journaled: stream.journalState.last,
+                limits: stream.capture.settings.batch)
+            counts = encoder.counts
+        }
+
+        /// Actions may have come up while a chunk was encoded.
+        var hasWork: Bool { waiting != nil }
+
+        mutating func take(_ event: Event, now: Duration) throws(CaptureFailure) {
+            switch event {
+            case .received(.success(let chunk)):
+                machine.readAnswered()
+                waiting = chunk
+            case .received(.failure(let failure)):
+                throw failure
+            case .appended(let number, .success):
+                if let batch = machine.appended(number, now: now) { note(batch) }
+            case .appended(let number, .failure(let refusal)):
+                machine.refused(number, refusal, now: now)
+            case .opened(.success(let state)):
+                for batch in machine.opened(state, now: now) { note(batch) }
+            case .opened(.failure(let refusal)):
+                machine.refused(refusal, now: now)
+            case .sampled(let health):
+                capture.metrics.retainedBytes.set(health.map { Double($0.retainedBytes) })
+                capture.metrics.safeBytes.set(health.flatMap(\.safeBytes).map(Double.init))
+            case .woke:
+                break
+            }
+            guard machine.trouble != trouble else { return }
+            trouble = machine.trouble
+            capture.enter(trouble.map { .redisAway($0) } ?? .streaming)
+        }
+
+        /// Encodes the chunk that was read last. The next read is under way by now.
+        mutating func encodeWaiting() throws(CaptureFailure) {
+            guard let chunk = waiting else { return }
+            waiting = nil
+            var idle = LSN.zero
+            let bytes = unsafe chunk.bytes.span.bytes
+            for range in chunk.messages {
+                let frame: ReplicationFrame
+                do { frame = try ReplicationFrame(bytes, at: range) } catch {
+                    throw .stop(.undecodable(lsn: machine.received, what: "\(error.reason)"))
+                }
+                switch frame {
+                case .keepalive(let keepalive):
+                    machine.received(walEnd: keepalive.walEnd)
+                    idle = max(idle, keepalive.walEnd)
+                    sentAt = keepalive.sentAt
+                    if keepalive.isReplyRequested { machine.replyRequested() }
+                case .data(let data):
+                    machine.received(walEnd: data.walEnd)
+                    sentAt = data.sentAt
+                    try encode(data, bytes)
+                }
+            }
+            for batch in encoder.takeBatches(isCaughtUp: chunk.isDrained) { machine.encoded(batch) }
+            if encoder.isIdle { machine.idle(at: max(idle, encoder.completed)) }
+            capture.metrics.add(encoder.counts, since: counts)
+            counts = encoder.counts
+            noteLag()
+        }
+
+        private mutating func encode(_ data: ReplicationFrame.XLogData, _ bytes: RawSpan) throws(CaptureFailure) {
+            let message: PGOutputMessage
+            do { message = try decoder.decode(bytes, at: data.payload) } catch {
+                throw .stop(
+                    .undecodable(
+                        lsn: data.start, what: "\(error.reason) at byte \(error.position - data.payload.lowerBound)"))
+            }
+            do { try encoder.encode(message, columns: decoder.columns, bytes: bytes, lsn: data.start) } catch {
+                throw .stop(error)
+            }
+            guard encoder.hasFullBatches else { return }
+            for batch in encoder.takeBatches(isCaughtUp: false) { machine.encoded(batch) }
+        }
+
+        private func note(_ batch: CaptureBatch) {
+            capture.metrics.transactions.add(batch.transactions)
+            if let committedAt = batch.committedAt, let sentAt {
+                let microseconds = max(0, sentAt.microseconds - committedAt.microseconds)
+                capture.metrics.lagSeconds.set(Double(microseconds) / 1e6)
+            }
+            capture.logger.debug(
+                "batch appended",
+                [
+                    .entryLast: "\(batch.last)", .entries: "\(batch.entries?.count ?? 0)",
+                    .transactions: "\(batch.transactions)", .bytes: "\(batch.byteCount)",
+                ])
+            noteLag()
+        }
+
+        private func noteLag() {
+            capture.metrics.lagBytes.set(machine.received.bytes(since: machine.recorded))
+            if machine.isDrained, encoder.isIdle { capture.metrics.lagSeconds.set(0.0) }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package import RESP
+internal import NIOCore
+
+/// The guarded append as a transaction: the same contract as `rsj1_append`, for batches of many entries, of which it costs
+/// Redis about a third less (no entry passes through Lua).
+///
+/// `MULTI`, guard, one `XADD` an entry, closing script, `EXEC`, all in one round trip with many in flight. A transaction
+/// does not stop when one of its commands fails, so the guard must make every `XADD` fail: where the journal is not what
+/// was expected it sets the stream's last ID to the highest there is, and the closing script sets it back. Nobody sees
+/// that, a crash undoes or completes it whole, and there is no way for the guard to be left out: what keeps it from
+/// running (OOM, READONLY, MISCONF, NOREPLICAS, LOADING) is refused when queued, for it or for the first `XADD`, and then
+/// `EXEC` carries out nothing. Scripts travel by `EVAL`, since a missing function would fail only while the rest is
+/// carried out.
+package enum AppendTransaction {
+    private static let generated = """
+        local function generated(stream)
+            local info = redis.pcall('XINFO', 'STREAM', stream)
+            if info.err then return nil end
+            for i = 1, #info, 2 do
+                if info[i] == 'last-generated-id' then return info[i + 1] end
+            end
+        end
+        """
+
+    /// Keys: stream, meta. Arguments: birth, expected.
+    private static let guarding =
+        generated + """
+
+            local stream, meta = KEYS[1], KEYS[2]
+            local own = generated(stream)
+            local function refusal()
+                local state = redis.pcall('HMGET', meta, 'birth', 'last', 'closed')
+                if state.err then return state.err end
+                if state[1] ~= ARGV[1] then return 'FENCED birth' end
+                if state[3] then return 'FENCED closed' end
+                local last = state[2] or '0-0'
+                if last ~= ARGV[2] then return 'CURSOR ' .. last end
+                if (own or '0-0') ~= ARGV[2] then return 'FORKED ' .. (own or '0-0') end
+            end
+            local reason = refusal()
+            if not reason then return 'OK' end
+            local top = '18446744073709551615-18446744073709551615'
+            if own then
+                redis.call('XSETID', stream, top)
+            else
+                redis.call('XADD', stream, top, '', '')
+                redis.call('XDEL', stream, top)
+            end
+            redis.call('HSET', meta, 'refusal', reason, 'restore', own or 'absent')
+            return reason
+            """
+
+    /// Keys: stream, meta. Arguments: last, count, position.
+    private static let closing =
+        generated + """
+
+            local stream, meta = KEYS[1], KEYS[2]
+            local refused = redis.call('HMGET', meta, 'refusal', 'restore')
+            if refused[1] then
+                redis.call('HDEL', meta, 'refusal', 'restore')
+                if refused[2] == 'absent' then
+                    redis.call('DEL', stream)
+                else
+                    redis.call('XSETID', stream, refused[2])
+                end
+                return redis.error_reply(refused[1])
+            end
+            local own = generated(stream)
+            if own ~= ARGV[1] then
+                redis.call('HSET', meta, 'closed', 'append broke at ' .. (own or '0-0'))
+                return redis.error_reply('BROKEN ' .. (own or '0-0'))
+            end
+            redis.call('HINCRBY', meta, 'count', ARGV[2])
+            if ARGV[3] == '' then
+                redis.call('HSET', meta, 'last', own)
+            else
+                redis.call('HSET', meta, 'last', own, 'position', ARGV[3])
+            end
+            return own
+            """
+
+    /// Batches of at least so many entries are cheaper this way than through the function.
+    package static let worthwhile = 8
+
+    /// The transaction that appends `batch` to a journal born with the mark `birth`. The last element of the answer is
+    /// the last ID, or the error reply that a refusal is.
+    package static func append(
+        _ batch: EntryBatch, to journal: JournalName, birth: String, position: Position? = nil
+    ) throws(EntryBatch.Malformed) -> RedisTransaction {
+        var transaction = RedisTransaction(capacity: batch.byteCount + batch.count * 64 + 3_000)
+        let keys = ["2", journal.key, journal.metaKey]
+        transaction.append(
+            RedisCommand(words: ["EVAL", guarding] + keys + [birth, batch.previous.description], runs: []))
+        var walk = BulkStringWalk(batch.strings.buffer.readableBytesView)
+        for run in batch.shape.runs {
+            let head = RedisTransaction.head(["XADD", journal.key], following: 1 + 2 * run.fields)
+            for _ in 0..<run.entries {
+                guard let words = walk.skip(1 + 2 * run.fields) else {
+                    throw EntryBatch.Malformed(offset: walk.offset)
+                }
+                transaction.append(head: head, words: words)
+            }
+        }
+        transaction.append(
+            RedisCommand(
+                words: ["EVAL", closing] + keys + [
+                    batch.last.description, "\(batch.count)", position?.description ?? "",
+                ], runs: []))
+        transaction.finish()
+        return transaction
+    }
+}

@@ -1,0 +1,35 @@
+internal import Journal
+internal import Provisioning
+
+/// Names of the keys that hold projected state (journal.md, "Projection rules").
+package enum ProjectionKeys {
+    /// Hash of a tenant's cursors: `provisioning`, `voice:<region>`, and `applying` while a transaction is half there.
+    package static func cursors(tenant: String) -> String { "rs:{\(tenant)}:projection" }
+
+    /// Hash with the provisioning cursor that trails those of all tenants.
+    package static let trailing = "rs:{_}:projection"
+
+    /// Set of `<type>:<id>` that could not be projected and must be read from PostgreSQL again.
+    package static func quarantine(tenant: String) -> String { "rs:{\(tenant)}:quarantine" }
+
+    /// Hash of an object's columns, with its version `_v` and digest `_d`; a column that is NULL is not there.
+    package static func object(tenant: String, type: String, id: String) -> String {
+        "cfg:{\(tenant)}:\(type):\(id)"
+    }
+
+    /// Set of the IDs of all objects of a type.
+    package static func objects(tenant: String, type: String) -> String { "cfg:{\(tenant)}:\(type)" }
+
+    /// Hash from an indexed field's value to the ID, where the index is unique; else the head of the sets' names.
+    package static func index(tenant: String, type: String, field: String) -> String {
+        "cfg:{\(tenant)}:\(type):by:\(field)"
+    }
+
+    /// Set of the IDs of the objects whose indexed field has this value, where the index is not unique.
+    package static func index(tenant: String, type: String, field: String, value: String) -> String {
+        "cfg:{\(tenant)}:\(type):by:\(field):\(value)"
+    }
+
+    /// Hash of a type's digests, by bucket: `<bucket>:n` objects, `<bucket>:d` sum of their digests.
+    package static func digests(tenant: String, type: String) -> String { "rs:{\(tenant)}:digest:\(type)" }
+}

@@ -1,0 +1,160 @@
+internal import Journal
+
+extension ProvisioningFold {
+    /// The journal whose next entry has the lowest position; only that of the transaction being applied in chunks.
+    func nextSource() -> Int? {
+        if let chunked { return index(of: chunked.journal).flatMap { sources[$0].isDrained ? nil : $0 } }
+        var lowest: (index: Int, position: Position)?
+        for (index, source) in sources.enumerated() {
+            guard let head = source.head, lowest.map({ head < $0.position }) ?? true else { continue }
+            lowest = (index, head)
+        }
+        return lowest?.index
+    }
+
+    /// Folds the next entry of a journal.
+    mutating func fold(_ index: Int) {
+        guard let entry = sources[index].take() else { return }
+        let position = Position(number: entry.id.first)
+        guard chunked == nil else { return foldChunked(entry, index) }
+        if let open = sources[index].open, open.position != position {
+            counts.abandoned += 1
+            sources[index].open = nil
+        }
+        guard position > folded else {
+            if entry.id.second == 1 { counts.late += 1 }
+            return
+        }
+        var open = sources[index].open ?? JournalSource.Open(position: position)
+        sources[index].open = nil  // or the array would be copied
+        let closing = add(entry, to: &open)
+        if let closing {
+            close(open, closing, index)
+        } else {
+            let isLarge = open.changes.count > limits.wholeObjects || open.byteCount > limits.heldBytes
+            sources[index].open = open
+            if isLarge { closeOrPark(index) }
+        }
+    }
+
+    /// Adds an entry to its transaction; answers how the transaction closes, when it does.
+    private mutating func add(
+        _ entry: JournalEntry, to open: inout JournalSource.Open
+    ) -> ProvisioningEntry.Closing? {
+        do throws(ProvisioningEntry.Unreadable) {
+            switch try ProvisioningEntry(entry) {
+            case .commit(let closing), .endSnapshot(let closing): return closing
+            case .put(let name, let data): open.add(.put(name, data: data))
+            case .patch(let name, let data): open.add(.patch(name, data: data, in: entry))
+            case .delete(let name): open.add(.delete(name))
+            case .truncate(let type):
+                open.add(.truncate(type: type))
+                open.needsChunks = true
+            case .beginSnapshot:
+                open.needsChunks = true
+                open.isSnapshot = true
+            }
+        } catch {
+            counts.unreadable += 1
+        }
+        open.entries += 1
+        return nil
+    }
+
+    /// A transaction is whole, and all of it is in memory.
+    private mutating func close(_ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing, _ index: Int) {
+        if open.needsChunks {
+            chunked = ChunkedRun(journal: sources[index].journal, position: open.position, isSnapshot: open.isSnapshot)
+            sources[index].open = open
+            addChunks(index)
+            finishChunks(open, closing)
+            sources[index].open = nil
+            return
+        }
+        checkCount(open, closing)
+        work.append(.whole(WholeTransaction(position: open.position, changes: open.changes, time: closing.time)))
+    }
+
+    /// A transaction is too large to be held. If its closing entry is at hand it is applied in chunks, else parked.
+    private mutating func closeOrPark(_ index: Int) {
+        switch sources[index].closesOpen() {
+        case true: beginChunks(index)
+        case false: break  // abandoned with its next entry
+        case nil:
+            guard let position = sources[index].open?.position else { return }
+            sources[index].park()
+            ready.append(.locate(sources[index].journal, position))
+        }
+    }
+
+    /// A transaction's closing entry has been seen: what was held of it is applied, then the rest as it is read.
+    mutating func beginChunks(_ index: Int) {
+        guard let open = sources[index].open else { return }
+        chunked = ChunkedRun(journal: sources[index].journal, position: open.position, isSnapshot: open.isSnapshot)
+        addChunks(index)
+    }
+
+    private mutating func foldChunked(_ entry: JournalEntry, _ index: Int) {
+        guard var open = sources[index].open else { return }
+        sources[index].open = nil
+        let closing = entry.id.first == open.position.number ? add(entry, to: &open) : .none
+        chunked?.isSnapshot = open.isSnapshot
+        let isFull =
+            open.changes.count >= limits.chunkObjects || open.byteCount >= limits.callBytes
+            || open.changes.last.map(\.isTruncate) == true
+        sources[index].open = open
+        if closing != nil || isFull { addChunks(index) }
+        guard let closing else { return }
+        finishChunks(sources[index].open ?? open, closing)
+        sources[index].open = nil
+    }
+
+    /// Moves what is held of the open transaction into chunks.
+    private mutating func addChunks(_ index: Int) {
+        guard var open = sources[index].open else { return }
+        sources[index].open = nil
+        var chunk: [ProvisioningChange] = []
+        for change in open.changes {
+            if case .truncate(let type) = change {
+                addChunk(&chunk)
+                work.append(.clear(types: [type], below: nil))
+                continue
+            }
+            chunk.append(change)
+            if chunk.count >= limits.chunkObjects { addChunk(&chunk) }
+        }
+        addChunk(&chunk)
+        open.changes.removeAll(keepingCapacity: true)
+        open.byteCount = 0
+        sources[index].open = open
+    }
+
+    private mutating func addChunk(_ chunk: inout [ProvisioningChange]) {
+        guard !chunk.isEmpty else { return }
+        work.append(.chunk(chunk, isResolved: false))
+        chunk = []
+    }
+
+    private mutating func finishChunks(_ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing) {
+        checkCount(open, closing)
+        if open.isSnapshot {
+            work.append(.clear(types: layouts.types, below: open.position))
+        }
+        work.append(.finish(time: closing.time))
+    }
+
+    private mutating func checkCount(_ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing) {
+        if open.entries != closing.count { counts.incomplete += 1 }
+    }
+}
+
+extension JournalSource.Open {
+    fileprivate mutating func add(_ change: ProvisioningChange) {
+        changes.append(change)
+        byteCount += change.byteCount
+    }
+}
+
+extension ProvisioningChange {
+    fileprivate var isTruncate: Bool { if case .truncate = self { true } else { false } }
+}

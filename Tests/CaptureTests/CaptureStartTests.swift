@@ -1,0 +1,179 @@
+import Capture
+import Journal
+import PGOutput
+import RegionConfig
+import Testing
+
+@Suite("Capture start: what is found decides")
+struct CaptureStartTests {
+    private static let person = TableName(schema: "provisioning", name: "person")
+
+    /// A healthy server, our region's turn, a journal that ends at 100 and a slot confirmed up to 90.
+    private static let healthy = CaptureFound(
+        region: "us-east", publicationName: "pub", slotName: "slot", isInRecovery: false, walLevel: "logical",
+        systemID: "71", timeline: 1, database: "db", flushed: LSN(200), hasHistoryTable: true,
+        history: .init(number: 3, systemID: "71", timeline: 1, captureRegion: "us-east"),
+        tables: [
+            .init(
+                name: person, required: ["tenant_dbid", "dbid"], columns: ["tenant_dbid", "dbid", "name"],
+                identity: ["tenant_dbid", "dbid"])
+        ],
+        publication: .init(publishes: ["insert", "update", "delete", "truncate"], tables: [person]),
+        slot: .init(plugin: "pgoutput", database: "db", confirmed: LSN(90)),
+        journal: JournalState(
+            birth: "b", last: EntryID(first: 3 << 52 | 95, second: 4), position: Position(history: 3, lsn: 100)))
+
+    private static let neverStarted = with {
+        $0.slot = nil
+        $0.publication = nil
+        $0.journal = JournalState(birth: "b", last: .zero, position: nil)
+    }
+
+    private static func with(_ change: (inout CaptureFound) -> Void) -> CaptureFound {
+        var found = healthy
+        change(&found)
+        return found
+    }
+
+    private static func with(
+        columns: Set<String>?, identity: Set<String> = ["tenant_dbid", "dbid"]
+    ) -> CaptureFound {
+        with {
+            $0.tables = [
+                .init(name: person, required: ["tenant_dbid", "dbid"], columns: columns, identity: identity)
+            ]
+        }
+    }
+
+    @Test("confirmed ≤ ours ≤ flushed: resume at ours")
+    func resumes() {
+        #expect(CaptureStart(Self.healthy) == .resume(at: LSN(100)))
+        #expect(CaptureStart(Self.with { $0.slot?.confirmed = LSN(100) }) == .resume(at: LSN(100)))
+        #expect(CaptureStart(Self.with { $0.flushed = LSN(100) }) == .resume(at: LSN(100)))
+    }
+
+    @Test("nothing there: publication first, then slot and snapshot")
+    func firstStart() {
+        #expect(CaptureStart(Self.neverStarted) == .createPublication)
+        var found = Self.neverStarted
+        found.publication = Self.healthy.publication
+        #expect(CaptureStart(found) == .snapshot(dropsSlot: false))
+    }
+
+    @Test("a first snapshot that was cut off begins again, with a new slot")
+    func brokenSnapshot() {
+        var found = Self.healthy
+        found.journal = JournalState(birth: "b", last: EntryID(first: 3 << 52 | 80, second: 9), position: nil)
+        #expect(CaptureStart(found) == .snapshot(dropsSlot: true))
+        found.slot = nil
+        #expect(CaptureStart(found) == .snapshot(dropsSlot: false))
+    }
+
+    @Test("no history: this region begins it; none to begin without its table")
+    func history() {
+        #expect(CaptureStart(Self.with { $0.history = nil }) == .beginHistory)
+        #expect(CaptureStart(Self.with { $0.hasHistoryTable = false }) == .stop(.schemaMissing))
+    }
+
+    @Test("another region captures, or the server is a standby: wait")
+    func waits() {
+        let other = Self.with {
+            $0.history = .init(number: 3, systemID: "71", timeline: 1, captureRegion: "eu-west")
+        }
+        #expect(CaptureStart(other) == .wait(.otherRegion("eu-west")))
+        #expect(CaptureStart(Self.with { $0.isInRecovery = true }) == .wait(.inRecovery))
+    }
+
+    @Test("a slot in use: wait as standby")
+    func busy() {
+        let found = Self.with {
+            $0.slot?.isActive = true
+            $0.slot?.activePID = 77
+        }
+        #expect(CaptureStart(found) == .wait(.slotBusy(pid: 77)))
+    }
+
+    @Test("a new timeline or system stops")
+    func otherServer() {
+        #expect(
+            CaptureStart(Self.with { $0.timeline = 2 }) == .stop(.otherTimeline(expected: 1, found: 2)))
+        #expect(
+            CaptureStart(Self.with { $0.systemID = "72" }) == .stop(.otherSystem(expected: "71", found: "72")))
+    }
+
+    @Test("a journal of another history stops")
+    func otherHistory() {
+        let found = Self.with {
+            $0.history = .init(number: 4, systemID: "71", timeline: 1, captureRegion: "us-east")
+        }
+        #expect(CaptureStart(found) == .stop(.otherHistory(ours: 3, newest: 4)))
+    }
+
+    @Test("ours < confirmed: Redis went back")
+    func behind() {
+        let found = Self.with { $0.slot?.confirmed = LSN(101) }
+        #expect(CaptureStart(found) == .stop(.journalBehind(ours: LSN(100), confirmed: LSN(101))))
+    }
+
+    @Test("ours > flushed: PostgreSQL went back")
+    func ahead() {
+        let found = Self.with { $0.flushed = LSN(99) }
+        #expect(CaptureStart(found) == .stop(.journalAhead(ours: LSN(100), flushed: LSN(99))))
+    }
+
+    @Test("an empty journal beside a used slot stops")
+    func emptied() {
+        let found = Self.with { $0.journal = JournalState(birth: "c", last: .zero, position: nil) }
+        #expect(CaptureStart(found) == .stop(.journalEmpty(slot: "slot")))
+    }
+
+    @Test("slot gone, lost, or not ours")
+    func slots() {
+        #expect(CaptureStart(Self.with { $0.slot = nil }) == .stop(.slotMissing("slot")))
+        #expect(
+            CaptureStart(Self.with { $0.slot?.lostCause = "wal_removed" })
+                == .stop(.slotLost("slot", cause: "wal_removed")))
+        #expect(
+            CaptureStart(Self.with { $0.slot?.plugin = "test_decoding" })
+                == .stop(.slotForeign("slot", found: "plugin test_decoding, database db")))
+        #expect(
+            CaptureStart(Self.with { $0.slot?.database = "other" })
+                == .stop(.slotForeign("slot", found: "plugin pgoutput, database other")))
+    }
+
+    @Test("publication gone behind its slot, incomplete, partial")
+    func publications() {
+        #expect(CaptureStart(Self.with { $0.publication = nil }) == .stop(.publicationMissing("pub")))
+        #expect(
+            CaptureStart(Self.with { $0.publication = .init(publishes: ["insert"], tables: []) })
+                == .stop(.publicationIncomplete("pub", tables: [Self.person])))
+        #expect(
+            CaptureStart(
+                Self.with { $0.publication = .init(publishes: ["insert", "update"], tables: [Self.person]) })
+                == .stop(.publicationPartial("pub", missing: ["delete", "truncate"])))
+    }
+
+    @Test("tables: missing, without naming column, without usable replica identity")
+    func tables() {
+        #expect(CaptureStart(Self.with(columns: nil)) == .stop(.tableMissing(Self.person)))
+        #expect(
+            CaptureStart(Self.with(columns: ["dbid"]))
+                == .stop(.columnMissing(Self.person, column: "tenant_dbid")))
+        #expect(
+            CaptureStart(Self.with(columns: ["tenant_dbid", "dbid"], identity: ["dbid"]))
+                == .stop(.replicaIdentity(Self.person, columns: ["tenant_dbid"])))
+        #expect(CaptureStart(Self.with { $0.walLevel = "replica" }) == .stop(.walLevel("replica")))
+    }
+
+    @Test("every stop has a name of its own, a reason and advice")
+    func stopsAreNamed() {
+        let stops: [CaptureStop] = [
+            .schemaMissing, .walLevel("x"), .tableMissing(Self.person), .slotMissing("s"), .journalEmpty(slot: "s"),
+            .slotLost("s", cause: "c"), .publicationMissing("p"), .journalBehind(ours: .zero, confirmed: .zero),
+            .journalAhead(ours: .zero, flushed: .zero), .undecodable(lsn: .zero, what: "w"), .journalForked,
+            .journalFenced, .otherHistory(ours: 1, newest: 2), .otherTimeline(expected: 1, found: 2),
+        ]
+        #expect(Set(stops.map(\.name)).count == stops.count)
+        for stop in stops { #expect(!stop.reason.isEmpty && !stop.advice.isEmpty) }
+    }
+}

@@ -1,0 +1,198 @@
+import Journal
+import Projection
+import RESP
+import ServerFixtures
+import Testing
+
+private let east = JournalName.provisioning(origin: "us-east")
+private let west = JournalName.provisioning(origin: "eu-west")
+
+/// Starts a server, gives it to the test and throws it away.
+func withRedis(_ body: (PlainRedis) async throws -> Void) async throws {
+    let server = try await RedisServer.start()
+    do {
+        try await body(try PlainRedis(port: server.port))
+    } catch {
+        await server.discard()
+        throw error
+    }
+    await server.discard()
+}
+
+@Suite("Provisioning journals become caches", .serialized)
+struct ProvisioningFoldTests {
+    private let alice: [String: String?] = [
+        "dbid": "7", "user_name": "alice", "place": "A", "email": nil, "note": "", "text": "a \"b\"\n\\é",
+    ]
+
+    @Test("NULL columns are absent, empty ones are not, and versions exceed 2^53")
+    func objects() async throws {
+        try await withRedis { redis in
+            let position: UInt64 = 3 << 52 + 9_007_199_254_740_993
+            try Script.write(
+                .init(position: position, changes: [.put(Script.person("101", 7), alice)]), to: east, redis)
+            let result = try await ProvisioningRun(redis: redis).run()
+            #expect(result.counts.transactions == 1)
+            let hash = try redis.hash("cfg:{101}:person:7")
+            #expect(hash["email"] == nil)
+            #expect(hash["note"] == "")
+            #expect(hash["text"] == "a \"b\"\n\\é")
+            #expect(hash["_v"] == "\(position)")
+            #expect(try redis.hash("rs:{101}:projection") == ["provisioning": "\(position)"])
+            #expect(try redis.hash("rs:{_}:projection") == ["provisioning": "\(position)"])
+            #expect(try redis.members("rs:{_}:tenants") == ["101"])
+            #expect(try redis.hash("cfg:{101}:person:by:user_name") == ["alice": "7"])
+            #expect(try redis.members("cfg:{101}:person:by:place:A") == ["7"])
+            #expect(try CacheImage(redis, tenants: ["101"]).problems == [])
+        }
+    }
+
+    @Test("Columns dropped or set to NULL leave the object, and its indexes follow")
+    func replacement() async throws {
+        try await withRedis { redis in
+            let name = Script.person("101", 7)
+            try Script.write(.init(position: 10, changes: [.put(name, alice)]), to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            try Script.write(
+                .init(position: 11, changes: [.put(name, ["dbid": "7", "user_name": "al", "place": nil])]), to: east,
+                redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            #expect(try Set(redis.hash("cfg:{101}:person:7").keys) == ["dbid", "user_name", "_v", "_d"])
+            #expect(try redis.hash("cfg:{101}:person:by:user_name") == ["al": "7"])
+            #expect(try redis("EXISTS", "cfg:{101}:person:by:place:A") == .integer(0))
+            #expect(try CacheImage(redis, tenants: ["101"]).problems == [])
+        }
+    }
+
+    @Test("Values of a unique index change hands inside one transaction, in any order")
+    func indexMoves() async throws {
+        for order in [[7, 8, 9], [9, 8, 7], [8, 7, 9]] {
+            try await withRedis { redis in
+                func put(_ id: Int, _ name: String) -> Change { .put(Script.person("1", id), ["user_name": name]) }
+                try Script.write(
+                    .init(position: 10, changes: [put(7, "a"), put(8, "b"), put(9, "c")]), to: east, redis)
+                let moved = [7: put(7, "b"), 8: put(8, "c"), 9: put(9, "a")]
+                try Script.write(.init(position: 11, changes: order.compactMap { moved[$0] }), to: east, redis)
+                _ = try await ProvisioningRun(redis: redis).run()
+                #expect(try redis.hash("cfg:{1}:person:by:user_name") == ["b": "7", "c": "8", "a": "9"])
+                // One call a transaction gives the same as both in one.
+                try Script.write(
+                    .init(position: 12, changes: [.delete(Script.person("1", 7)), put(10, "b"), put(8, "x")]), to: east,
+                    redis)
+                _ = try await ProvisioningRun(redis: redis).run()
+                #expect(try redis.hash("cfg:{1}:person:by:user_name") == ["b": "10", "x": "8", "a": "9"])
+                #expect(try CacheImage(redis, tenants: ["1"]).problems == [])
+            }
+        }
+    }
+
+    @Test("A transaction shows when its commit is there; one that its journal never closes never does")
+    func transactions() async throws {
+        try await withRedis { redis in
+            let open = Script.Transaction(
+                position: 10, changes: [.put(Script.person("1", 7), alice)], isClosed: false)
+            try Script.write(open, to: east, redis)
+            var result = try await ProvisioningRun(redis: redis).run()
+            #expect(result.counts.transactions == 0)
+            #expect(try redis("EXISTS", "cfg:{1}:person:7") == .integer(0))
+            try Script.write(.init(position: 11, changes: [.put(Script.person("1", 8), alice)]), to: east, redis)
+            result = try await ProvisioningRun(redis: redis).run()
+            #expect(result.counts.abandoned == 1)
+            #expect(result.counts.transactions == 1)
+            #expect(try redis.members("cfg:{1}:person") == ["8"])
+        }
+    }
+
+    @Test("Journals of several regions are folded by position; what comes late is passed over and counted")
+    func severalRegions() async throws {
+        try await withRedis { redis in
+            func put(_ value: String) -> [Change] { [.put(Script.person("1", 7), ["user_name": value])] }
+            try Script.write(.init(position: 20, changes: put("second")), to: west, redis)
+            try Script.write(.init(position: 10, changes: put("first")), to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            #expect(try redis.hash("cfg:{1}:person:7")["user_name"] == "second")
+            try Script.write(.init(position: 30, changes: put("third")), to: west, redis)
+            try Script.write(.init(position: 25, changes: put("late")), to: east, redis)
+            try redis("HSET", "rs:{_}:projection", "provisioning", "20")
+            let result = try await ProvisioningRun(redis: redis).run()
+            #expect(result.counts.transactions == 2)
+            #expect(try redis.hash("cfg:{1}:person:7")["user_name"] == "third")
+        }
+    }
+
+    @Test("Patches keep absent columns, also of an object whose key changed; without an object they are quarantined")
+    func patches() async throws {
+        try await withRedis { redis in
+            let (old, new, absent) = (Script.person("1", 7), Script.person("1", 8), Script.person("1", 9))
+            try Script.write(
+                .init(position: 10, changes: [.put(old, ["user_name": "a", "big": "toast", "x": "1"])]), to: east, redis
+            )
+            try Script.write(
+                .init(position: 11, changes: [.patch(old, ["user_name": "b", "x": nil]), .patch(absent, ["x": "1"])]),
+                to: east, redis)
+            let first = try await ProvisioningRun(redis: redis).run()
+            #expect(first.problems == [.patchWithoutObject])
+            #expect(first.counts.quarantined == 1)
+            #expect(try redis.members("rs:{1}:quarantine") == ["person:9"])
+            #expect(try CacheImage(redis, tenants: ["1"]).objects == [old: ["user_name": "b", "big": "toast"]])
+            try Script.write(
+                .init(position: 12, changes: [.patch(new, ["user_name": "c"], from: old), .delete(old)]), to: east,
+                redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            let image = try CacheImage(redis, tenants: ["1"])
+            #expect(image.objects == [new: ["user_name": "c", "big": "toast"]])
+            #expect(image.problems == [])
+        }
+    }
+
+    @Test("TRUNCATE empties a type in all tenants, and what follows it stays")
+    func truncate() async throws {
+        try await withRedis { redis in
+            let rows: [Change] = (1...700).map { .put(Script.person("\($0 % 3)", $0), ["user_name": "u\($0)"]) }
+            let skill = ObjectName(tenant: "1", type: "skill", key: "1")
+            try Script.write(.init(position: 10, changes: rows + [.put(skill, ["name": "s"])]), to: east, redis)
+            let last = Script.person("2", 5)
+            try Script.write(
+                .init(
+                    position: 11,
+                    changes: [.put(Script.person("1", 4), [:]), .truncate("person"), .put(last, ["user_name": "u1"])]),
+                to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            let image = try CacheImage(redis, tenants: ["0", "1", "2"])
+            #expect(image.objects == [skill: ["name": "s"], last: ["user_name": "u1"]])
+            #expect(image.problems == [])
+            #expect(try redis("HGET", "rs:{2}:projection", "applying") == .null)
+        }
+    }
+
+    @Test("A snapshot replaces everything, also in tenants that it does not name")
+    func snapshot() async throws {
+        try await withRedis { redis in
+            let rows: [Change] = (1...20).map { .put(Script.person("\($0 % 3)", $0), ["user_name": "u\($0)"]) }
+            try Script.write(.init(position: 10, changes: rows), to: east, redis)
+            let kept = Script.person("1", 4)
+            try Script.write(
+                .init(position: 11, changes: [.put(kept, ["user_name": "u5"])], isSnapshot: true), to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            let image = try CacheImage(redis, tenants: ["0", "1", "2"])
+            #expect(image.objects == [kept: ["user_name": "u5"]])
+            #expect(image.problems == [])
+        }
+    }
+
+    @Test("Entries that are none of ours, rows that cannot be read and missing entries are counted")
+    func unreadable() async throws {
+        try await withRedis { redis in
+            try redis("XADD", east.key, "10-1", "hello", "world")
+            try redis("XADD", east.key, "10-2", "op", "put", "tenant", "1", "type", "person", "key", "1", "data", "[1]")
+            try redis("XADD", east.key, "10-4", "op", "commit", "count", "3", "end", "1", "xid", "1", "time", "1")
+            try Script.write(.init(position: 11, changes: [.put(Script.person("1", 8), alice)]), to: east, redis)
+            let result = try await ProvisioningRun(redis: redis).run()
+            #expect(result.counts.unreadable == 1)
+            #expect(result.counts.incomplete == 1)
+            #expect(result.problems == [.unreadableRow])
+            #expect(try CacheImage(redis, tenants: ["1"]).problems == [])
+            #expect(try redis.members("cfg:{1}:person") == ["8"])
+        }
+    }
+}

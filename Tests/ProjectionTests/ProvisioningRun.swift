@@ -1,0 +1,80 @@
+import Journal
+import Projection
+import RESP
+
+/// Projects provisioning journals to their ends on one thread, and can stop between any two calls.
+struct ProvisioningRun {
+    let redis: PlainRedis
+    var journals = [JournalName.provisioning(origin: "us-east"), .provisioning(origin: "eu-west")]
+    var limits = ProvisioningFold.Limits()
+    /// Commands to carry out before the projection is killed; nil: never.
+    var budget: Int?
+    /// Bytes of calls that are sent together.
+    var sentBytes = 2 << 20
+
+    struct Result {
+        var counts = ProvisioningFold.Counts()
+        var problems: [ProvisioningFold.Problem] = []
+        /// Commands carried out.
+        var commands = 0
+        var wasKilled = false
+    }
+
+    struct Killed: Error {}
+
+    func run() async throws -> Result {
+        if try redis("FUNCTION", "LIST").elements.isEmpty { try redis.call(ProjectionFunctions.library.loadCommand) }
+        let trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
+        var cursors: [String: Position] = [:]
+        for tenant in try redis.members(tenantsKey) {
+            let cursor = try redis("HGET", ProjectionKeys.cursors(tenant: tenant), "provisioning").text
+            cursors[tenant] = cursor.flatMap { Position($0) } ?? .zero
+        }
+        var fold = ProvisioningFold(
+            journals: journals, layouts: IndexLayouts(Script.catalog), trailing: trailing, cursors: cursors,
+            limits: limits)
+        let store = Killable(redis: redis, budget: budget)
+        var performer = ProvisioningPerformer(store: store, sentBytes: sentBytes)
+        var result = Result()
+        do {
+            while true {
+                var hasMore = true
+                while hasMore {
+                    hasMore = try await performer.perform(&fold, noted: { result.problems.append($1) })
+                    let completed = fold.completed
+                    for reply in await store.run(performer.take()) { _ = try reply.get() }
+                    guard completed > trailing else { continue }
+                    for reply in await store.run([ProjectionFunctions.advance(to: completed)]) { _ = try reply.get() }
+                }
+                let reads = try await redis.read(behind: fold.wanted, patience: .zero)
+                if reads.isEmpty { break }
+                for read in reads { try fold.read(read) }
+            }
+        } catch StoreFailure.unreachable {
+            result.wasKilled = true
+        }
+        result.counts = fold.counts
+        result.commands = store.sent
+        return result
+    }
+}
+
+/// A store whose link is cut for good after a number of commands.
+final class Killable: ProjectionStore, @unchecked Sendable {
+    private let redis: PlainRedis
+    private var budget: Int?
+    private(set) var sent = 0
+
+    init(redis: PlainRedis, budget: Int?) {
+        self.redis = redis
+        self.budget = budget
+    }
+
+    func run(_ commands: [RedisCommand]) async -> [Result<StoreReply, StoreFailure>] {
+        let allowed = budget.map { min($0, commands.count) } ?? commands.count
+        budget = budget.map { $0 - allowed }
+        sent += allowed
+        let results = allowed == 0 ? [] : await redis.run(Array(commands[..<allowed]))
+        return results + Array(repeating: .failure(.unreachable("killed")), count: commands.count - allowed)
+    }
+}

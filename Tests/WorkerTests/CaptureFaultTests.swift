@@ -1,0 +1,209 @@
+import Capture
+import Foundation
+import Journal
+import Observability
+import PostgresClient
+import RedisClient
+import RegionConfig
+import ServerFixtures
+import Testing
+
+@Suite("Capture when servers and workers fail", .serialized)
+struct CaptureFaultTests {
+    /// Writes small transactions until cancelled.
+    private static func load(_ bench: CaptureBench) async {
+        var number = 0
+        while !Task.isCancelled {
+            number += 1
+            let row = number * 10
+            // A server that is down refuses; what it acknowledged must arrive.
+            _ = try? await bench.sql(
+                """
+                INSERT INTO provisioning.person SELECT n, 101, 'load', NULL, NULL
+                    FROM generate_series(\(row), \(row + number % 7)) n ON CONFLICT DO NOTHING;
+                UPDATE provisioning.person SET name = 'load \(number)' WHERE dbid % 13 = \(number % 13);
+                DELETE FROM provisioning.person WHERE dbid % 17 = \(number % 17)
+                """)
+        }
+    }
+
+    @Test("Redis killed, PostgreSQL killed, worker stopped, all under load: every transaction arrives once")
+    func survives() async throws {
+        try await CaptureBench.with { bench in
+            try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'first', NULL, NULL)")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                try await bench.whileCapturing {
+                    try await bench.awaitState("streaming")
+                    group.addTask { await Self.load(bench) }
+                    try await Task.sleep(for: .milliseconds(700))
+                    await bench.redis.kill()
+                    try await bench.awaitState("blocked")
+                    try await bench.redis.start()
+                    try await bench.awaitState("streaming")
+                    try await Task.sleep(for: .milliseconds(500))
+                    await bench.postgres.kill()
+                    try await bench.eventually("it notices") { bench.state?.name != "streaming" }
+                    try await bench.postgres.start()
+                    try await bench.awaitState("streaming")
+                    try await Task.sleep(for: .milliseconds(500))
+                }
+                for _ in 0..<3 {
+                    try await bench.whileCapturing { try await Task.sleep(for: .milliseconds(400)) }
+                }
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+            try await bench.whileCapturing { try await bench.caughtUp() }
+            let fold = try await bench.expectInStep()
+            #expect(fold.transactions.count > 10)
+        }
+    }
+
+    @Test("Redis that loses its last second: what it lost comes again")
+    func losesASecond() async throws {
+        try await CaptureBench.with(redisSettings: ["appendonly yes", "appendfsync everysec"]) { bench in
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                for number in 1...50 {
+                    try await bench.sql("INSERT INTO provisioning.person VALUES (\(number), 101, 'a', NULL, NULL)")
+                }
+                try await bench.caughtUp()
+                // The tail of the append-only file is what a crash of the machine would take.
+                await bench.redis.kill()
+                try Self.cutAppendOnlyFile(bench, byBytes: 2_000)
+                try await bench.redis.start()
+                try await bench.sql("INSERT INTO provisioning.person VALUES (99, 101, 'a', NULL, NULL)")
+                try await bench.caughtUp()
+            }
+            try await bench.expectInStep()
+        }
+    }
+
+    @Test("a snapshot that is cut off begins again, and readers see it from its beginning")
+    func brokenSnapshot() async throws {
+        try await CaptureBench.with { bench in
+            try await bench.sql(
+                """
+                INSERT INTO provisioning.person SELECT n, 101, repeat('n', 200), NULL, NULL
+                FROM generate_series(1, 20000) n
+                """)
+            let key = JournalName.provisioning(origin: "us-east").key
+            try await bench.whileCapturing {
+                try await bench.eventually("half of it") {
+                    try await bench.redis("XLEN", key).integer ?? 0 > 2_000
+                }
+            }
+            try await bench.sql("DELETE FROM provisioning.person WHERE dbid % 2 = 0")
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.caughtUp()
+            }
+            try await bench.expectInStep()
+        }
+    }
+
+    private static func cutAppendOnlyFile(_ bench: CaptureBench, byBytes count: UInt64) throws {
+        let folder = bench.redis.folder.appending(path: "appendonlydir")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        let name = try #require(names.first { $0.hasSuffix(".incr.aof") })
+        let file = try FileHandle(forUpdating: folder.appending(path: name))
+        let end = try file.seekToEnd()
+        try file.truncate(atOffset: end - min(end, count))
+        try file.close()
+    }
+}
+
+@Suite("Capture names what it cannot go on from", .serialized)
+struct CaptureStopTests {
+    @Test("from nothing to everything: each thing that is missing has its name, and mends itself once it is there")
+    func missingThings() async throws {
+        try await CaptureBench.with(schema: "CREATE SCHEMA provisioning") { bench in
+            var bench = bench
+            bench.settings.stoppedInterval = .milliseconds(100)
+            try await bench.whileCapturing {
+                try await bench.awaitState("schema-missing")
+                try await bench.sql("DROP SCHEMA provisioning", CaptureBench.schema)
+                try await bench.sql("ALTER TABLE provisioning.level RENAME TO levels")
+                try await bench.awaitState("table-missing")
+                try await bench.sql(
+                    "ALTER TABLE provisioning.levels RENAME TO level",
+                    "CREATE PUBLICATION regionsync FOR TABLE provisioning.person")
+                try await bench.awaitState("publication-incomplete")
+                try await bench.sql(
+                    "ALTER PUBLICATION regionsync ADD TABLE provisioning.level",
+                    "ALTER PUBLICATION regionsync SET (publish = 'insert')")
+                try await bench.awaitState("publication-partial")
+                try await bench.sql(
+                    "ALTER PUBLICATION regionsync SET (publish = 'insert, update, delete, truncate')",
+                    "SELECT pg_create_logical_replication_slot('regionsync', 'test_decoding')")
+                try await bench.awaitState("slot-foreign")
+                try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
+                try await bench.awaitState("streaming")
+                let state = try #require(bench.state)
+                #expect(state.health == .working)
+            }
+        }
+    }
+
+    @Test("a table whose identity hides the tenant is refused before anything is copied")
+    func replicaIdentity() async throws {
+        let schema =
+            CaptureBench.schema + "ALTER TABLE provisioning.person DROP CONSTRAINT person_pkey, ADD UNIQUE (dbid);"
+        try await CaptureBench.with(schema: schema) { bench in
+            try await bench.whileCapturing { try await bench.awaitState("replica-identity") }
+            #expect(bench.state?.advice?.contains("REPLICA IDENTITY") == true)
+        }
+    }
+
+    @Test("slot dropped, Redis emptied, Redis taken back, another history: stop by name, skip nothing")
+    func positions() async throws {
+        try await CaptureBench.with { bench in
+            var bench = bench
+            bench.settings.stoppedInterval = .milliseconds(100)
+            let meta = JournalName.provisioning(origin: "us-east").metaKey
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
+                try await bench.caughtUp()
+            }
+            let position = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
+            try await bench.redis("HSET", meta, "position", "\(position.number - 1_000_000)")
+            try await bench.whileCapturing { try await bench.awaitState("journal-behind") }
+            try await bench.redis("HSET", meta, "position", "\(position.number + 1_000_000_000)")
+            try await bench.whileCapturing { try await bench.awaitState("journal-ahead") }
+            try await bench.redis("HSET", meta, "position", "\(position.number)")
+            try await bench.sql("UPDATE regionsync.history SET timeline = 9")
+            try await bench.whileCapturing { try await bench.awaitState("other-timeline") }
+            try await bench.sql("UPDATE regionsync.history SET timeline = 1, number = 2")
+            try await bench.whileCapturing { try await bench.awaitState("other-history") }
+            try await bench.sql("UPDATE regionsync.history SET number = 1, capture_region = 'eu-west'")
+            try await bench.whileCapturing { try await bench.awaitState("other-region") }
+            try await bench.sql("UPDATE regionsync.history SET capture_region = 'us-east'")
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.redis("FLUSHALL")
+                try await bench.awaitState("journal-empty", within: .seconds(5))
+            }
+            try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.caughtUp()
+            }
+            try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
+            try await bench.whileCapturing { try await bench.awaitState("slot-missing") }
+            try await bench.expectInStep()
+        }
+    }
+
+    @Test("somebody else's entry in the journal: a fork, and capture writes no more")
+    func forked() async throws {
+        try await CaptureBench.with { bench in
+            let key = JournalName.provisioning(origin: "us-east").key
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.redis("XADD", key, "*", "op", "foreign")
+                try await bench.awaitState("journal-forked")
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+import Journal
+import Mirror
+import NIOCore
+import NIOPosix
+import RESP
+import RedisClient
+import ServerFixtures
+import Testing
+import Worker
+
+/// A peer's Redis behind the mirror's own adapter, and a plain connection to look at it.
+private struct Peer {
+    static let journal = JournalName.voice(tenant: "7", origin: "east")
+
+    let server: RedisServer
+    let target: any MirrorTarget
+    let plain: RedisConnection
+
+    static func with(_ body: (Peer) async throws -> Void) async throws {
+        try await RedisServer.with { server in
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            let endpoint = RedisEndpoint(host: server.host, port: server.port)
+            let connector = RedisMirrorConnector(region: "east", local: endpoint, remote: endpoint, eventLoop: loop)
+            let plain = try await RedisConnection.connect(to: endpoint, name: "plain", on: loop)
+            let target = try await connector.target()
+            try await body(Peer(server: server, target: target, plain: plain))
+            target.close()
+            await plain.close()
+        }
+    }
+
+    func batch(_ numbers: ClosedRange<UInt64>, fields: Int = 2) -> EntryBatch? {
+        var builder = EntryBatchBuilder(previous: EntryID(first: numbers.lowerBound - 1, second: 0))
+        if numbers.lowerBound == 1 { builder = EntryBatchBuilder(previous: .zero) }
+        for number in numbers {
+            builder.append(id: EntryID(first: number, second: 0), fields: fields) { strings in
+                for field in 0..<fields {
+                    strings.append("f\(field)")
+                    strings.append("\(number)")
+                }
+            }
+        }
+        return builder.batch()
+    }
+
+    /// The outcome of an append: the last ID, or why it was refused.
+    func append(_ numbers: ClosedRange<UInt64>, birth: String = "b", fields: Int = 2) async throws
+        -> Result<EntryID, Refusal>
+    {
+        let batch = try #require(self.batch(numbers, fields: fields))
+        do {
+            return .success(try await target.append(batch, to: Self.journal, birth: birth).get())
+        } catch let refusal as Refusal {
+            return .failure(refusal)
+        }
+    }
+
+    @discardableResult
+    func run(_ words: String...) async throws -> String {
+        try await plain.send(RedisCommand(words: words, runs: [])).description
+    }
+
+    func length() async throws -> String { try await run("XLEN", Self.journal.key) }
+
+    func meta() async throws -> String { try await run("HMGET", Self.journal.metaKey, "birth", "last", "count") }
+}
+
+/// One entry goes through the function, many through the transaction: both must hold to the same contract.
+private let sizes: [UInt64] = [1, 100]
+
+@Suite("Guarded append on a real Redis", .serialized)
+struct GuardedAppendTests {
+    @Test("batches follow each other, many in flight, and the meta says what the stream holds", arguments: sizes)
+    func follows(size: UInt64) async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            var answers: [EventLoopFuture<EntryID>] = []
+            for start in stride(from: UInt64(1), through: 19 * size + 1, by: Int(size)) {
+                let batch = try #require(peer.batch(start...(start + size - 1)))
+                answers.append(peer.target.append(batch, to: Peer.journal, birth: "b"))
+            }
+            for answer in answers { _ = try await answer.get() }
+            #expect(try await peer.length() == "\(20 * size)")
+            #expect(try await peer.meta() == "[\"b\", \"\(20 * size)-0\", \"\(20 * size)\"]")
+        }
+    }
+
+    @Test("a batch that is not the next is refused with the cursor, and nothing is written", arguments: sizes)
+    func refusesGap(size: UInt64) async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            #expect(try await peer.append(1...size) == .success(EntryID(first: size, second: 0)))
+            let gap = try await peer.append((size + 2)...(2 * size + 1))
+            #expect(gap == .failure(.cursor(last: EntryID(first: size, second: 0))))
+            #expect(try await peer.length() == "\(size)")
+            #expect(try await peer.append((size + 1)...(2 * size)) == .success(EntryID(first: 2 * size, second: 0)))
+        }
+    }
+
+    @Test("another birth, a closed journal and a missing meta are fenced", arguments: sizes)
+    func fences(size: UInt64) async throws {
+        try await Peer.with { peer in
+            #expect(try await peer.append(1...size) == .failure(.fenced))
+            #expect(try await peer.run("EXISTS", Peer.journal.key) == "0")
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            #expect(try await peer.append(1...size, birth: "c") == .failure(.fenced))
+            try await peer.run("HSET", Peer.journal.metaKey, "closed", "yes")
+            #expect(try await peer.append(1...size) == .failure(.fenced))
+            #expect(try await peer.length() == "0")
+            #expect(try await peer.run("HEXISTS", Peer.journal.metaKey, "refusal") == "0")
+        }
+    }
+
+    @Test("a stream that somebody else wrote to, deleted or set back is forked, and left as it is", arguments: sizes)
+    func noticesOthers(size: UInt64) async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.append(1...size)
+            let key = Peer.journal.key
+            try await peer.run("XADD", key, "\(size)-7", "foreign", "1")
+            #expect(try await peer.append((size + 1)...(2 * size)) == .failure(.forked))
+            #expect(try await peer.length() == "\(size + 1)")
+            let info = try await peer.run("XINFO", "STREAM", key)
+            #expect(info.contains("\"last-generated-id\", \"\(size)-7\""))
+            try await peer.run("DEL", key)
+            #expect(try await peer.append((size + 1)...(2 * size)) == .failure(.forked))
+            #expect(try await peer.run("EXISTS", key) == "0")
+        }
+    }
+
+    @Test("keys of another kind are refused, not written to", arguments: sizes)
+    func refusesOtherKinds(size: UInt64) async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.append(1...size)
+            try await peer.run("SET", Peer.journal.metaKey, "text")
+            guard case .failure = try await peer.append((size + 1)...(2 * size)) else {
+                Issue.record("written without meta")
+                return
+            }
+            #expect(try await peer.length() == "\(size)")
+        }
+    }
+
+    @Test("entries of thousands of fields are appended", arguments: [1, 10] as [UInt64])
+    func appendsWide(size: UInt64) async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            #expect(try await peer.append(1...size, fields: 5_000) == .success(EntryID(first: size, second: 0)))
+            #expect(try await peer.length() == "\(size)")
+        }
+    }
+
+    /// Flips what the server refuses while a window of batches is on its way: whatever arrives must be a gapless prefix.
+    @Test("a server that flips between writable and not, mid-pipeline, never skips a batch", arguments: 0..<6)
+    func survivesFlips(seed: Int) async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            var last: UInt64 = 0
+            var refusals = 0
+            for round in 0..<20 {
+                var answers: [EventLoopFuture<EntryID>] = []
+                var next = last
+                for number in 0..<12 {
+                    let size = UInt64((seed + number + round) % 3 == 0 ? 1 : 40)
+                    let batch = try #require(peer.batch((next + 1)...(next + size)))
+                    next += size
+                    answers.append(peer.target.append(batch, to: Peer.journal, birth: "b"))
+                    if number % 4 == seed % 4 { try await flip(peer, on: round % 2 == 0, kind: seed % 3) }
+                }
+                try await flip(peer, on: false, kind: seed % 3)
+                for answer in answers {
+                    if let id = try? await answer.get() { last = id.first } else { refusals += 1 }
+                }
+                #expect(try await peer.length() == "\(last)", "seed \(seed), round \(round)")
+                #expect(try await peer.meta() == "[\"b\", \"\(last)-0\", \"\(last)\"]", "seed \(seed), round \(round)")
+            }
+            #expect(last > 0)
+            #expect(refusals > 0, "seed \(seed): nothing was ever refused")
+        }
+    }
+
+    private func flip(_ peer: Peer, on: Bool, kind: Int) async throws {
+        switch kind {
+        case 0: try await peer.run("CONFIG", "SET", "maxmemory", on ? "1" : "0")
+        case 1: try await peer.run("CONFIG", "SET", "min-replicas-to-write", on ? "1" : "0")
+        default:
+            // READONLY: the server becomes a replica of a port where nobody listens.
+            if on {
+                try await peer.run("REPLICAOF", "127.0.0.1", "1")
+            } else {
+                try await peer.run("REPLICAOF", "NO", "ONE")
+            }
+        }
+    }
+}

@@ -1,0 +1,451 @@
+"""Servers and workers of one's own for the commands in ops/: own folder, free loopback ports, all stopped at the end.
+
+    with Folder("bench") as folder, Redis(folder, "us-east") as redis, Postgres(folder) as postgres:
+        redis.ask("SET", "a", "1")
+        postgres.sql("SELECT 1")
+
+Everything started here writes a log into the folder, is stopped by its process id, also on Ctrl-C and exceptions, and
+ends by itself (PR_SET_PDEATHSIG, through setpriv) should this process be killed. When a block ends with an error the tails
+of all logs are printed and the folder is kept.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from regionfile import RegionFile
+
+
+class ServerFailure(Exception):
+    """A server or program did not do what was asked of it. The text says which, what, and what its log ends with."""
+
+
+def free_ports(count):
+    """Ports on the loopback address that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def wait_until(what, condition, seconds=30, pause=0.01):
+    """Waits until `condition()` is true and returns it; ServerFailure says that `what` did not happen."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if answer := condition():
+            return answer
+        if time.monotonic() >= deadline:
+            raise ServerFailure(f"{what} did not happen within {seconds} s")
+        time.sleep(pause)
+
+
+def stop_on_signals():
+    """Makes SIGTERM and SIGHUP end this process as Ctrl-C does: through all `with` blocks."""
+
+    def interrupt(number, frame):
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+class Folder:
+    """A temporary folder for everything of one run. Deleted at the end, kept and shown when the run fails."""
+
+    def __init__(self, name, keep=False):
+        self.keep = keep
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"regionsync-{name}-"))
+        self.path.chmod(0o711)  # PostgreSQL, as another user, must be able to reach its own part
+        self.processes = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        failed = kind is not None and not issubclass(kind, (KeyboardInterrupt, SystemExit))
+        if failed:
+            for process in self.processes:
+                if tail := process.log_tail():
+                    print(f"--- end of {process.log}\n{tail}", file=sys.stderr)
+        if failed or self.keep:
+            print(f"kept: {self.path}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def __truediv__(self, name):
+        return self.path / name
+
+
+class Program:
+    """A process of ours with a log. Subclasses say how to start it and when it is ready."""
+
+    patience = 30  # seconds until ready, and until it has ended on its own signal
+
+    def __init__(self, folder, name):
+        self.folder = folder
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self.process = None
+        folder.processes.append(self)
+
+    # What subclasses fill in.
+
+    def command(self):
+        raise NotImplementedError
+
+    def is_ready(self):
+        return True
+
+    end_signal = signal.SIGTERM
+    user = None  # another user to run as, when this process is root
+    environment = {}
+
+    # Life.
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, error, trace):
+        self.stop()
+
+    def start(self, wait=True):
+        """Starts it; returns when it is ready."""
+        privileges = ["setpriv", "--pdeathsig", self.end_signal.name.removeprefix("SIG")]
+        if self.user and os.geteuid() == 0:
+            privileges += ["--reuid", self.user, "--regid", self.user, "--clear-groups"]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                privileges + ["--"] + [str(word) for word in self.command()], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, cwd=self.folder.path, env={**os.environ, **self.environment},
+                start_new_session=True)  # so that Ctrl-C reaches us alone, and we end it in order
+        if wait:
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.stop()
+                raise
+        return self
+
+    def wait_ready(self):
+        def ready():
+            self.require_running()
+            return self.is_ready()
+
+        try:
+            wait_until(f"start of {self.name}", ready, self.patience)
+        except ServerFailure as failure:
+            raise ServerFailure(f"{failure}\n{self.log_tail()}") from None
+
+    def require_running(self):
+        if self.process is None:
+            raise ServerFailure(f"{self.name} is not running")
+        if (code := self.process.poll()) is not None:
+            raise ServerFailure(f"{self.name} ended with code {code}\n{self.log_tail()}")
+
+    def stop(self, number=None):
+        """Ends it with its own signal (or `number`), with SIGKILL when that takes too long. Fine when it has ended."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number or self.end_signal)
+            self.process.send_signal(signal.SIGCONT)
+        try:
+            self.process.wait(self.patience)
+        except subprocess.TimeoutExpired:
+            print(f"{self.name} does not end: SIGKILL", file=sys.stderr)
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def kill(self):
+        self.stop(signal.SIGKILL)
+
+    def pause(self):
+        """SIGSTOP; returns when it stands still."""
+        self.process.send_signal(signal.SIGSTOP)
+        wait_until(f"SIGSTOP of {self.name}", lambda: self._status("State").startswith("T"))
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    # What the kernel knows of it.
+
+    @property
+    def pid(self):
+        self.require_running()
+        return self.process.pid
+
+    def cpu_seconds(self):
+        """CPU time it has used, user and system, all threads."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        whole = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        # That counts in hundredths; the threads' own figures are finer, but those that have ended are not in them.
+        living = 0
+        with contextlib.suppress(OSError):
+            for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+                living += int((task / "schedstat").read_text().split()[0])
+        return max(whole, living / 1e9)
+
+    def resident_mib(self):
+        return int(self._status("VmRSS").split()[0]) / 1024
+
+    def peak_resident_mib(self):
+        """Most that was resident since it started."""
+        return int(self._status("VmHWM").split()[0]) / 1024
+
+    def _status(self, field):
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return line.partition(":")[2].strip()
+        raise ServerFailure(f"/proc shows no {field} of {self.name}")
+
+    def log_tail(self, lines=20):
+        with contextlib.suppress(OSError):
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return ""
+
+
+class Redis(Program):
+    """A Redis server; keeps nothing on disk unless stopped with `save`."""
+
+    def __init__(self, folder, name, settings=(), replica_of=None):
+        super().__init__(folder, f"redis-{name}")
+        [self.port] = free_ports(1)
+        self.data = folder / self.name
+        self.data.mkdir()
+        self.settings = list(settings)
+        self.replica_of = replica_of
+        self._connection = None
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def command(self):
+        words = ["redis-server", "--bind", "127.0.0.1", "--port", self.port, "--dir", self.data, "--save", "",
+                 "--appendonly", "no", "--daemonize", "no"]
+        if self.replica_of:
+            words += ["--replicaof", "127.0.0.1", self.replica_of.port]
+        return words + self.settings
+
+    def is_ready(self):
+        try:
+            if self.replica_of:
+                return self.info("replication").get("master_link_status") == "up"
+            return self.ask("PING") == "PONG"
+        except (OSError, RedisRefusal):
+            self._close()
+            return False
+
+    def stop(self, number=None, save=False):
+        """Ends it; with `save`, what it holds is there again after the next start."""
+        if save:
+            with contextlib.suppress(ConnectionError):
+                self.ask("SHUTDOWN", "SAVE")
+        self._close()
+        super().stop(number)
+
+    def info(self, section):
+        lines = self.ask("INFO", section).splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def ask(self, *words):
+        """Sends one command and returns its answer: text, number, None or a list. Not fast: for set-up and checks."""
+        if self._connection is None:
+            connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+            self._connection = (connection, connection.makefile("rb"))
+        connection, replies = self._connection
+        encoded = [str(word).encode() for word in words]
+        connection.sendall(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in encoded))
+        return self._reply(replies, " ".join(map(str, words))[:80])
+
+    def _reply(self, replies, question):
+        line = replies.readline()
+        if not line.endswith(b"\r\n"):
+            self._close()
+            raise ConnectionError(f"{self.name} hung up on {question}")
+        kind, rest = line[:1], line[1:-2].decode(errors="replace")
+        if kind == b"-":
+            raise RedisRefusal(f"{self.name} refused {question}: {rest}")
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            return None if rest == "-1" else replies.read(int(rest) + 2)[:-2].decode(errors="replace")
+        if kind == b"*":
+            return None if rest == "-1" else [self._reply(replies, question) for _ in range(int(rest))]
+        return rest
+
+    def _close(self):
+        if self._connection:
+            self._connection[0].close()
+            self._connection = None
+
+
+class RedisRefusal(ServerFailure):
+    """Redis answered with an error."""
+
+
+class Postgres(Program):
+    """A PostgreSQL server with logical replication; superuser `postgres`, no passwords on the loopback address."""
+
+    end_signal = signal.SIGINT  # fast shutdown
+    user = "postgres"
+    defaults = {
+        "wal_level": "logical", "max_wal_senders": 20, "max_replication_slots": 20, "max_connections": 60,
+        "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB",
+        "max_wal_size": "4GB", "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "log_checkpoints": "off",
+    }
+
+    def __init__(self, folder, name="postgres", database="regionsync", settings=None):
+        super().__init__(folder, name)
+        [self.port] = free_ports(1)
+        self.database = database
+        self.settings = {**self.defaults, **(settings or {})}
+        self.home = folder / f"{name}-home"
+        self.home.mkdir()
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(self.user)
+            os.chown(self.home, account.pw_uid, account.pw_gid)
+        self.data = self.home / "data"
+
+    @staticmethod
+    def program(name):
+        """The newest installed PostgreSQL's program."""
+        found = list(pathlib.Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+        if not found:
+            raise ServerFailure(f"no {name} in /usr/lib/postgresql: install postgresql-15")
+        return max(found, key=lambda path: int(re.match(r"\d+", path.parts[-3])[0]))
+
+    def command(self):
+        settings = [word for key, value in self.settings.items() for word in ("-c", f"{key}={value}")]
+        return [self.program("postgres"), "-D", self.data, "-p", self.port, *settings]
+
+    def start(self, wait=True):
+        if not self.data.exists():
+            self._run([self.program("initdb"), "-D", self.data, "-U", "postgres", "--auth", "trust", "--no-sync",
+                       "--encoding", "UTF8", "--locale", "C.UTF-8"], "initdb")
+        super().start(wait)
+        if wait and self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{self.database}'", "postgres") == "":
+            self.sql(f'CREATE DATABASE "{self.database}"', "postgres")
+        return self
+
+    def is_ready(self):
+        words = [self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(words).returncode == 0
+
+    def sql(self, text, database=None):
+        """Runs SQL as superuser, statement by statement; returns unaligned rows as text."""
+        words = ["psql", "-XqtA", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres",
+                 "-d", database or self.database, "-f", "-"]
+        answer = subprocess.run(words, input=text, capture_output=True, text=True)
+        if answer.returncode != 0:
+            raise ServerFailure(f"SQL failed: {answer.stderr.strip()}\nin: {text.strip()[:500]}")
+        return answer.stdout.strip()
+
+    def migrate(self, program, region_file):
+        """Makes schema, roles and publication: `regionsync migrate` as superuser."""
+        words = [program, "migrate", "--region", region_file, "--postgres-user", "postgres"]
+        answer = subprocess.run(words, capture_output=True, text=True)
+        if answer.returncode != 0:
+            raise ServerFailure(f"regionsync migrate failed: {answer.stderr.strip()}")
+
+    def _run(self, words, what):
+        privileges = []
+        if os.geteuid() == 0:
+            privileges = ["setpriv", "--reuid", self.user, "--regid", self.user, "--clear-groups", "--"]
+        answer = subprocess.run(
+            privileges + [str(word) for word in words], capture_output=True, text=True, cwd=self.home)
+        if answer.returncode != 0:
+            raise ServerFailure(f"{what} failed: {(answer.stderr or answer.stdout).strip()}")
+
+
+class Worker(Program):
+    """`regionsync run` for one region file."""
+
+    patience = 15
+
+    def __init__(self, folder, program, region_file, options=()):
+        path = pathlib.Path(region_file)
+        super().__init__(folder, f"worker-{path.stem}")
+        self.program = program
+        self.region_file = path
+        self.options = list(options)
+        port = re.search(r"^admin:\n(?:  .*\n)*?  port: (\d+)", path.read_text(), re.MULTILINE)
+        self.admin_port = int(port[1])
+
+    def command(self):
+        return [self.program, "run", "--region", self.region_file, *self.options]
+
+    def is_ready(self):
+        return self._get("/livez") is not None
+
+    def wait_working(self, *components, seconds=30):
+        """Waits until `/status` says of each component, such as `mirror eu-west`, that it works."""
+        def working():
+            self.require_running()
+            found = {one["component"]: one["state"]["health"] for one in self.status()["components"]}
+            return all(found.get(name) == "working" for name in components)
+
+        try:
+            wait_until(f"{', '.join(components)} of {self.name} working", working, seconds)
+        except ServerFailure as failure:
+            raise ServerFailure(f"{failure}; /status says {json.dumps(self.status())}") from None
+
+    def status(self):
+        """What the worker says of itself, as on its admin port."""
+        return json.loads(self._get("/status") or '{"components": []}')
+
+    def metrics(self):
+        """All samples by name with labels, such as `regionsync_mirror_link_up{peer="eu-west"}`."""
+        lines = (self._get("/metrics") or "").splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    def _get(self, path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=5) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        except OSError:
+            return None
+
+
+def region_files(folder, redis, postgres=None, tenants=(), change=None):
+    """Region files for servers of ours: `redis` is {region: Redis}. Returns {region: path}.
+
+    `change`, if given, is called with each RegionFile before it is written.
+    """
+    names = list(redis)
+    ports = iter(free_ports(7 * len(names)))
+    paths = {}
+    for name in names:
+        [peer] = [other for other in names if other != name]
+        file = RegionFile(name)
+        file.set("redis.port", redis[name].port).set("peers.redis.port", redis[peer].port)
+        file.set("admin.port", next(ports))
+        file.remove("listeners")
+        if postgres:
+            file.set("postgres.port", postgres.port).set("postgres.database", postgres.database)
+        if tenants:
+            file.set("tenants", "[" + ", ".join(map(str, tenants)) + "]")
+        if change:
+            change(file)
+        paths[name] = file.write(folder.path)
+    return paths
