@@ -11,6 +11,7 @@ let library = testing + [.strictMemorySafety()]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -104,11 +105,18 @@ let package = Package(
                 "Traffic", "VoiceEvents", histogram, nioCore, nioPosix,
             ]),
 
+        layer(
+            "Verification",
+            [
+                "Connections", "Journal", "Observability", "PGOutput", "PostgresClient", "Projection", "Provisioning",
+                "RESP", "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", nioCore, nioHTTP1, nioPosix,
+            ]),
+
         .executableTarget(
             name: "regionsync",
             dependencies: [
                 "AdminHTTP", "Generator", "Observability", "PostgresClient", "Preflight", "Provisioning",
-                "RegionConfig", "Traffic", "Worker", arguments, lifecycle, logging, unixSignals,
+                "RegionConfig", "Traffic", "Verification", "Worker", arguments, lifecycle, logging, unixSignals,
             ], swiftSettings: testing),
         .executableTarget(
             name: "regionsync-load",
@@ -128,6 +136,7 @@ let package = Package(
             ]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
+        .testTarget(name: "LoadTests", dependencies: ["regionsync-load"], swiftSettings: testing),
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
@@ -149,6 +158,12 @@ let package = Package(
         tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),
+        tests(
+            of: "Verification",
+            [
+                "AdminHTTP", "Journal", "Observability", "PostgresClient", "Provisioning", "RESP", "RedisClient",
+                "RegionConfig", "ServerFixtures", "Traffic", lifecycle, logging, nioCore, nioPosix,
+            ]),
         tests(of: "VoiceEvents", ["Journal"]),
         tests(
             of: "Worker",
