@@ -15,6 +15,9 @@ package struct CacheVerification: Sendable {
         package var drift: Int { findings.count + unconfirmed.values.reduce(0, +) }
     }
 
+    /// PostgreSQL may have to sort a large table before its first row.
+    private static let patience = Duration.seconds(600)
+
     private let catalog: Catalog
     private let publication: String
     private let regions: [RegionServer]
@@ -36,38 +39,55 @@ package struct CacheVerification: Sendable {
     /// Compares; throws `VerificationError` when it cannot look.
     package func run(_ connection: PostgresConnection) async throws -> Result {
         let projection = try await ProjectionProgress.read(connection, regions: regions)
+        var found = try await compare(connection, projection)
+        if found.suspects.contains(where: { $0.overflow > 0 }) {
+            progress("many differences: comparing everything once more")
+            found = try await compare(connection, projection)
+        }
+        var result = Result()
+        result.objects = found.objects
+        for (region, suspects) in zip(regions, found.suspects) where !suspects.all.isEmpty {
+            progress("\(region.name): looking again at \(suspects.all.count) differences")
+            var look = SecondLook(found.comparison, region: region, progress: projection, connection: connection)
+            result.findings += try await look.confirm(suspects.all, until: .now + wait)
+            if suspects.overflow > 0 { result.unconfirmed[region.name] = suspects.overflow }
+        }
+        return result
+    }
+
+    private struct Found {
+        var comparison: ObjectComparison
+        var objects = 0
+        /// By region.
+        var suspects: [Suspects]
+    }
+
+    /// One snapshot against all caches.
+    private func compare(_ connection: PostgresConnection, _ projection: ProjectionProgress) async throws -> Found {
         if try await !projection.settle(until: .now + wait) {
             progress("a projection is still behind its journals after \(wait); looking all the same")
         }
-        var result = Result()
-        var suspects = regions.map { _ in Suspects() }
-        let (comparison, tenants) = try await connection.withTransaction(
+        var (found, tenants) = try await connection.withTransaction(
             TransactionOptions(isolation: .repeatableRead, isReadOnly: true)
         ) { transaction in
             let tables = try await PublishedTable.read(catalog, publication: publication, transaction)
-            let comparison = ObjectComparison(tables: tables)
+            var found = Found(comparison: ObjectComparison(tables: tables), suspects: regions.map { _ in Suspects() })
             var tenants: [Set<String>] = []
             for table in tables.indices {
-                let pass = try await pass(over: table, comparison, transaction, before: result.objects)
-                result.objects += pass.objects
+                let pass = try await pass(over: table, found.comparison, transaction, before: found.objects)
+                found.objects += pass.objects
                 tenants.append(pass.tenants)
-                for index in regions.indices { suspects[index].merge(pass.suspects[index]) }
+                for index in regions.indices { found.suspects[index].merge(pass.suspects[index]) }
             }
-            return (comparison, tenants)
+            return (found, tenants)
         }
         for (index, region) in regions.enumerated() {
             progress("\(region.name): looking for keys that nothing in PostgreSQL stands behind")
-            var sweep = CacheSweep(comparison, tenants: tenants, region: region)
+            var sweep = CacheSweep(found.comparison, tenants: tenants, region: region)
             try await sweep.run()
-            suspects[index].merge(sweep.suspects)
+            found.suspects[index].merge(sweep.suspects)
         }
-        for (index, region) in regions.enumerated() where !suspects[index].all.isEmpty {
-            progress("\(region.name): looking again at \(suspects[index].all.count) differences")
-            var look = SecondLook(comparison, region: region, progress: projection, connection: connection)
-            result.findings += try await look.confirm(suspects[index].all, until: .now + wait)
-            if suspects[index].overflow > 0 { result.unconfirmed[region.name] = suspects[index].overflow }
-        }
-        return result
+        return found
     }
 
     private func pass(
@@ -78,7 +98,7 @@ package struct CacheVerification: Sendable {
         var reported = clock.now
         return try await transaction.withCopyOut(published.copySQL) { reader in
             var pass = TablePass(comparison, table: table, regions: regions)
-            while let batch = try await reader.next() {
+            while let batch = try await reader.next(timeout: Self.patience) {
                 try await pass.compare(published.rows(in: batch))
                 if clock.now - reported > .seconds(2) {
                     progress("\(before + pass.objects) objects compared, at \(published.table.table)")

@@ -42,8 +42,17 @@ struct JournalComparison {
             let own = try await source.page(of: journal, behind: cursor, through: last, count: page.entries.count)
             if own.wire != page.wire { try merge(own, page, through: last, ignoringLacking: true) }
         }
-        let copyLast = try await copy.ends(of: [journal])[0].last ?? .zero
-        try await tellApart(copyLast: max(copyLast, floor))
+        // Either side may have been trimmed meanwhile.
+        let now = (try await source.ends(of: [journal])[0], try await copy.ends(of: [journal])[0])
+        forget(through: max(floor, now.0.floor, now.1.floor))
+        try await tellApart(copyLast: now.1.last ?? .zero)
+    }
+
+    /// Differences up to `floor` are none.
+    private mutating func forget(through floor: EntryID) {
+        lacking.removeAll { $0.id <= floor }
+        added.removeAll { $0.id <= floor }
+        changed.removeAll { $0.id <= floor }
     }
 
     private mutating func compare(behind floor: EntryID, through end: EntryID) async throws {

@@ -105,7 +105,7 @@ package struct LedgerVerification: Sendable {
                 check.entryRead(entry.id, event?.identity, digest: event?.digest ?? 0)
             }
         }
-        return check.finish(floor: end.floor)
+        return check.finish(floor: try await region.ends(of: [journal])[0].floor)
     }
 
     /// What names the event of an entry, and its digest; nil for an entry that is no event, or nobody's.

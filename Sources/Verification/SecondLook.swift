@@ -107,8 +107,8 @@ struct SecondLook {
     ) async throws -> [ObjectName: (problem: CacheProblem, state: Int)] {
         var wrong: [ObjectName: (problem: CacheProblem, state: Int)] = [:]
         let published = comparison.tables[table]
-        for start in stride(from: 0, to: names.count, by: 500) {
-            let some = names[start..<min(start + 500, names.count)]
+        for start in stride(from: 0, to: names.count, by: 2_000) {
+            let some = names[start..<min(start + 2_000, names.count)]
             let earlier = try await rows(of: some, published)
             let commands = some.map { name in
                 earlier[name].map { comparison.commands(for: $0, of: table) }

@@ -18,7 +18,7 @@ struct Suspects: Sendable {
     /// How many were found beyond the limit; they count without a second look.
     private(set) var overflow = 0
 
-    static let limit = 50_000
+    static let limit = 10_000
 
     mutating func add(_ suspects: some Sequence<Suspect>) {
         for suspect in suspects where !all.contains(suspect) {

@@ -64,10 +64,13 @@ struct TablePass {
         let commands = rows.flatMap { comparison.commands(for: $0, of: table) }
         let found = try await forEachRegion { region in
             var replies = try await region.ask(commands)[...]
-            return rows.filter { comparison.problem(with: $0, of: table, in: &replies) != nil }
-                .map { Suspect.object(table: table, tenant: $0.tenant, key: $0.key) }
+            var found = Suspects()
+            found.add(
+                rows.filter { comparison.problem(with: $0, of: table, in: &replies) != nil }
+                    .map { .object(table: table, tenant: $0.tenant, key: $0.key) })
+            return found
         }
-        for (index, suspects) in found.enumerated() { self.suspects[index].add(suspects) }
+        for (index, suspects) in found.enumerated() { self.suspects[index].merge(suspects) }
     }
 
     /// IDs that no row has, and digests.
@@ -86,9 +89,9 @@ struct TablePass {
             let counters = BucketCounters(
                 try await region.ask("HGETALL", ProjectionKeys.digests(tenant: tenant, type: type)))
             found.add(counters.differing(from: buckets).map { .bucket(table: table, tenant: tenant, bucket: $0) })
-            return Array(found.all)
+            return found
         }
-        for (index, suspects) in found.enumerated() { self.suspects[index].add(suspects) }
+        for (index, suspects) in found.enumerated() { self.suspects[index].merge(suspects) }
         tenants.insert(tenant)
         self.tenant = nil
         self.keys.removeAll(keepingCapacity: true)
@@ -97,13 +100,13 @@ struct TablePass {
 
     /// All regions at once; answers in their order.
     private func forEachRegion(
-        _ body: @escaping @Sendable (RegionServer) async throws -> [Suspect]
-    ) async throws -> [[Suspect]] {
-        try await withThrowingTaskGroup(of: (Int, [Suspect]).self) { group in
+        _ body: @escaping @Sendable (RegionServer) async throws -> Suspects
+    ) async throws -> [Suspects] {
+        try await withThrowingTaskGroup(of: (Int, Suspects).self) { group in
             for (index, region) in regions.enumerated() {
                 group.addTask { (index, try await body(region)) }
             }
-            var answers = regions.map { _ in [Suspect]() }
+            var answers = regions.map { _ in Suspects() }
             for try await (index, answer) in group { answers[index] = answer }
             return answers
         }

@@ -17,10 +17,10 @@ struct JournalListingTests {
             let server = try await RegionServer.connect(regions.regions[0])
             defer { server.close() }
             let listing = try await JournalListing(of: server)
-            #expect(listing.journals.map(\.key) == [own, copy, "\(copy):closed:1"])
-            #expect(listing.journals.map(\.own) == [true, false, false])
-            #expect(listing.journals.map(\.closed) == [false, false, true])
-            let first = listing.journals[0]
+            #expect(listing.journals.map(\.key) == [copy, "\(copy):closed:1", own])
+            #expect(listing.journals.map(\.own) == [false, false, true])
+            #expect(listing.journals.map(\.closed) == [false, true, false])
+            let first = listing.journals[2]
             #expect((first.entries, first.first, first.last) == (2, "5-1", "5-2"))
             #expect((first.birth, first.floor, first.position) == ("b1", "4-0", "77"))
             #expect((first.bytes ?? 0) > 0)

@@ -161,7 +161,8 @@ struct JournalVerificationTests {
             let folder = regions.folder.appending(path: "ledger")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             var writer = try LedgerWriter(path: folder.appending(path: "provisioning.ledger").path)
-            let digest = PayloadDigest.object([("tenant", "101"), ("left_id", "3"), ("right_id", "a,b3")])
+            let digest = PayloadDigest.object(
+                [("tenant", "101"), ("left_id", "3"), ("right_id", "a,b3")] as [(String, String?)])
             for number in 1...5 {
                 let object = TouchedObject(
                     ObjectKey(tenant: "101", type: "bond", key: "3:a,b3"), digest: digest)
