@@ -11,9 +11,9 @@ struct VisibleCommand: AsyncParsableCommand {
         commandName: "visible",
         abstract: "Commits at a steady rate; measures when a floor client and the caches of two regions have it.",
         discussion: """
-            Standard input is what the floor client receives: pg_recvlogical -f - into a pipe. The statement gets the text
-            bench-<number>. as $1. Caches are asked again and again while something is awaited, so their times are late
-            by up to one question; the added delay is theirs minus the floor client's, commit by commit. The line "ready" is
+            Standard input is what the floor client receives: pg_recvlogical -f - into a pipe. The statement gets the text \
+            bench-<number>. as $1. Caches are asked again and again while something is awaited, so their times are late \
+            by up to one question; the added delay is theirs minus the floor client's, commit by commit. The line "ready" is \
             printed when the floor client has received the first commit.
             """)
 
