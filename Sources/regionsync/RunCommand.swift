@@ -32,7 +32,9 @@ struct RunCommand: AsyncParsableCommand {
         let region = try loadRegion(region)
         let output = LogOutput.standardError(format: logFormat, level: logLevel.level)
         output.installForLibraries()
-        let worker = RegionWorker(region: region, projects: !withoutProjection) { output.logger($0).with([.region: "\(region.name)"]) }
+        let worker = RegionWorker(region: region, projects: !withoutProjection) { component in
+            output.logger(component).with([.region: "\(region.name)"])
+        }
         let admin = AdminServer(
             host: region.admin.host, port: region.admin.port, answers: worker.adminAnswers,
             logger: output.logger("admin"))
