@@ -35,6 +35,8 @@ extension MirrorLink {
                 journal.wasAligned = true
                 journal.wantedRead = nil
                 journal.machine.aligned(at: cursor)
+                if journal.isReportedStopped { report.resumed(name) }
+                journal.isReportedStopped = false
             } catch {
                 journal.machine.diverged(error)
             }
@@ -47,9 +49,12 @@ extension MirrorLink {
         advance(journal)
     }
 
-    /// Once a second while the session lasts: lineage, lag and backlog.
+    /// Once a second while the session lasts: lineage, lag and backlog; every fifth time also what was stopped.
     func watch() async {
+        var turn = 0
         while let session, !Task.isCancelled {
+            turn += 1
+            if turn.isMultiple(of: 5) { lookAtStopped() }
             do {
                 try await compareIdentity(in: session)
                 try await compareBirths(in: session)
@@ -59,6 +64,13 @@ extension MirrorLink {
             } catch {
                 return
             }
+        }
+    }
+
+    private func lookAtStopped() {
+        for journal in journals.values where journal.machine.isStopped {
+            journal.machine.lookedAgain()
+            advance(journal)
         }
     }
 

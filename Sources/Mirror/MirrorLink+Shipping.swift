@@ -84,7 +84,9 @@ extension MirrorLink {
             case .append(let unit):
                 if let batch = journal.batch { append(batch, as: unit, of: journal, in: session) }
                 journal.batch = nil
-            case .stop(let divergence): report.stopped(journal.name, divergence, detail: nil)
+            case .stop(let divergence):
+                if divergence != .refused { report.stopped(journal.name, divergence, detail: nil) }
+                journal.isReportedStopped = true
             }
         }
     }

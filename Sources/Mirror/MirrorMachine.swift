@@ -28,7 +28,7 @@ package struct MirrorMachine: Sendable {
         case read(after: EntryID)
         /// Append at the target; answer with `appended` or `refused`.
         case append(Batch)
-        /// Hand the journal to lineage repair; nothing more follows.
+        /// Hand the journal to lineage repair; nothing more follows until `lookedAgain`.
         case stop(Divergence)
     }
 
@@ -41,7 +41,7 @@ package struct MirrorMachine: Sendable {
         case streaming
         /// A batch was refused; answers of the batches behind it are awaited. → unaligned, aligning, stopped
         case draining
-        /// Lineage repair is needed. Final.
+        /// Lineage repair is needed. → unaligned
         case stopped
     }
 
@@ -133,6 +133,11 @@ package struct MirrorMachine: Sendable {
     package mutating func sourceChanged() {
         if case .aligning = state { return }
         beginAgain()
+    }
+
+    /// An operator may have mended what stopped the journal: align again.
+    package mutating func lookedAgain() {
+        if case .stopped = state { state = .unaligned }
     }
 
     /// The link to the target is gone, and with it every answer still owed. What arrived there is unknown until aligned.

@@ -60,18 +60,23 @@ package struct MirrorReport: Sendable {
 
     /// A journal's copy does not continue it: named, counted, loud; the other journals go on.
     func stopped(_ journal: JournalName, _ divergence: Divergence, detail: String?) {
+        let state = ComponentState(
+            "stopped-\(divergence.rawValue)", .stopped, reason: detail ?? divergence.rawValue,
+            advice: divergence.advice)
+        guard states.set("\(component) \(journal)", state) else { return }
         metrics.counter(.mirrorForks, [.cause: divergence.rawValue]).add()
-        states.set(
-            "\(component) \(journal)",
-            ComponentState(
-                "stopped-\(divergence.rawValue)", .stopped, reason: detail ?? divergence.rawValue,
-                advice: divergence.advice))
         logger.error(
             "Journal is no longer mirrored: its copy does not continue it",
             [
                 .journal: "\(journal)", .journalLineage: "\(divergence.rawValue)", .reason: "\(detail ?? "")",
                 .advice: "\(divergence.advice)",
             ])
+    }
+
+    /// A journal that was stopped is shipped again.
+    func resumed(_ journal: JournalName) {
+        states.remove("\(component) \(journal)")
+        logger.info("Journal is mirrored again", [.journal: "\(journal)"])
     }
 
     func refused(_ journal: JournalName, _ refusal: Refusal) {

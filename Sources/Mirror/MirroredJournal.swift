@@ -10,6 +10,8 @@ final class MirroredJournal {
     var birth = ""
     /// Whether the peer has ever said where its copy stands.
     var wasAligned = false
+    /// Whether its stop was reported, and its end not yet.
+    var isReportedStopped = false
     /// The read that the machine asked for and that no connection has taken yet.
     var wantedRead: EntryID?
     /// What the last read gave, until the machine asks to append it.

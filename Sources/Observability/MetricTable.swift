@@ -66,6 +66,8 @@ extension MetricFamily {
         "regionsync_projection_lag_entries", "Entries of local journals and copies not yet in state.", labels: [.topic])
     package static let projectionApplied = counter(
         "regionsync_projection_applied", "Entries folded into state.")
+    package static let projectionUnreadable = counter(
+        "regionsync_projection_unreadable", "Entries that are no event or object we can read; they change no state.")
     package static let projectionIllegalTransitions = counter(
         "regionsync_projection_illegal_transitions", "Events that the state of their call or agent does not allow.")
     package static let verifyLastSuccessTimestampSeconds = gauge(

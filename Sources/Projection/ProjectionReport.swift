@@ -10,6 +10,7 @@ package struct ProjectionReport: Sendable {
     private let states: ComponentStates
     private let applied: Counter
     private let illegal: Counter
+    private let unreadable: Counter
     private let visible: Histogram
 
     package init(states: ComponentStates, metrics: MetricsRegistry, logger: Logger) {
@@ -17,12 +18,22 @@ package struct ProjectionReport: Sendable {
         self.logger = logger
         applied = metrics.counter(.projectionApplied)
         illegal = metrics.counter(.projectionIllegalTransitions)
+        unreadable = metrics.counter(.projectionUnreadable)
         visible = metrics.histogram(.commitToVisibleSeconds)
     }
 
     func applied(_ entries: Int) { if entries > 0 { applied.add(entries) } }
 
     func illegal(_ events: Int) { if events > 0 { illegal.add(events) } }
+
+    /// Entries of a shape that nobody here knows: they stay in the journal and change no state.
+    func unreadable(_ entries: Int, component: String) {
+        guard entries > 0 else { return }
+        unreadable.add(entries)
+        logger.warning(
+            "Entries were passed over: their shape is not known",
+            [.component: "\(component)", .entries: "\(entries)"])
+    }
 
     /// Transactions with these commit times, µs since 1970 by PostgreSQL's clock, are visible now.
     func visible(_ commitTimes: [Int64]) {

@@ -99,6 +99,7 @@ package struct VoiceProjection: Sendable {
             pause.aligned()
             report.applied(fold.counts.events - counts.events)
             report.illegal(fold.counts.illegal - counts.illegal)
+            report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.voice)
             counts = fold.counts
         }
     }

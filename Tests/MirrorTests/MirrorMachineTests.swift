@@ -83,7 +83,7 @@ struct MirrorMachineTests {
         #expect(machine.nextAction() == .align(attempt: 0))
     }
 
-    @Test("a copy that does not continue its journal stops it for good", arguments: Divergence.allCases)
+    @Test("a copy that does not continue its journal stops it until somebody looked again", arguments: Divergence.allCases)
     func stops(_ divergence: Divergence) {
         var machine = streaming(at: 0)
         machine.linkLost()
@@ -94,6 +94,8 @@ struct MirrorMachineTests {
         machine.sourceChanged()
         #expect(machine.nextAction() == nil)
         #expect(machine.isStopped)
+        machine.lookedAgain()
+        #expect(machine.nextAction() == .align(attempt: 0))
     }
 
     @Test("while the target cannot write, attempts are counted, so that pauses can grow")
