@@ -1,0 +1,176 @@
+internal import Journal
+internal import NIOCore
+internal import Projection
+internal import Provisioning
+internal import RedisClient
+package import RegionConfig
+internal import RESP
+package import Traffic
+internal import VoiceEvents
+
+/// Compares what was produced and acknowledged, by the producers' own ledger, with what every region holds.
+package struct LedgerVerification: Sendable {
+    /// What one region holds of one journal's events.
+    package struct Events: Sendable {
+        package let journal: String
+        package let region: String
+        package let findings: LedgerCheck.Findings
+    }
+
+    /// What the ledger's comparison found.
+    package struct Result: Sendable {
+        /// Events acknowledged.
+        package internal(set) var produced = 0
+        /// Of these, those that stand once, in place and unaltered in every region.
+        package internal(set) var mirrored = 0
+        /// By journal and region.
+        package internal(set) var events: [Events] = []
+        /// By region: transactions in its provisioning journals.
+        package internal(set) var transactions: [String: TransactionTally.Findings] = [:]
+        /// By region: objects in its cache.
+        package internal(set) var objects: [String: ObjectCheck.Findings] = [:]
+
+        /// Over all journals and regions.
+        package var total: LedgerCheck.Findings {
+            events.reduce(into: LedgerCheck.Findings()) { $0 += $1.findings }
+        }
+
+        /// Whether every region holds exactly what was produced.
+        package var isClean: Bool {
+            total.isClean && objects.values.allSatisfy { $0.drift == 0 }
+                && transactions.values.allSatisfy { $0.lost + $0.duplicated == 0 }
+        }
+    }
+
+    private let ledger: Ledger
+    private let catalog: Catalog
+    private let regions: [RegionServer]
+    private let wait: Duration
+    private let progress: @Sendable (String) -> Void
+
+    /// A comparison with a ledger, which waits at most `wait` for events and objects that are under way.
+    package init(
+        _ ledger: Ledger, catalog: Catalog, regions: [RegionServer], wait: Duration,
+        progress: @escaping @Sendable (String) -> Void
+    ) {
+        self.ledger = ledger
+        self.catalog = catalog
+        self.regions = regions
+        self.wait = wait
+        self.progress = progress
+    }
+
+    /// Compares; throws `VerificationError` when it cannot look.
+    package func run() async throws -> Result {
+        var result = Result()
+        result.produced = ledger.eventCount
+        for (key, record) in ledger.journals.sorted(by: { $0.key < $1.key }) {
+            guard let journal = JournalName(key: key) else {
+                throw VerificationError.ledger("\(key) is not the key of a journal")
+            }
+            var mirrored = record.events.count
+            for region in regions {
+                let findings = try await check(record, journal, in: region)
+                mirrored = min(mirrored, findings.matched)
+                result.events.append(Events(journal: key, region: region.name, findings: findings))
+            }
+            result.mirrored += mirrored
+        }
+        for region in regions {
+            progress("\(region.name): \(ledger.objects.count) objects and \(ledger.transactions.count) transactions")
+            result.transactions[region.name] = try await transactions(in: region)
+            result.objects[region.name] = try await objects(in: region)
+        }
+        return result
+    }
+
+    // MARK: Events
+
+    private func check(
+        _ record: Ledger.JournalRecord, _ journal: JournalName, in region: RegionServer
+    ) async throws -> LedgerCheck.Findings {
+        progress("\(region.name): \(record.events.count) events of \(journal)")
+        let deadline = ContinuousClock.now + wait
+        var end = try await region.ends(of: [journal])[0]
+        while let last = record.events.last?.entry, max(end.last ?? .zero, end.floor) < last,
+            ContinuousClock.now < deadline
+        {
+            try await Task.sleep(for: .milliseconds(100))
+            end = try await region.ends(of: [journal])[0]
+        }
+        var check = LedgerCheck(record, openRuns: ledger.openRuns)
+        try await region.forEachPage(of: journal) { page in
+            try page.forEachEntry { entry in
+                let event = Self.event(entry)
+                check.entryRead(entry.id, event?.identity, digest: event?.digest ?? 0)
+            }
+        }
+        return check.finish(floor: try await region.ends(of: [journal])[0].floor)
+    }
+
+    /// What names the event of an entry, and its digest; nil for an entry that is no event, or nobody's.
+    private static func event(_ entry: JournalEntry) -> (identity: EventIdentity, digest: UInt64)? {
+        guard let event = entry.value(of: "event"), let key = entry.value(of: "key"),
+            let data = entry.value(of: "data")
+        else { return nil }
+        let (eventBytes, keyBytes, dataBytes) = (Array(event), Array(key), Array(data))
+        guard let read = try? VoiceEvent(event: eventBytes.span, key: keyBytes.span, data: dataBytes.span),
+            let identity = EventIdentity(read)
+        else { return nil }
+        return (
+            identity, PayloadDigest.voice(event: eventBytes.span, key: keyBytes.span, data: dataBytes.span)
+        )
+    }
+
+    // MARK: Provisioning
+
+    private func transactions(in region: RegionServer) async throws -> TransactionTally.Findings {
+        var tally = TransactionTally(ledger)
+        for origin in regions {
+            let journal = JournalName.provisioning(origin: origin.name)
+            tally.floorRead(try await region.ends(of: [journal])[0].floor)
+            try await region.forEachPage(of: journal) { page in
+                try page.forEachEntry { tally.entryRead($0) }
+            }
+        }
+        return tally.finish()
+    }
+
+    /// Looks until nothing differs or time is up.
+    private func objects(in region: RegionServer) async throws -> ObjectCheck.Findings {
+        let deadline = ContinuousClock.now + wait
+        while true {
+            let findings = try await objectsOnce(in: region)
+            if findings.drift == 0 || ContinuousClock.now >= deadline { return findings }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+
+    private func objectsOnce(in region: RegionServer) async throws -> ObjectCheck.Findings {
+        var check = ObjectCheck(ledger)
+        let names = Array(ledger.objects.keys)
+        for start in stride(from: 0, to: names.count, by: 500) {
+            let some = names[start..<min(start + 500, names.count)]
+            let replies = try await region.ask(
+                some.map { name in
+                    RedisCommand(
+                        "HGETALL", ProjectionKeys.object(tenant: name.tenant, type: name.type, id: id(of: name)))
+                })
+            for (name, reply) in zip(some, replies) where reply.count > 0 {
+                var columns: [(String, String?)] = []
+                var fields = reply.elements
+                while let field = fields.next()?.string, let value = fields.next()?.string {
+                    if field != "_v", field != "_d" { columns.append((field, value)) }
+                }
+                check.objectRead(name, digest: PayloadDigest.object(columns))
+            }
+        }
+        return check.finish()
+    }
+
+    /// The ledger joins a key's columns by colons; they are dbids, which hold none.
+    private func id(of name: Traffic.ObjectKey) -> String {
+        guard let count = catalog[type: name.type]?.key.count, count > 1 else { return name.key }
+        return Provisioning.ObjectKey.text(name.key.split(separator: ":").map(String.init))
+    }
+}

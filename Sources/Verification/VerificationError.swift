@@ -1,0 +1,31 @@
+package import PostgresClient
+package import RedisClient
+
+/// Why a verification could not look; it says nothing about whether there are differences.
+package enum VerificationError: Error, Hashable, Sendable {
+    /// A region's Redis cannot be reached or refuses a command.
+    case redis(region: String, RedisError)
+    case postgres(PostgresError)
+    /// A region's Redis answered a command with what is no answer to it.
+    case unexpected(region: String, String)
+    /// The publication does not carry a table of the catalog, so nothing of it can be in a cache.
+    case notPublished(table: String, publication: String)
+    /// A row that PostgreSQL sent cannot be read.
+    case unreadableRow(table: String)
+    /// A ledger file cannot be read.
+    case ledger(String)
+}
+
+extension VerificationError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .redis(let region, let error): "Redis of region \(region): \(error)"
+        case .postgres(let error): "\(error)"
+        case .unexpected(let region, let what): "Redis of region \(region) answered unexpectedly: \(what)"
+        case .notPublished(let table, let publication):
+            "publication \(publication) does not carry \(table): run `regionsync migrate`, or take it out of the catalog"
+        case .unreadableRow(let table): "PostgreSQL sent a row of \(table) that cannot be read"
+        case .ledger(let problem): "the ledger: \(problem)"
+        }
+    }
+}

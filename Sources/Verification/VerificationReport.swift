@@ -1,0 +1,179 @@
+internal import Journal
+internal import Traffic
+
+/// Everything a verification found, for `--json` and, as `text`, for people.
+package struct VerificationReport: Encodable, Sendable {
+    /// PostgreSQL against the caches.
+    package struct Provisioning: Encodable, Sendable {
+        /// Objects in PostgreSQL.
+        package let objects: Int
+        /// Differences over all regions.
+        package let drift: Int
+        /// With a ledger: its transactions that every region's journals hold. Without: nothing is known of any.
+        package let transactions: Int?
+        /// Transactions of the ledger that a region's journals lack or hold twice.
+        package let transactionsLost: Int?
+        package let transactionsDuplicated: Int?
+        package let regions: [Cache]
+    }
+
+    /// One region's cache.
+    package struct Cache: Encodable, Sendable {
+        package let region: String
+        /// Differences by kind; kinds without any are absent.
+        package let problems: [String: Int]
+        /// With a ledger: objects that are not as its last transaction left them.
+        package let ledgerDrift: Int?
+        /// Some differences in words.
+        package let examples: [String]
+    }
+
+    /// A journal and one copy.
+    package struct Copy: Encodable, Sendable {
+        package let journal: String
+        package let region: String
+        package let entries: Int
+        package let equal: Int
+        package let missing: Int
+        package let behind: Int
+        package let reordered: Int
+        package let duplicated: Int
+        package let altered: Int
+        package let invented: Int
+        package let examples: [String]
+
+        init(_ findings: JournalFindings) {
+            journal = findings.journal.key
+            region = findings.copy
+            entries = findings.entries
+            equal = findings.equal
+            missing = findings.missing
+            behind = findings.behind
+            reordered = findings.reordered
+            duplicated = findings.duplicated
+            altered = findings.altered
+            invented = findings.invented
+            examples = findings.examples.map(\.description)
+        }
+    }
+
+    /// The ledger's events against what every region holds; counts are summed over regions but for the first two.
+    package struct Events: Encodable, Sendable {
+        /// Acknowledged.
+        package let produced: Int
+        /// Of these, in every region once, in place and unaltered.
+        package let mirrored: Int
+        package let lost: Int
+        package let duplicated: Int
+        package let reordered: Int
+        package let altered: Int
+        package let invented: Int
+        /// There, and of unknown outcome in the ledger.
+        package let unrecorded: Int
+        /// Gone by retention.
+        package let trimmed: Int
+    }
+
+    package let provisioning: Provisioning
+    package let journals: [Copy]
+    package let events: Events?
+    /// Whether everything is equal.
+    package let ok: Bool
+
+    package init(
+        caches: CacheVerification.Result, regions: [String], journals: [JournalFindings],
+        ledger: LedgerVerification.Result?
+    ) {
+        provisioning = Provisioning(
+            objects: caches.objects, drift: caches.drift,
+            transactions: ledger?.transactions.values.map { $0.matched + $0.inSnapshot + $0.trimmed }.min(),
+            transactionsLost: ledger.map { $0.transactions.values.reduce(0) { $0 + $1.lost } },
+            transactionsDuplicated: ledger.map { $0.transactions.values.reduce(0) { $0 + $1.duplicated } },
+            regions: regions.map { Cache($0, caches, ledger) })
+        self.journals = journals.map { Copy($0) }
+        events = ledger.map { ledger in
+            let total = ledger.total
+            return Events(
+                produced: ledger.produced, mirrored: ledger.mirrored, lost: total.lost, duplicated: total.duplicated,
+                reordered: total.reordered, altered: total.altered, invented: total.invented,
+                unrecorded: total.unrecorded, trimmed: total.trimmed)
+        }
+        ok = caches.drift == 0 && journals.allSatisfy(\.isEqual) && ledger?.isClean ?? true
+    }
+}
+
+extension VerificationReport.Cache {
+    private static let exampleLimit = 20
+
+    fileprivate init(_ region: String, _ caches: CacheVerification.Result, _ ledger: LedgerVerification.Result?) {
+        self.region = region
+        let findings = caches.findings.filter { $0.region == region }
+        var problems = Dictionary(grouping: findings, by: \.problem.name).mapValues(\.count)
+        if let unconfirmed = caches.unconfirmed[region] { problems["unconfirmed"] = unconfirmed }
+        self.problems = problems
+        let drifted = ledger?.objects[region]
+        ledgerDrift = drifted?.drift
+        examples =
+            findings.prefix(Self.exampleLimit).map { "\($0.object) \($0.problem)" }
+            + (drifted?.examples ?? []).map { "\($0.tenant)/\($0.type)/\($0.key) is not as the ledger has it" }
+    }
+}
+
+extension VerificationReport {
+    /// Tables for people.
+    package var text: String {
+        var text = cacheTable + "\n"
+        if !journals.isEmpty { text += journalTable + "\n" }
+        if let events {
+            text += "Ledger: \(events.produced) events produced, \(events.mirrored) in every region; "
+            text += "lost \(events.lost), duplicated \(events.duplicated), reordered \(events.reordered), "
+            text += "altered \(events.altered), invented \(events.invented)"
+            if events.unrecorded > 0 { text += "; \(events.unrecorded) of unknown outcome are there" }
+            if events.trimmed > 0 { text += "; \(events.trimmed) gone by retention" }
+            text += "\n\n"
+        }
+        if let transactions = provisioning.transactions {
+            text += "Ledger: \(transactions) transactions in every region's journals; "
+            text += "lost \(provisioning.transactionsLost ?? 0), "
+            text += "duplicated \(provisioning.transactionsDuplicated ?? 0)\n\n"
+        }
+        for cache in provisioning.regions {
+            for example in cache.examples { text += "\(cache.region): \(example)\n" }
+        }
+        for copy in journals where !copy.examples.isEmpty {
+            text += "\(copy.region): \(copy.journal) differs at \(copy.examples.joined(separator: ", "))\n"
+        }
+        return text + (ok ? "Everything is equal.\n" : "There are differences.\n")
+    }
+
+    private var cacheTable: String {
+        var table = TextTable([
+            ("CACHE", .left), ("OBJECTS", .right), ("DRIFT", .right), ("LEDGER DRIFT", .right), ("", .left),
+        ])
+        for cache in provisioning.regions {
+            let problems = cache.problems.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            table.add([
+                cache.region, "\(provisioning.objects)", "\(cache.problems.values.reduce(0, +))",
+                cache.ledgerDrift.map { "\($0)" } ?? "-", problems.joined(separator: ", "),
+            ])
+        }
+        return table.text
+    }
+
+    private var journalTable: String {
+        var table = TextTable([
+            ("JOURNAL", .left), ("COPY IN", .left), ("ENTRIES", .right), ("EQUAL", .right), ("", .left),
+        ])
+        for copy in journals {
+            let counts = [
+                ("missing", copy.missing), ("not arrived", copy.behind), ("reordered", copy.reordered),
+                ("duplicated", copy.duplicated), ("altered", copy.altered), ("invented", copy.invented),
+            ]
+            table.add([
+                copy.journal, copy.region, "\(copy.entries)", "\(copy.equal)",
+                counts.filter { $0.1 > 0 }.map { "\($0.1) \($0.0)" }.joined(separator: ", "),
+            ])
+        }
+        return table.text
+    }
+}

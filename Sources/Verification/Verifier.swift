@@ -1,0 +1,92 @@
+internal import Connections
+internal import Foundation
+internal import PostgresClient
+package import RegionConfig
+package import Traffic
+
+/// `regionsync verify`: PostgreSQL against each region's cache, journals against their copies, and, with a ledger, what
+/// was produced against what every region holds.
+package struct Verifier: Sendable {
+    private let regions: [Region]
+    private let ledgerFolder: String?
+    private let wait: Duration
+    private let progress: @Sendable (String) -> Void
+
+    /// A verification of `regions`, not empty; PostgreSQL and the catalog are the first one's. `ledgerFolder` holds the
+    /// producers' ledger files. `wait` bounds the time that what is under way gets to arrive.
+    package init(
+        regions: [Region], ledgerFolder: String? = nil, wait: Duration = .seconds(10),
+        progress: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.regions = regions
+        self.ledgerFolder = ledgerFolder
+        self.wait = wait
+        self.progress = progress
+    }
+
+    /// Looks. Throws `VerificationError` when it cannot.
+    package func run() async throws(VerificationError) -> VerificationReport {
+        var servers: [RegionServer] = []
+        defer { for server in servers { server.close() } }
+        for region in regions { servers.append(try await RegionServer.connect(region)) }
+        do {
+            return try await run(servers)
+        } catch let error as VerificationError {
+            throw error
+        } catch let error as PostgresError {
+            throw .postgres(error)
+        } catch {
+            throw .ledger("\(error)")
+        }
+    }
+
+    private func run(_ servers: [RegionServer]) async throws -> VerificationReport {
+        let ledger = try ledgerFolder.map { try Self.readLedger($0) }
+        let region = regions[0]
+        let connection = try await PostgresConnection.connect(
+            PostgresOptions(region.postgres, region: region.name, purpose: "verify"))
+        let caches: CacheVerification.Result
+        do {
+            caches = try await CacheVerification(
+                catalog: region.catalog, publication: region.postgres.publication, regions: servers, wait: wait,
+                progress: progress
+            ).run(connection)
+            await connection.close()
+        } catch {
+            await connection.close()
+            throw error
+        }
+        let journals = try await JournalVerification(regions: servers, wait: wait, progress: progress).run()
+        var produced: LedgerVerification.Result?
+        if let ledger {
+            produced = try await LedgerVerification(
+                ledger, catalog: region.catalog, regions: servers, wait: wait, progress: progress
+            ).run()
+        }
+        return VerificationReport(
+            caches: caches, regions: regions.map(\.name), journals: journals, ledger: produced)
+    }
+
+    /// All ledger files of a folder, in the order of their names.
+    package static func readLedger(_ folder: String) throws(VerificationError) -> Ledger {
+        var ledger = Ledger()
+        do {
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted().filter {
+                $0.hasSuffix(".ledger")
+            }
+            guard !names.isEmpty else { throw VerificationError.ledger("\(folder) holds no file *.ledger") }
+            for name in names {
+                do {
+                    try ledger.read("\(folder)/\(name)")
+                } catch {
+                    throw VerificationError.ledger("\(name): \(error)")
+                }
+            }
+        } catch let error as VerificationError {
+            throw error
+        } catch {
+            throw .ledger("cannot read \(folder): \(error.localizedDescription)")
+        }
+        return ledger
+    }
+}

@@ -1,0 +1,35 @@
+internal import ArgumentParser
+internal import RegionConfig
+internal import Verification
+
+/// `regionsync journals`: what is in a region's Redis.
+struct JournalsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "journals", abstract: "Lists the journals in one region's Redis, its own and the copies.",
+        discussion: """
+            FLOOR is the highest ID that retention removed, POSITION how far capture has come. A closed journal is a copy
+            whose history split from its source; it is kept for inspection.
+            """)
+
+    @Option(name: .shortAndLong, help: "The region file.", completion: .file(extensions: ["yaml"]))
+    var region: String
+
+    @Flag(help: "Print one JSON object instead of a table.")
+    var json = false
+
+    func run() async throws {
+        let region = try loadRegion(region)
+        do {
+            let server = try await RegionServer.connect(region)
+            defer { server.close() }
+            let listing = try await JournalListing(of: server)
+            if json {
+                print(try jsonLine(["journals": listing.journals]))
+            } else {
+                print(listing.text, terminator: "")
+            }
+        } catch let error as VerificationError {
+            throw failure("\(error)", .unavailable)
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import Testing
+import Verification
+
+@Suite("Journals: what is in a region's Redis")
+struct JournalListingTests {
+    @Test("own journals, copies and closed copies, each with where it stands; other keys are none")
+    func listing() async throws {
+        try await TwoRegions.run { regions in
+            let own = "rs:{_}:provisioning:east"
+            let copy = "rs:{101}:voice:west"
+            try await regions.redis(
+                0, ["XADD", own, "5-1", "a", "b"], ["XADD", own, "5-2", "a", "b"],
+                ["HSET", "\(own):meta", "birth", "b1", "floor", "4-0", "position", "77"],
+                ["XADD", copy, "7-0", "a", "b"], ["HSET", "\(copy):meta", "birth", "b2"],
+                ["RENAME", copy, "\(copy):closed:1"],
+                ["XADD", copy, "8-0", "a", "b"], ["XADD", "rs:foreign", "1-1", "a", "b"])
+            let server = try await RegionServer.connect(regions.regions[0])
+            defer { server.close() }
+            let listing = try await JournalListing(of: server)
+            #expect(listing.journals.map(\.key) == [copy, "\(copy):closed:1", own])
+            #expect(listing.journals.map(\.own) == [false, false, true])
+            #expect(listing.journals.map(\.closed) == [false, true, false])
+            let first = listing.journals[2]
+            #expect((first.entries, first.first, first.last) == (2, "5-1", "5-2"))
+            #expect((first.birth, first.floor, first.position) == ("b1", "4-0", "77"))
+            #expect((first.bytes ?? 0) > 0)
+            #expect(listing.text.hasPrefix("JOURNAL "))
+            #expect(listing.text.contains("copy, closed"))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import AdminHTTP
+import Logging
+import Observability
+import ServiceLifecycle
+import Testing
+import Verification
+
+@Suite("Status: what workers say of themselves", .timeLimit(.minutes(2)))
+struct StatusTests {
+    private static func metrics() -> MetricsRegistry {
+        let metrics = MetricsRegistry()
+        metrics.gauge(.mirrorLinkUp, [.peer: "eu-west"]).set(1)
+        metrics.gauge(.mirrorLagSeconds, [.peer: "eu-west"]).set(0.004)
+        metrics.counter(.mirrorAppended, [.peer: "eu-west", .topic: "voice"]).add(40)
+        metrics.counter(.mirrorAppended, [.peer: "eu-west", .topic: "control"]).add(2)
+        metrics.gauge(.mirrorLagEntries, [.peer: "eu-west", .topic: "voice"]).set(7)
+        metrics.histogram(.mirrorLatencySeconds, [.peer: "eu-west"]).observe(0.0004, count: 10)
+        return metrics
+    }
+
+    private static func states() -> ComponentStates {
+        let states = ComponentStates()
+        states.set("redis", ComponentState("connected", .working))
+        states.set(
+            "capture",
+            ComponentState("slot-lost", .stopped, reason: "the slot is gone", advice: "drop it and start again"))
+        return states
+    }
+
+    @Test("made from metrics and states; what is unknown is absent")
+    func made() {
+        let status = WorkerStatus(
+            region: "us-east", waitingFor: ["capture"], states: Self.states(), metrics: Self.metrics().snapshot())
+        #expect(!status.ready)
+        #expect(status.components.map(\.component) == ["capture", "redis"])
+        #expect(status.links.map(\.peer) == ["eu-west"])
+        let link = status.links[0]
+        #expect((link.up, link.appended, link.backlogEntries) == (true, 42, 7))
+        #expect(link.lagSeconds == 0.004)
+        #expect((link.latencyP50Ms ?? 0) > 0.2 && (link.latencyP99Ms ?? 9) <= 0.4)
+        #expect(status.capture == nil && status.projection == nil)
+    }
+
+    @Test("read from admin ports: one worker answers, another does not run")
+    func read() async throws {
+        let (metrics, states) = (Self.metrics(), Self.states())
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let server = AdminServer(
+            host: "127.0.0.1", port: 0,
+            answers: AdminAnswers(
+                metrics: { metrics.snapshot() }, readiness: { .ready },
+                status: { () -> any Encodable & Sendable in
+                    WorkerStatus(region: "us-east", waitingFor: [], states: states, metrics: metrics.snapshot())
+                }), logger: silent, onListening: { port.yield($0) })
+        let group = ServiceGroup(services: [server], logger: silent)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            var iterator = ports.makeAsyncIterator()
+            let port = try #require(await iterator.next())
+            var watch = StatusWatch([("us-east", "127.0.0.1", port), ("eu-west", "127.0.0.1", 1)])
+            let first = await watch.look()
+            metrics.counter(.mirrorAppended, [.peer: "eu-west", .topic: "voice"]).add(1_000)
+            let second = await watch.look()
+            await group.triggerGracefulShutdown()
+            #expect(first.regions[0].eventsPerSecond == nil)
+            #expect((second.regions[0].eventsPerSecond?["eu-west"] ?? 0) > 100)
+            #expect(second.regions.map(\.running) == [true, false])
+            #expect(!second.isReady)
+            for piece in [
+                "Region us-east  ready", "slot-lost", "-> drop it and start again", "eu-west  up", "4 ms",
+                "Region eu-west  worker not running",
+            ] { #expect(second.text.contains(piece), "\(second.text)") }
+        }
+    }
+}
