@@ -1,6 +1,5 @@
 internal import Journal
 internal import NIOCore
-internal import Provisioning
 internal import RESP
 
 /// Changes of one tenant's objects, as the words of a call: a group a type, in the order in which the changes came.
@@ -32,7 +31,7 @@ struct ObjectGroups: Sendable {
     mutating func put(
         _ name: ProvisioningEntry.ObjectName, data: ByteBufferView, version: Position, layouts: IndexLayouts,
         writer: inout ObjectRowWriter
-    ) throws(RowDataError) {
+    ) throws(UnreadableRow) {
         let index = group(of: name.type, layouts)
         let before = groups[index].words.byteCount
         try writer.put(

@@ -8,10 +8,9 @@ package enum ProjectionFunctions {
     ///
     /// - `rsp1_provision key tenant expected next mark group…`: puts and deletes objects. `next` is the cursor
     ///   afterwards; where more of the transaction follows `next` is empty and `mark` is its position, which stands in
-    ///   `applying` until a call moves the cursor. A group is
-    ///   `objects type indexes (field u|s)… object…`, an object `width bucket id (field value)… _v position _d digest`
-    ///   with the indexed columns first, in the order of the group's indexes; `width` counts the strings behind `id`
-    ///   and is 0 for a delete.
+    ///   `applying` until a call moves the cursor. A group is `objects type indexes (field u|s)… object…`, an object
+    ///   `bucket id digest dump value…` with the values of the indexed columns, each a NUL where it is NULL; or
+    ///   `bucket id` and an empty digest for a delete.
     /// - `rsp1_older key tenant type below scan count`: one step of a walk over all objects of a type; answers where the
     ///   walk goes on, `0` at its end, and the IDs of those whose version is below `below`, or of all if that is empty.
     /// - `rsp1_apply key field expected next (words word…)…`: runs commands when the cursor `field` is as expected.
@@ -160,44 +159,38 @@ package enum ProjectionFunctions {
             tally(group, bucket, -1, -tonumber(digest))
         end
 
-        local function put(group, args, at, last, bucket, id)
+        local function put(group, args, at)
+            local bucket, id, sum = args[at], args[at + 1], tonumber(args[at + 2])
             local key = group.prefix .. id
             local old = redis.call('HMGET', key, unpack(group.fields))
             local digest = old[group.indexes + 1]
+            redis.call('RESTORE', key, '0', args[at + 3], 'REPLACE')
             if digest then
-                redis.call('DEL', key)
+                tally(group, bucket, 0, sum - tonumber(digest))
             else
                 group.adds = group.adds + 1
                 group.added[group.adds] = id
+                tally(group, bucket, 1, sum)
             end
-            redis.call('HSET', key, unpack(args, at, last))
             for k = 1, group.indexes do
-                local was, new = old[k], false
-                if args[at] == group.fields[k] then
-                    new = args[at + 1]
-                    at = at + 2
-                end
+                local was, new = old[k], args[at + 3 + k]
+                if new == '\\0' then new = false end
                 if was ~= new then
                     if was then unlink(group, k, was, id) end
                     if new then link(group, k, new, id) end
                 end
             end
-            if digest then
-                tally(group, bucket, 0, tonumber(args[last]) - tonumber(digest))
-            else
-                tally(group, bucket, 1, tonumber(args[last]))
-            end
         end
 
         local function change(group, args, at, objects)
             for _ = 1, objects do
-                local width = tonumber(args[at])
-                if width == 0 then
-                    remove(group, args[at + 1], args[at + 2])
+                if args[at + 2] == '' then
+                    remove(group, args[at], args[at + 1])
+                    at = at + 3
                 else
-                    put(group, args, at + 3, at + 2 + width, args[at + 1], args[at + 2])
+                    put(group, args, at)
+                    at = at + 4 + group.indexes
                 end
-                at = at + 3 + width
             end
             return at
         end

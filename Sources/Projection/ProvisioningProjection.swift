@@ -88,6 +88,7 @@ package struct ProvisioningProjection: Sendable {
     private func align() async throws(StoreFailure) -> ProvisioningFold {
         let first = try await store.answers([
             RedisCommand("HGET", ProjectionKeys.trailing, "provisioning"), RedisCommand("SMEMBERS", tenantsKey),
+            ProjectionFunctions.library.loadCommand,
         ])
         let tenants = first[1].elements.compactMap(\.text)
         let answers = try await store.answers(

@@ -88,7 +88,7 @@ struct ProvisioningSimulationTests {
     @Test("Killed between any two commands, again and again, it ends as if transactions were applied whole")
     func killed() async throws {
         try await withRedis { redis in
-            for seed in 1...10 {
+            for seed in 1...6 {
                 try redis("FLUSHALL")
                 try await run(seed: UInt64(seed), redis)
             }
@@ -131,11 +131,11 @@ struct ProvisioningSimulationTests {
         #expect(kills > 0)
     }
 
-    @Test("A transaction of 30,000 objects is applied in chunks under a mark, held in bounded memory")
+    @Test("A transaction of 20,000 objects is applied in chunks under a mark, held in bounded memory")
     func large() async throws {
         try await withRedis { redis in
             let journal = JournalName.provisioning(origin: "us-east")
-            let count = 30_000
+            let count = 20_000
             try redis(
                 "EVAL",
                 """
