@@ -10,13 +10,19 @@ let testing: [SwiftSetting] = [
 let library = testing + [.strictMemorySafety()]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
-let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 /// A target of Sources/.
 func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -64,42 +70,39 @@ let package = Package(
         layer("Provisioning", ["RegionConfig", crypto, nioCore]),
         layer("VoiceEvents", ["Journal"]),
 
-        layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
-
-        layer(
-            "Capture",
-            ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
+        layer("Capture", ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
+        layer("Mirror", ["Journal", "Observability", logging, nioCore]),
         layer(
             "Projection",
-            [
-                "Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents", logging, nioCore,
-            ]),
-        layer("Mirror", ["Journal", "Observability", logging, nioCore]),
+            ["Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents", logging, nioCore]),
 
         layer(
             "AdminHTTP",
-            [
-                "Observability", logging, lifecycle, nioCore,
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-            ]),
-        layer("Traffic", ["Journal", "VoiceEvents"]),
+            ["Observability", httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore]),
 
-        layer(
-            "Generator",
-            [
-                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
-                "Traffic",
-                "VoiceEvents", nioCore, nioPosix, .product(name: "Histogram", package: "hdrhistogram-swift"),
-            ]),
+        layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
 
         layer(
             "Worker",
             [
                 "AdminHTTP", "Capture", "Connections", "Journal", "Mirror", "Observability", "PGOutput",
-                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle, logging, nioCore,
-                nioPosix,
+                "PostgresClient", "Projection", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle,
+                logging, nioCore, nioPosix,
+            ]),
+
+        // What operators and tests do beside a worker.
+        layer(
+            "Preflight",
+            [
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                nioCore, nioPosix,
+            ]),
+        layer("Traffic", ["Journal", "VoiceEvents"]),
+        layer(
+            "Generator",
+            [
+                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
+                "Traffic", "VoiceEvents", histogram, nioCore, nioPosix,
             ]),
 
         layer(
@@ -112,29 +115,45 @@ let package = Package(
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Generator", "Observability", "RegionConfig", "Traffic", "Verification", "Worker", arguments,
-                lifecycle, logging,
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: testing),
-
+                "AdminHTTP", "Generator", "Observability", "PostgresClient", "Preflight", "Provisioning",
+                "RegionConfig", "Traffic", "Verification", "Worker", arguments, lifecycle, logging, unixSignals,
+            ], swiftSettings: testing),
         .executableTarget(
             name: "regionsync-load",
             dependencies: [
-                "Journal", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+                "Journal", "PostgresClient", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
             ],
             path: "Sources/Load", swiftSettings: testing),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
-        tests(of: "AdminHTTP", ["Observability", logging, lifecycle]),
+        tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),
         tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
+        tests(
+            of: "Generator",
+            [
+                "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures",
+                "Traffic", "VoiceEvents", nioCore, nioPosix,
+            ]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
+        .testTarget(name: "LoadTests", dependencies: ["regionsync-load"], swiftSettings: testing),
         tests(of: "Mirror", ["Journal"]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
-        tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),
+        tests(
+            of: "Preflight",
+            [
+                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", nioCore,
+                nioPosix,
+            ]),
+        tests(
+            of: "Projection",
+            [
+                "Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "ServerFixtures", "VoiceEvents",
+                logging, nioCore, nioPosix,
+            ]),
+        tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "RESP", [nioCore]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
@@ -149,8 +168,8 @@ let package = Package(
         tests(
             of: "Worker",
             [
-                "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Provisioning", "RESP",
-                "RedisClient", "RegionConfig", "ServerFixtures", logging, nioCore, nioPosix,
+                "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Projection",
+                "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", logging, nioCore, nioPosix,
             ]),
     ])
 

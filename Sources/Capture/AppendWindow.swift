@@ -19,7 +19,7 @@ package struct AppendWindow: Sendable {
         case open
         /// Append; answer with `appended` or `refused(number:)`.
         case append(Submission)
-        /// The journal ends where no batch begins: what it lacks is no longer here. Begin again from its position.
+        /// The journal ends where no batch begins, so what it lacks is no longer here; or it is another one. Look again.
         case restart
         /// Stand still.
         case stop(CaptureStop)
@@ -154,8 +154,8 @@ package struct AppendWindow: Sendable {
     private mutating func failed(_ refusal: Refusal, now: Duration) {
         if case .ended = state { return }
         switch refusal {
-        case .fenced: return end(.stop(.journalFenced))
-        case .forked: return end(.stop(.journalForked))
+        // Another journal stands there now: only a fresh look can say which.
+        case .fenced, .forked: return end(.restart)
         case .unexpected(let answer): return end(.stop(.redis(answer)))
         case .unavailable(let reason): trouble = reason
         case .cursor: break

@@ -81,8 +81,15 @@ package struct Capture: Sendable {
 
     /// Looks, decides and does it. Answers how long to wait before the next look; nil for not at all.
     private func step() async throws -> Duration? {
-        let journalState = try await opened()
-        let found = try await source.look(journal: journalState)
+        let journalState: JournalState
+        let found: CaptureFound
+        switch await look() {
+        case .success(let both): (journalState, found) = both
+        case .failure(.stop(let stop)):
+            enter(.stopped(stop))
+            return settings.stoppedInterval
+        case .failure(let failure): throw failure
+        }
         metrics.historyNumber.set(found.history.map { Double($0.number) })
         let decision = CaptureStart(found)
         logger.debug("start decided", [.state: "\(decision)"])
@@ -112,6 +119,15 @@ package struct Capture: Sendable {
             return settings.stoppedInterval
         }
         return nil
+    }
+
+    private func look() async -> Result<(JournalState, CaptureFound), CaptureFailure> {
+        do throws(CaptureFailure) {
+            let journalState = try await opened()
+            return .success((journalState, try await source.look(journal: journalState)))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func opened() async throws(CaptureFailure) -> JournalState {

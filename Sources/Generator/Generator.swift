@@ -93,7 +93,8 @@ package final class Generator: Sendable {
         }.get()
         let changer = ProvisioningChanger(
             settings, ledger: ledgers.provisioning, connect: { [access] in try await access.connect() },
-            committed: { [eventLoop] rows, time in eventLoop.execute { run.value.committed(rows, at: time) } }, say: say)
+            committed: { [eventLoop] rows, time in eventLoop.execute { run.value.committed(rows, at: time) } }, say: say
+        )
         let reporter = Reporter(settings, threads: threads, say: say) { [eventLoop, settings] elapsed, last, isFinal in
             try? await eventLoop.submit {
                 run.value.takeReport(

@@ -8,8 +8,6 @@ package enum GeneratorError: Error, Hashable, Sendable {
     case permission(user: String, problem: String)
     /// PostgreSQL is needed now and not there, or answers what it should not.
     case postgres(String)
-    /// Redis does not let us in.
-    case redis(region: String, problem: String)
     /// A ledger or report cannot be written.
     case file(path: String, problem: String)
 }
@@ -23,7 +21,6 @@ extension GeneratorError: CustomStringConvertible {
         case .permission(let user, let problem):
             "role \(user) cannot fill PostgreSQL: \(problem); give one that can with --postgres-user (regionsync_write)"
         case .postgres(let problem): problem
-        case .redis(let region, let problem): "Redis of \(region): \(problem)"
         case .file(let path, let problem): "cannot write \(path): \(problem)"
         }
     }

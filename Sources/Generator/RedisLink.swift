@@ -7,7 +7,8 @@ struct RedisLink: Sendable {
     let region: String
     private let say: @Sendable (String) -> Void
 
-    init(_ endpoint: RedisEndpoint, region: String, purpose: String, eventLoop: any EventLoop,
+    init(
+        _ endpoint: RedisEndpoint, region: String, purpose: String, eventLoop: any EventLoop,
         say: @escaping @Sendable (String) -> Void
     ) {
         client = RedisClient(endpoint: endpoint, name: "regionsync-generate-\(purpose)", eventLoop: eventLoop)

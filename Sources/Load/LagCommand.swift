@@ -9,8 +9,8 @@ struct LagCommand: AsyncParsableCommand {
         commandName: "lag",
         abstract: "Writes to streams in an open loop and measures when blocked readers get the copies.",
         discussion: """
-            Lag counts from the moment the XADD is sent to the moment the blocked XREAD is answered, on one clock in one
-            process. How late the writer was against its schedule is reported beside it. The line "ready" is printed when
+            Lag counts from the moment the XADD is sent to the moment the blocked XREAD is answered, on one clock in one \
+            process. How late the writer was against its schedule is reported beside it. The line "ready" is printed when \
             the writer begins.
             """)
 

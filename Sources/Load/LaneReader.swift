@@ -65,16 +65,3 @@ final class LaneReader {
         return true
     }
 }
-
-/// Why a measurement says nothing.
-enum LoadFailure: Error, CustomStringConvertible {
-    case foreignEntry
-    case missing(sent: Int, received: Int)
-
-    var description: String {
-        switch self {
-        case .foreignEntry: "a stream holds entries that were not written by regionsync-load"
-        case .missing(let sent, let received): "\(sent) entries were written, only \(received) arrived in time"
-        }
-    }
-}

@@ -7,7 +7,7 @@ struct LoadCommand: AsyncParsableCommand {
         commandName: "regionsync-load",
         abstract: "Writes to Redis streams and measures when what was written arrives elsewhere.",
         discussion: """
-            A part of ops/bench. Every command prints one JSON object as its last line; all times are by one monotonic
+            A part of ops/bench. Every command prints one JSON object as its last line; all times are by one monotonic \
             clock.
             """,
         subcommands: [FillCommand.self, LagCommand.self, VisibleCommand.self, WatchCommand.self])

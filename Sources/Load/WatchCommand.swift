@@ -11,7 +11,7 @@ struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "Asks Redis again and again until the answer reaches a value; says when.",
         discussion: """
-            Prints the line "ready" once it is connected, then a JSON object with the seconds since then, or since the
+            Prints the line "ready" once it is connected, then a JSON object with the seconds since then, or since the \
             process named by --resume was continued, which this does itself so that one clock measures both ends.
             """)
 

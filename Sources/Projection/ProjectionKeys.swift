@@ -32,4 +32,13 @@ package enum ProjectionKeys {
 
     /// Hash of a type's digests, by bucket: `<bucket>:n` objects, `<bucket>:d` sum of their digests.
     package static func digests(tenant: String, type: String) -> String { "rs:{\(tenant)}:digest:\(type)" }
+
+    /// Hash of a call: one field an attribute, one a party.
+    package static func call(tenant: String, connID: String) -> String { "call:{\(tenant)}:\(connID)" }
+
+    /// Set of the ConnIDs of a tenant's calls that have not ended.
+    package static func activeCalls(tenant: String) -> String { "calls:{\(tenant)}:active" }
+
+    /// Hash of an agent, over all regions.
+    package static func agent(tenant: String, agentID: String) -> String { "agent:{\(tenant)}:\(agentID)" }
 }

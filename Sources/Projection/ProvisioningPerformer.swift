@@ -73,9 +73,7 @@ package struct ProvisioningPerformer: Sendable {
 
     /// Sends what is gathered and answers the last replies; all must have succeeded.
     private mutating func sent(taking last: Int) async throws(StoreFailure) -> ArraySlice<StoreReply> {
-        var replies: [StoreReply] = []
-        for result in await store.run(take()) { replies.append(try result.get()) }
-        return replies.suffix(last)
+        try await store.answers(take()).suffix(last)
     }
 }
 

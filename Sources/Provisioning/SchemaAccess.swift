@@ -18,6 +18,54 @@ package struct SchemaAccess: Sendable {
         [Self.roles, grants, publish]
     }
 
+    /// One of `statements`, and how to see whether it changes anything.
+    package struct Part: Sendable {
+        /// In words, for the operator.
+        package let name: String
+        /// The statement.
+        package let sql: String
+        /// A query of one column whose rows, in order, say all that `sql` sets.
+        package let state: String
+    }
+
+    /// `statements` with what each is about.
+    package var parts: [Part] {
+        [
+            Part(name: "roles \(Self.roleNames.joined(separator: ", "))", sql: Self.roles, state: Self.rolesState),
+            Part(name: "grants", sql: grants, state: Self.grantsState),
+            Part(name: "publication \(publication)", sql: publish, state: publishedState),
+        ]
+    }
+
+    private static let roleNames = ["regionsync_capture", "regionsync_read", "regionsync_write"]
+
+    private static var roleList: String { roleNames.map(SQL.literal).joined(separator: ", ") }
+
+    private static let rolesState = """
+        SELECT concat_ws(' ', rolname, rolcanlogin, rolreplication, pg_has_role(oid, 'pg_read_all_stats', 'MEMBER'))
+        FROM pg_roles WHERE rolname IN (\(roleList)) ORDER BY 1
+        """
+
+    private static let grantsState = """
+        SELECT concat_ws(' ', kind, object, number, grantee::regrole, privilege_type)
+        FROM (
+            SELECT 'schema' AS kind, nspname AS object, 0 AS number, nspacl AS acl FROM pg_namespace
+            UNION ALL SELECT 'table', pg_class.oid::text, 0, relacl FROM pg_class
+            UNION ALL SELECT 'column', attrelid::text, attnum, attacl FROM pg_attribute WHERE attacl IS NOT NULL
+        ) AS objects CROSS JOIN LATERAL aclexplode(acl)
+        WHERE grantee IN (SELECT oid FROM pg_roles WHERE rolname IN (\(roleList))) ORDER BY 1
+        """
+
+    private var publishedState: String {
+        """
+        SELECT concat_ws(' ', pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot) FROM pg_publication
+            WHERE pubname = \(SQL.literal(publication))
+        UNION ALL (
+            SELECT concat_ws(' ', schemaname, tablename, to_jsonb(pg_publication_tables) - 'pubname')
+            FROM pg_publication_tables WHERE pubname = \(SQL.literal(publication)) ORDER BY 1)
+        """
+    }
+
     /// The three roles, without passwords. Needs a superuser only where one of them is missing or lacks something.
     ///
     /// `pg_read_all_stats` lets capture name the transactions that keep a slot from being created.
@@ -132,10 +180,13 @@ extension CatalogTable {
         "\(SQL.identifier(table.schema)).\(SQL.identifier(table.name))"
     }
 
+    /// The index that `replicaIdentitySQL` makes.
+    package var replicaIdentityIndex: String { "\(table.name)_regionsync" }
+
     /// SQL that gives the table the replica identity that capture needs: a unique index over tenant and key. Their
     /// columns must be NOT NULL. Each statement runs on its own, outside a transaction.
     package var replicaIdentitySQL: [String] {
-        let index = SQL.identifier("\(table.name)_regionsync")
+        let index = SQL.identifier(replicaIdentityIndex)
         let columns = identity.map(SQL.identifier).joined(separator: ", ")
         return [
             "CREATE UNIQUE INDEX CONCURRENTLY \(index) ON \(quotedTable) (\(columns))",

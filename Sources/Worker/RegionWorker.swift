@@ -6,6 +6,7 @@ internal import Mirror
 internal import NIOCore
 internal import NIOPosix
 internal import PostgresClient
+internal import Projection
 package import Observability
 internal import RedisClient
 package import RegionConfig
@@ -20,13 +21,14 @@ package struct RegionWorker: Service {
     /// What the components say of themselves; read by `/status` and `/readyz`.
     package let states = ComponentStates()
     package let metrics = MetricsRegistry()
+    /// Whether journals are folded into state; off only to measure the rest alone.
+    let projects: Bool
     private let logger: @Sendable (String) -> Logger
 
-    /// - Parameters:
-    ///   - region: What to run.
-    ///   - logger: Makes the logger of a component.
-    package init(region: Region, logger: @escaping @Sendable (String) -> Logger) {
+    /// A worker for `region`; `logger` makes the logger of a component.
+    package init(region: Region, projects: Bool = true, logger: @escaping @Sendable (String) -> Logger) {
         self.region = region
+        self.projects = projects
         self.logger = logger
         states.install(in: metrics)
         ProcessMetrics.install(in: metrics)
@@ -57,6 +59,15 @@ package struct RegionWorker: Service {
                 region: region.name, peers: region.peers.map(\.region), minimumAge: region.retention.minimum,
                 client: local.client, links: links, logger: logger("trim"))
             tasks.addTask { await trimmer.run() }
+            if projects {
+                let stores = ["provisioning", "voice"].map {
+                    RedisClient(
+                        endpoint: RedisEndpoint(region.redis), name: "regionsync-\($0)", eventLoop: loops.next())
+                }
+                for store in stores { tasks.addTask { await store.run() } }
+                let projector = projector(into: stores[0], and: stores[1], on: loops)
+                tasks.addTask { await projector.run() }
+            }
             let source = captureSource()
             let capture = capture(from: source, on: loops.next())
             tasks.addTask {
@@ -64,6 +75,27 @@ package struct RegionWorker: Service {
                 await source.close()
             }
         }
+    }
+
+    private func projector(
+        into provisioning: RedisClient, and voice: RedisClient, on loops: MultiThreadedEventLoopGroup
+    ) -> Projector {
+        var settings = VoiceProjection.Settings(regions: [region.name] + region.peers.map(\.region))
+        settings.tenants = region.tenants.map(String.init)
+        settings.streamsPerReader = region.limits.streamsPerReader
+        settings.callRecordTime = region.limits.callRecordTime
+        var limits = ProvisioningFold.Limits()
+        limits.wholeObjects = region.limits.objectsPerApply
+        let endpoint = RedisEndpoint(region.redis)
+        let entriesPerRead = region.limits.entriesPerRead
+        return Projector(
+            catalog: region.catalog, settings: settings, limits: limits,
+            provisioningStore: RedisProjectionStore(client: provisioning),
+            voiceStore: RedisProjectionStore(client: voice),
+            tail: {
+                RedisProjectionTail(
+                    endpoint: endpoint, name: $0, eventLoop: loops.next(), entriesPerRead: entriesPerRead)
+            }, report: ProjectionReport(states: states, metrics: metrics, logger: logger("projection")))
     }
 
     private func captureSource() -> PostgresCaptureSource {

@@ -6,25 +6,19 @@ extension RegionWorker {
     /// The admin port's answers, all from memory.
     package var adminAnswers: AdminAnswers {
         AdminAnswers(
-            metrics: { metrics.snapshot() }, readiness: { readiness },
+            metrics: { metrics.snapshot() },
+            readiness: { awaited.isEmpty ? .ready : .waiting(for: awaited) },
             status: { () -> any Encodable & Sendable in
-                Status(region: region.name, components: states.reports)
+                WorkerStatus(region: region.name, waitingFor: awaited, states: states, metrics: metrics.snapshot())
             })
     }
 
-    /// Ready once the local Redis is there and every component that readers depend on works.
-    package var readiness: AdminReadiness {
-        let awaited = Self.required.compactMap { component -> String? in
+    /// What is missing before readers can be served: the local Redis, and state that follows the journals.
+    private var awaited: [String] {
+        let required = [LocalRedis.component] + (projects ? ["projection provisioning", "projection voice"] : [])
+        return required.compactMap { component -> String? in
             guard let state = states.state(of: component) else { return component }
             return state.health == .working ? nil : "\(component): \(state.name)"
         }
-        return awaited.isEmpty ? .ready : .waiting(for: awaited)
-    }
-
-    private static let required = [LocalRedis.component]
-
-    private struct Status: Encodable, Sendable {
-        let region: String
-        let components: [ComponentReport]
     }
 }

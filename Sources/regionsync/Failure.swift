@@ -2,8 +2,9 @@ internal import ArgumentParser
 internal import Foundation
 internal import RegionConfig
 
-/// Exit codes of sysexits.h, as far as they are used.
+/// Exit codes: 1, and those of sysexits.h as far as they are used.
 enum FailureCode: Int32 {
+    case failed = 1
     case unavailable = 69
     case badFile = 78
 }

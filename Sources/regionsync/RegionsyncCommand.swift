@@ -10,5 +10,8 @@ struct RegionsyncCommand: AsyncParsableCommand {
             One worker runs in each region beside its Redis: `regionsync run --region regions/us-east.yaml`.
             Every command explains itself with --help; region files are explained in regions/README.md.
             """,
-        subcommands: [RunCommand.self, StatusCommand.self, VerifyCommand.self, JournalsCommand.self])
+        subcommands: [
+            RunCommand.self, CheckCommand.self, StatusCommand.self, VerifyCommand.self, JournalsCommand.self,
+            MigrateCommand.self, GenerateCommand.self,
+        ])
 }

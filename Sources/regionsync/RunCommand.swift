@@ -25,11 +25,16 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "The least important lines to write: trace, debug, info, notice, warning, error or critical.")
     var logLevel: LogLevel = .info
 
+    @Flag(help: ArgumentHelp("Leave journals unprojected: for measuring the rest alone.", visibility: .hidden))
+    var withoutProjection = false
+
     func run() async throws {
         let region = try loadRegion(region)
         let output = LogOutput.standardError(format: logFormat, level: logLevel.level)
         output.installForLibraries()
-        let worker = RegionWorker(region: region) { output.logger($0).with([.region: "\(region.name)"]) }
+        let worker = RegionWorker(region: region, projects: !withoutProjection) { component in
+            output.logger(component).with([.region: "\(region.name)"])
+        }
         let admin = AdminServer(
             host: region.admin.host, port: region.admin.port, answers: worker.adminAnswers,
             logger: output.logger("admin"))

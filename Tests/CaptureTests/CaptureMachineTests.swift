@@ -150,7 +150,7 @@ struct CaptureMachineTests {
         _ = actions(&machine)
         #expect(actions(&machine, at: .seconds(2)) == ["append 3→3 at 100", "report 100 100"])
         machine.refused(0, .fenced, now: .seconds(2))
-        #expect(actions(&machine, at: .seconds(2)) == ["stop journal-fenced"])
+        #expect(actions(&machine, at: .seconds(2)) == ["restart"])
     }
 
     @Test("Redis away: the answers owed are awaited, then its journal says what is lacking")
@@ -226,9 +226,9 @@ struct CaptureMachineTests {
     }
 
     @Test(
-        "a fork, a fence and an unknown answer stop for good",
+        "a fork and a fence want a fresh look, an unknown answer stops for good",
         arguments: [
-            (Refusal.fenced, "stop journal-fenced"), (.forked, "stop journal-forked"),
+            (Refusal.fenced, "restart"), (.forked, "restart"),
             (.unexpected("WRONGTYPE"), "stop redis-unexpected"),
         ])
     func stops(refusal: Refusal, expected: String) {

@@ -141,7 +141,7 @@ private struct SimulatedWorker: ~Copyable {
 
 @Suite("Capture against crashing servers and workers, by seed")
 struct CaptureSimulationTests {
-    @Test("whatever happens, the journal is exactly the committed transactions", arguments: 0..<150)
+    @Test("whatever happens, the journal is exactly the committed transactions", arguments: 0..<60)
     func exactlyOnce(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))
         var postgres = SimulatedPostgres(&random)

@@ -26,7 +26,7 @@ final class PlainRedis: ProjectionStore, JournalTail {
         guard result == 0 else { throw Failed(message: "connect: \(errno)") }
     }
 
-    deinit { close(descriptor) }
+    deinit { Glibc.close(descriptor) }
 
     /// Runs one command; an error reply is thrown.
     @discardableResult
@@ -56,7 +56,10 @@ final class PlainRedis: ProjectionStore, JournalTail {
 
     // MARK: Ports
 
-    func run(_ commands: [RedisCommand]) async -> [Result<StoreReply, StoreFailure>] { send(commands) }
+    func send(_ commands: [RedisCommand]) async -> SentCommands {
+        let results: [Result<StoreReply, StoreFailure>] = send(commands)
+        return SentCommands { results }
+    }
 
     func read(behind cursors: [JournalCursor], patience: Duration) async throws(StoreFailure) -> [JournalRead] {
         let words =
@@ -78,6 +81,8 @@ final class PlainRedis: ProjectionStore, JournalTail {
             return builder.batch().map { JournalRead(journal, $0) }
         }
     }
+
+    func close() async {}
 
     // MARK: Wire
 

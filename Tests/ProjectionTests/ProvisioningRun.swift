@@ -42,9 +42,11 @@ struct ProvisioningRun {
                 while hasMore {
                     hasMore = try await performer.perform(&fold, noted: { result.problems.append($1) })
                     let completed = fold.completed
-                    for reply in await store.run(performer.take()) { _ = try reply.get() }
+                    for reply in await store.send(performer.take()).replies() { _ = try reply.get() }
                     guard completed > trailing else { continue }
-                    for reply in await store.run([ProjectionFunctions.advance(to: completed)]) { _ = try reply.get() }
+                    for reply in await store.send([ProjectionFunctions.advance(to: completed)]).replies() {
+                        _ = try reply.get()
+                    }
                 }
                 let reads = try await redis.read(behind: fold.wanted, patience: .zero)
                 if reads.isEmpty { break }
@@ -70,11 +72,12 @@ final class Killable: ProjectionStore, @unchecked Sendable {
         self.budget = budget
     }
 
-    func run(_ commands: [RedisCommand]) async -> [Result<StoreReply, StoreFailure>] {
+    func send(_ commands: [RedisCommand]) async -> SentCommands {
         let allowed = budget.map { min($0, commands.count) } ?? commands.count
         budget = budget.map { $0 - allowed }
         sent += allowed
-        let results = allowed == 0 ? [] : await redis.run(Array(commands[..<allowed]))
-        return results + Array(repeating: .failure(.unreachable("killed")), count: commands.count - allowed)
+        let results = allowed == 0 ? [] : await redis.send(Array(commands[..<allowed])).replies()
+        let all = results + Array(repeating: .failure(.unreachable("killed")), count: commands.count - allowed)
+        return SentCommands { all }
     }
 }

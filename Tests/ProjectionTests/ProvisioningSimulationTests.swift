@@ -131,11 +131,11 @@ struct ProvisioningSimulationTests {
         #expect(kills > 0)
     }
 
-    @Test("A transaction of 100,000 objects is applied in chunks under a mark, held in bounded memory")
+    @Test("A transaction of 30,000 objects is applied in chunks under a mark, held in bounded memory")
     func large() async throws {
         try await withRedis { redis in
             let journal = JournalName.provisioning(origin: "us-east")
-            let count = 100_000
+            let count = 30_000
             try redis(
                 "EVAL",
                 """

@@ -82,7 +82,8 @@ struct ProvisioningPlanTests {
         let set: [RowChange.Assignment] = [.init("skill_dbid", "8"), .init("level", nil)]
         let move = RowChange.update(.personSkill, key: ["7", "9"], set: set)
         #expect(
-            move.sql(returning: ["level", "state"]).text == "UPDATE provisioning.person_skill SET skill_dbid = $1, level = $2 "
+            move.sql(returning: ["level", "state"]).text
+                == "UPDATE provisioning.person_skill SET skill_dbid = $1, level = $2 "
                 + "WHERE person_dbid = $3 AND skill_dbid = $4 RETURNING level, state")
         #expect(move.sql(returning: []).parameters == ["8", nil, "7", "9"])
         let insert = RowChange.insert(.agentGroupMember, values: ["1", "2", "3"])

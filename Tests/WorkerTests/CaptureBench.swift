@@ -103,7 +103,10 @@ struct CaptureBench {
     @discardableResult
     func redis(_ words: String...) async throws -> RedisReply {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
-        let connection = try await RedisConnection.connect(to: redisEndpoint, name: "bench", on: loop)
+        var endpoint = redisEndpoint
+        endpoint.connectTimeout = .seconds(20)  // a busy machine is no failure of ours
+        endpoint.responseTimeout = .seconds(20)
+        let connection = try await RedisConnection.connect(to: endpoint, name: "bench", on: loop)
         do throws(RedisError) {
             let reply: RedisReply = try await connection.send(RedisCommand(words))
             await connection.close()

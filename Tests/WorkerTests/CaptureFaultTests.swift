@@ -150,8 +150,10 @@ struct CaptureStopTests {
         let schema =
             CaptureBench.schema + "ALTER TABLE provisioning.person DROP CONSTRAINT person_pkey, ADD UNIQUE (dbid);"
         try await CaptureBench.with(schema: schema) { bench in
-            try await bench.whileCapturing { try await bench.awaitState("replica-identity") }
-            #expect(bench.state?.advice?.contains("REPLICA IDENTITY") == true)
+            try await bench.whileCapturing {
+                try await bench.awaitState("replica-identity")
+                #expect(bench.state?.advice?.contains("REPLICA IDENTITY") == true)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from figures import Figures, print_result, progress
-from servers import Folder, Redis, Worker, region_files
+from servers import Folder, Postgres, Redis, Worker, region_files
 
 TENANT = 101
 STREAM = f"rs:{{{TENANT}}}:voice:us-east"
@@ -30,16 +30,30 @@ class WorkerBench:
             self.many_tenants(stack)
         self.tell()
 
+    def regions(self, stack, folder, tenants):
+        """Servers for two whole regions, and their workers, not started yet."""
+        servers = {region: stack.enter_context(Redis(folder, region)) for region in ("us-east", "eu-west")}
+        postgres = stack.enter_context(Postgres(folder))
+        files = region_files(folder, servers, postgres, tenants=tenants)
+        postgres.migrate(self.program, files["us-east"])
+        workers = [Worker(folder, self.program, file) for file in files.values()]
+        for worker in workers:
+            stack.callback(worker.stop)
+        return list(servers.values()), workers
+
+    @staticmethod
+    def start_both(workers):
+        """Starts those of both regions that do not run; returns when entries flow both ways."""
+        for worker, peer in zip(workers, ("eu-west", "us-east")):
+            if worker.process is None:
+                worker.start()
+            worker.wait_working(f"mirror {peer}")
+
     # One tenant.
 
     def one_tenant(self, stack):
         folder = stack.enter_context(Folder("bench-worker"))
-        east = stack.enter_context(Redis(folder, "us-east"))
-        west = stack.enter_context(Redis(folder, "eu-west"))
-        files = region_files(folder, {"us-east": east, "eu-west": west}, tenants=[TENANT])
-        workers = [Worker(folder, self.program, files[region]) for region in ("us-east", "eu-west")]
-        for worker in workers:
-            stack.callback(worker.stop)
+        (east, west), workers = self.regions(stack, folder, [TENANT])
         for number in range(self.rounds):
             say = lambda what: progress(f"round {number + 1} of {self.rounds}: {what}")
             say("start")
@@ -47,9 +61,7 @@ class WorkerBench:
             say("backlog")
             self.hold_backlog(workers[0], east, west)
             say("idle")
-            workers[1].start()
-            for worker, peer in zip(workers, ("eu-west", "us-east")):
-                worker.wait_working(f"mirror {peer}")
+            self.start_both(workers)
             time.sleep(2)
             self.figures.add("idle, of one core", max(self.core_percent(workers, self.idle_seconds)), "%", 2, ("<=", 2))
             for worker in workers:
@@ -96,14 +108,9 @@ class WorkerBench:
             primary = stack.enter_context(Redis(folder, f"primary-{region}"))
             replica = stack.enter_context(Redis(folder, f"replica-{region}", replica_of=primary))
             native.append((primary, replica, region, *tenants))
-        east = stack.enter_context(Redis(folder, "us-east"))
-        west = stack.enter_context(Redis(folder, "eu-west"))
+        (east, west), workers = self.regions(stack, folder, range(first, last + 1))
         ours = [(east, west, "us-east", first, half - 1), (west, east, "eu-west", half, last)]
-        files = region_files(
-            folder, {"us-east": east, "eu-west": west}, tenants=range(first, last + 1))
-        workers = [stack.enter_context(Worker(folder, self.program, files[r])) for r in ("us-east", "eu-west")]
-        for worker, peer in zip(workers, ("eu-west", "us-east")):
-            worker.wait_working(f"mirror {peer}")
+        self.start_both(workers)
         progress(f"warming up with {self.tenants} tenants")
         for lanes in (native, ours):
             self.load.lag(lanes, 2000, 1, warm_up=3)

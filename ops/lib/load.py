@@ -39,6 +39,15 @@ class Load:
             words += ["--resume", resume]
         return Running(self, [*words, "--", *question]).wait_ready()
 
+    def visible(self, floor, postgres, statement, own, peer, key, field, rate, seconds):
+        """Commit to visible in two caches, beside what `floor` prints: a process with its output in a pipe."""
+        words = ["visible", "--postgres", f"127.0.0.1:{postgres.port}", "--database", postgres.database,
+                 "--statement", statement, "--own", own.address, "--peer", peer.address, "--key", key, "--field", field,
+                 "--rate", rate, "--seconds", seconds]
+        with Running(self, words, stdin=floor.stdout) as running:
+            floor.stdout.close()  # the pipe is the other program's now
+            return running.result()
+
     def _run(self, *words):
         with Running(self, words) as running:
             return running.result()
@@ -49,9 +58,10 @@ class Running:
 
     def __init__(self, load, words, stdin=subprocess.DEVNULL):
         self.words = [str(word) for word in words]
+        # Without a buffer: what is read after the line "ready" must not have been taken with it.
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", "--", str(load.path), *self.words], stdin=stdin,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, start_new_session=True)
 
     def __enter__(self):
         return self
@@ -66,7 +76,7 @@ class Running:
     def wait_ready(self):
         """Returns itself once it has begun."""
         try:
-            if self.process.stdout.readline().strip() != "ready":
+            if self.process.stdout.readline().strip() != b"ready":
                 self.result()  # tells why not
                 raise ServerFailure(f"regionsync-load {self.words[0]} did not begin")
             return self
@@ -78,5 +88,5 @@ class Running:
         """What it found: the JSON object of its last line. Waits for its end."""
         output, complaint = self.process.communicate()
         if self.process.returncode != 0:
-            raise ServerFailure(f"regionsync-load {' '.join(self.words)[:200]} failed: {complaint.strip()}")
+            raise ServerFailure(f"regionsync-load {' '.join(self.words)[:200]} failed: {complaint.decode().strip()}")
         return json.loads(output.splitlines()[-1])

@@ -57,6 +57,8 @@ def wait_until(what, condition, seconds=30, pause=0.01):
 
 def stop_on_signals():
     """Makes SIGTERM and SIGHUP end this process as Ctrl-C does: through all `with` blocks."""
+    # A shell lets its background jobs ignore Ctrl-C; who sends it to us means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt(number, frame):
         raise SystemExit(128 + number)
@@ -308,7 +310,7 @@ class Postgres(Program):
     user = "postgres"
     defaults = {
         "wal_level": "logical", "max_wal_senders": 20, "max_replication_slots": 20, "max_connections": 60,
-        "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB",
+        "fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB",
         "max_wal_size": "4GB", "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "log_checkpoints": "off",
     }
 
@@ -380,9 +382,9 @@ class Worker(Program):
 
     patience = 15
 
-    def __init__(self, folder, program, region_file, options=()):
+    def __init__(self, folder, program, region_file, options=(), name=None):
         path = pathlib.Path(region_file)
-        super().__init__(folder, f"worker-{path.stem}")
+        super().__init__(folder, name or f"worker-{path.stem}")
         self.program = program
         self.region_file = path
         self.options = list(options)
@@ -427,11 +429,13 @@ class Worker(Program):
             return None
 
 
-def region_files(folder, redis, postgres=None, tenants=(), change=None):
+def region_files(folder, redis, postgres=None, tenants=(), subfolder="", change=None):
     """Region files for servers of ours: `redis` is {region: Redis}. Returns {region: path}.
 
     `change`, if given, is called with each RegionFile before it is written.
     """
+    place = folder / subfolder
+    place.mkdir(exist_ok=True)
     names = list(redis)
     ports = iter(free_ports(7 * len(names)))
     paths = {}
@@ -447,5 +451,5 @@ def region_files(folder, redis, postgres=None, tenants=(), change=None):
             file.set("tenants", "[" + ", ".join(map(str, tenants)) + "]")
         if change:
             change(file)
-        paths[name] = file.write(folder.path)
+        paths[name] = file.write(place)
     return paths

@@ -71,10 +71,11 @@ struct DatabaseAccess: Sendable {
         in database: GeneratedDatabase, ledger: LedgerFile?, say: (String) -> Void
     ) async throws -> [Int64] {
         do {
-            try await database.fill(settings.tenants, persons: settings.persons, seed: settings.seed) { count, objects in
+            let (tenants, persons, seed) = (settings.tenants, settings.persons, settings.seed)
+            try await database.fill(tenants, persons: persons, seed: seed) { count, objects in
                 // Whether capture reads it as a transaction or in its first snapshot cannot be known here: no number.
                 await ledger?.record(ProducedTransaction(number: 0, xid: 0, touched: objects))
-                say("tenant \(count) of \(settings.tenants): \(objects.count) objects")
+                say("tenant \(count) of \(tenants): \(objects.count) objects")
             }
             return try await database.tenants(settings.tenants)
         } catch let error as PostgresError where error.sqlState == "42501" {

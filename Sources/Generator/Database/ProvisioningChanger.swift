@@ -19,7 +19,8 @@ final class ProvisioningChanger: Sendable {
 
     /// `connect` gives a database of its own; `committed` is told at once of what a transaction left.
     init(
-        _ settings: GeneratorSettings, ledger: LedgerFile?, connect: @escaping @Sendable () async throws -> GeneratedDatabase,
+        _ settings: GeneratorSettings, ledger: LedgerFile?,
+        connect: @escaping @Sendable () async throws -> GeneratedDatabase,
         committed: @escaping @Sendable ([CommittedRow], NIODeadline) -> Void, say: @escaping @Sendable (String) -> Void
     ) {
         self.settings = settings

@@ -10,9 +10,8 @@ final class CacheWatch {
     /// Changes awaited at once at most; others are not measured.
     private static let capacity = 64
     private static let interval = TimeAmount.microseconds(300)
-    /// For changes that are awaited longer than `patience`.
-    private static let slowInterval = TimeAmount.milliseconds(10)
-    private static let patience = TimeAmount.seconds(1)
+    /// A change that was awaited for long need not be timed so finely: to one part in so many.
+    private static let precision: Int64 = 20
     private static let limit = TimeAmount.seconds(60)
 
     private struct Awaited {
@@ -96,7 +95,9 @@ final class CacheWatch {
         awaited.removeAll { now - $0.committedAt > Self.limit }
         unseen += before - awaited.count
         guard let last = awaited.last else { return }
-        let interval = now - last.committedAt < Self.patience ? Self.interval : Self.slowInterval
+        // Where many are awaited, the cache is behind: asking must not hold it up further.
+        let age = TimeAmount.nanoseconds((now - last.committedAt).nanoseconds / Self.precision)
+        let interval = max(Self.interval, min(age, .milliseconds(50))) * max(1, awaited.count / 4)
         nextPoll = eventLoop.assumeIsolated().scheduleTask(in: interval) { self.poll() }
     }
 }

@@ -67,6 +67,22 @@ package struct GeneratorReport: Codable, Hashable, Sendable {
         }
     }
 
+    /// One line for people about the whole run.
+    package var totals: String {
+        var parts = regions.map { region in
+            "\(region.acknowledged) events in \(region.region)"
+                + (region.unanswered > 0 ? " and \(region.unanswered) unanswered" : "")
+        }
+        parts += directions.map { direction in
+            "\(direction.received) of \(direction.produced) seen \(direction.from) → \(direction.to), "
+                + "lag \(LatencyFigures.text(direction.lagMs))"
+        }
+        parts.append(
+            "\(provisioning.transactions) transactions"
+                + (provisioning.unanswered > 0 ? " and \(provisioning.unanswered) unanswered" : ""))
+        return parts.joined(separator: " | ")
+    }
+
     /// One line for people.
     package var progress: String {
         var parts = ["\(Int(elapsedSeconds.rounded())) s"]

@@ -229,7 +229,7 @@ extension CaptureFailure {
             return
         }
         switch state.prefix(2) {
-        case "08", "40", "53", "55", "57", "58": self = .unavailable(error.description)
+        case "08", "25", "40", "53", "55", "57", "58": self = .unavailable(error.description)
         case "42" where state == "42501": self = .stop(.permission(message))
         default: self = .stop(.postgres("\(state) \(message)"))
         }

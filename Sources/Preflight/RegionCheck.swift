@@ -1,0 +1,61 @@
+internal import Connections
+internal import NIOCore
+internal import NIOPosix
+package import RegionConfig
+
+/// Looks at everything a region file names before a worker relies on it. Changes nothing anywhere.
+package struct RegionCheck: Sendable {
+    private let region: Region
+    /// How the operator calls the file, for commands that are printed.
+    private let file: String
+
+    /// A check of the region that `file` describes.
+    package init(_ region: Region, file: String) {
+        self.region = region
+        self.file = file
+    }
+
+    /// Tries all servers at once; takes as long as the slowest, bounded by the time-outs in the file.
+    package func run() async -> FindingReport.Section {
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        async let postgres = PostgresCheck(region, file: file).run()
+        async let ports = PortCheck(region, eventLoop: loop).run()
+        let redis = await servers(on: loop)
+        let findings = redis + (await postgres) + (await ports)
+        return FindingReport.Section(region: region.name, file: file, findings: findings)
+    }
+
+    /// The region's own Redis and those of its peers, in the order of the file.
+    private func servers(on eventLoop: any EventLoop) async -> [Finding] {
+        let checks =
+            [RedisCheck(region.redis, role: .own(region: region.name), key: "redis")]
+            + region.peers.enumerated().map { index, peer in
+                RedisCheck(peer.redis, role: .peer(region: peer.region), key: "peers[\(index)].redis")
+            }
+        let survey = await withTaskGroup(of: (Int, RedisCheck.Outcome).self) { group in
+            for (index, check) in checks.enumerated() {
+                group.addTask { (index, await check.run(on: eventLoop)) }
+            }
+            return await group.reduce(into: [Int: RedisCheck.Outcome]()) { $0[$1.0] = $1.1 }
+        }
+        let outcomes = checks.indices.compactMap { survey[$0] }
+        return outcomes.flatMap(\.findings) + twice(checks, outcomes)
+    }
+
+    /// Two addresses can be one server: a mirror into its own source would be refused, or worse.
+    private func twice(_ checks: [RedisCheck], _ outcomes: [RedisCheck.Outcome]) -> [Finding] {
+        var seen: [String: String] = [:]
+        var findings: [Finding] = []
+        for (check, outcome) in zip(checks, outcomes) {
+            guard let runID = outcome.runID else { continue }
+            if let other = seen[runID] {
+                findings.append(
+                    Finding(
+                        .error, at: check.place, "identity", "is the same server as \(other)",
+                        .words("Each region has a Redis of its own: correct \(check.key) in \(file).")))
+            }
+            seen[runID] = check.place
+        }
+        return findings
+    }
+}

@@ -1,0 +1,54 @@
+package import Logging
+package import Observability
+
+/// Where the projection says how it is doing: states for people, metrics, log lines.
+package struct ProjectionReport: Sendable {
+    static let provisioning = "projection provisioning"
+    static let voice = "projection voice"
+
+    let logger: Logger
+    private let states: ComponentStates
+    private let applied: Counter
+    private let illegal: Counter
+    private let visible: Histogram
+
+    package init(states: ComponentStates, metrics: MetricsRegistry, logger: Logger) {
+        self.states = states
+        self.logger = logger
+        applied = metrics.counter(.projectionApplied)
+        illegal = metrics.counter(.projectionIllegalTransitions)
+        visible = metrics.histogram(.commitToVisibleSeconds)
+    }
+
+    func applied(_ entries: Int) { if entries > 0 { applied.add(entries) } }
+
+    func illegal(_ events: Int) { if events > 0 { illegal.add(events) } }
+
+    /// Transactions with these commit times, µs since 1970 by PostgreSQL's clock, are visible now.
+    func visible(_ commitTimes: [Int64]) {
+        guard !commitTimes.isEmpty else { return }
+        let now = Timestamp.now.nanoseconds / 1000
+        // Clocks of two hosts: what seems to come from the future was fast, not negative.
+        visible.observe(contentsOf: commitTimes.map { Double(max(0, now - $0)) / 1e6 })
+    }
+
+    func set(_ component: String, _ state: ComponentState) {
+        guard states.set(component, state) else { return }
+        logger.info(
+            "Projection changed state",
+            [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+    }
+
+    /// A session of a component ended with this failure and begins again.
+    func failed(_ component: String, _ failure: StoreFailure) {
+        if failure.isCursorMoved {
+            set(
+                component,
+                ComponentState(
+                    "realigning", .waiting, reason: "the cursor moved: \(failure)",
+                    advice: "if this lasts, look for a second worker that projects into this Redis"))
+        } else {
+            set(component, ComponentState("waiting", .waiting, reason: "\(failure)"))
+        }
+    }
+}

@@ -1,0 +1,28 @@
+internal import Journal
+package import RegionConfig
+
+/// Folds the journals in the local Redis into the state that readers use, until cancelled: provisioning, calls, agents.
+package struct Projector: Sendable {
+    private let provisioning: ProvisioningProjection
+    private let voice: VoiceProjection
+
+    /// `tail` makes a reader for whoever has this name. Provisioning has a store of its own, so that a large transaction
+    /// does not keep events waiting behind it.
+    package init(
+        catalog: Catalog, settings: VoiceProjection.Settings, limits: ProvisioningFold.Limits = .init(),
+        provisioningStore: any ProjectionStore, voiceStore: any ProjectionStore,
+        tail: @escaping @Sendable (String) -> any JournalTail, report: ProjectionReport
+    ) {
+        provisioning = ProvisioningProjection(
+            journals: settings.regions.map { .provisioning(origin: $0) }, layouts: IndexLayouts(catalog),
+            limits: limits, store: provisioningStore, tail: tail("provisioning"), report: report)
+        voice = VoiceProjection(settings: settings, store: voiceStore, tail: tail, report: report)
+    }
+
+    package func run() async {
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask { await provisioning.run() }
+            tasks.addTask { await voice.run() }
+        }
+    }
+}

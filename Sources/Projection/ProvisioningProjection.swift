@@ -1,0 +1,139 @@
+package import Journal
+internal import Logging
+internal import Observability
+internal import RESP
+
+/// Keeps the provisioning state of the local Redis in step with the provisioning journals, until cancelled.
+///
+/// Each session begins at the cursors that the server holds and ends with the first failure; nothing else is remembered.
+package struct ProvisioningProjection: Sendable {
+    private let journals: [JournalName]
+    private let layouts: IndexLayouts
+    private let limits: ProvisioningFold.Limits
+    private let store: any ProjectionStore
+    private let tail: any JournalTail
+    private let report: ProjectionReport
+
+    /// `journals` are those of all regions; `tail` is read by nobody else.
+    package init(
+        journals: [JournalName], layouts: IndexLayouts, limits: ProvisioningFold.Limits = .init(),
+        store: any ProjectionStore, tail: any JournalTail, report: ProjectionReport
+    ) {
+        self.journals = journals
+        self.layouts = layouts
+        self.limits = limits
+        self.store = store
+        self.tail = tail
+        self.report = report
+    }
+
+    package func run() async {
+        report.set(ProjectionReport.provisioning, ComponentState("starting", .waiting))
+        var pause = SessionPause()
+        while !Task.isCancelled {
+            do throws(StoreFailure) {
+                try await session(&pause)
+            } catch {
+                guard !Task.isCancelled else { break }
+                await pause.wait(after: error, store, report, ProjectionReport.provisioning)
+            }
+        }
+        await tail.close()
+    }
+
+    /// Calls that were sent, and what becomes true when they have succeeded.
+    private struct Sent {
+        let commands: SentCommands
+        let completed: Position
+        let objects: Int
+        let commitTimes: [Int64]
+    }
+
+    private func session(_ pause: inout SessionPause) async throws(StoreFailure) {
+        var fold = try await align()
+        var performer = ProvisioningPerformer(store: store)
+        var inFlight: [Sent] = []
+        var trailing = fold.completed
+        var advanced = trailing
+        var counts = fold.counts
+        pause.aligned()
+        say(fold.counts)
+        while !Task.isCancelled {
+            let hasMore = try await performer.perform(&fold) { note($0, $1) }
+            var commands = performer.take()
+            if trailing > advanced, !commands.isEmpty || inFlight.isEmpty {
+                commands.append(ProjectionFunctions.advance(to: trailing))
+                advanced = trailing
+            }
+            if !commands.isEmpty || fold.completed > max(trailing, inFlight.last?.completed ?? .zero) {
+                let sent = await store.send(commands)
+                inFlight.append(
+                    Sent(
+                        commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
+                        commitTimes: fold.takeCommitTimes()))
+                counts = fold.counts
+                say(counts)
+            }
+            if !hasMore {
+                let reads = try await tail.read(
+                    behind: fold.wanted, patience: inFlight.isEmpty ? .seconds(1) : .zero)
+                for read in reads { try take(read, &fold) }
+                if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst()) }
+            }
+            while inFlight.count > 1 { trailing = try await settle(inFlight.removeFirst()) }
+        }
+    }
+
+    /// A fold that begins where the server's state ends.
+    private func align() async throws(StoreFailure) -> ProvisioningFold {
+        let first = try await store.answers([
+            RedisCommand("HGET", ProjectionKeys.trailing, "provisioning"), RedisCommand("SMEMBERS", tenantsKey),
+        ])
+        let tenants = first[1].elements.compactMap(\.text)
+        let answers = try await store.answers(
+            tenants.map { RedisCommand("HGET", ProjectionKeys.cursors(tenant: $0), "provisioning") })
+        var cursors: [String: Position] = [:]
+        for (tenant, answer) in zip(tenants, answers) {
+            cursors[tenant] = answer.text.flatMap { Position($0) } ?? .zero
+        }
+        return ProvisioningFold(
+            journals: journals, layouts: layouts, trailing: first[0].text.flatMap { Position($0) } ?? .zero,
+            cursors: cursors, limits: limits)
+    }
+
+    private func take(_ read: JournalRead, _ fold: inout ProvisioningFold) throws(StoreFailure) {
+        do {
+            try fold.read(read)
+        } catch {
+            throw .unreachable("\(read.journal) was answered with something else: \(error)")
+        }
+    }
+
+    private func settle(_ sent: Sent) async throws(StoreFailure) -> Position {
+        for result in await sent.commands.replies() { _ = try result.get() }
+        report.applied(sent.objects)
+        report.visible(sent.commitTimes)
+        return sent.completed
+    }
+
+    private func note(_ name: ProvisioningFold.ObjectName, _ problem: ProvisioningFold.Problem) {
+        report.logger.error(
+            "An object could not be projected",
+            [.tenant: "\(name.tenant)", .objectType: "\(name.type)", .reason: "\(problem.rawValue)"])
+    }
+
+    private func say(_ counts: ProvisioningFold.Counts) {
+        let amiss = [
+            (counts.quarantined, "objects quarantined"), (counts.incomplete, "transactions with missing entries"),
+            (counts.unreadable, "entries unreadable"), (counts.late, "transactions too late"),
+        ].filter { $0.0 > 0 }
+        guard !amiss.isEmpty else {
+            return report.set(ProjectionReport.provisioning, ComponentState("projecting", .working))
+        }
+        report.set(
+            ProjectionReport.provisioning,
+            ComponentState(
+                "inexact", .degraded, reason: amiss.map { "\($0.0) \($0.1)" }.joined(separator: ", "),
+                advice: "regionsync verify names the objects that differ from PostgreSQL"))
+    }
+}

@@ -1,0 +1,32 @@
+package import Journal
+internal import RESP
+
+extension VoiceFold {
+    /// Takes on journals behind the cursors that the server holds.
+    package mutating func follow(
+        _ journals: [JournalName], from store: any ProjectionStore
+    ) async throws(StoreFailure) {
+        let answers = try await store.answers(
+            journals.map { RedisCommand("HGET", ProjectionKeys.cursors(tenant: $0.tenant), "voice:\($0.origin)") })
+        for (journal, answer) in zip(journals, answers) {
+            follow(journal, behind: answer.text.flatMap { EntryID($0) } ?? .zero)
+        }
+    }
+
+    /// Brings everything that was read into the server's state.
+    package mutating func project(into store: any ProjectionStore) async throws(StoreFailure) {
+        let missing = missing
+        if !missing.isEmpty {
+            let answers = try await store.answers(missing.map { RedisCommand("HGETALL", $0.text) })
+            for (key, answer) in zip(missing, answers) {
+                let words = answer.elements.compactMap(\.text)
+                loaded(key, stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) })
+            }
+        }
+        while true {
+            let calls = nextCalls()
+            if calls.isEmpty { return }
+            _ = try await store.answers(calls.map(\.command))
+        }
+    }
+}

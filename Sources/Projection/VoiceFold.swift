@@ -1,0 +1,199 @@
+package import Journal
+internal import NIOCore
+package import RESP
+internal import VoiceEvents
+
+/// Folds the voice journals of some tenants, of every region, into their calls and agents.
+///
+/// The driver reads, loads what `missing` names, and makes the calls that `nextCalls()` gives; when all have succeeded it
+/// asks again until there are none, then reads on. After a failure it begins again with a new fold.
+package struct VoiceFold: Sendable {
+    /// A record as the server keeps it.
+    package struct Key: Hashable, Sendable {
+        let name: VoiceRecordName
+
+        /// The key of the hash.
+        package var text: String { name.key }
+    }
+
+    /// Changes of one tenant's records by the events of one journal, and the journal's cursor around them.
+    package struct Call: Sendable {
+        package let journal: JournalName
+        package let command: RedisCommand
+    }
+
+    /// What became of the entries so far.
+    package struct Counts: Hashable, Sendable {
+        package var events = 0
+        package var illegal = 0
+        /// Entries that are no voice events.
+        package var unreadable = 0
+
+        package init() {}
+    }
+
+    private struct Event: Sendable {
+        let entry: EntryID
+        /// nil for an entry that is none.
+        let event: VoiceEvent?
+    }
+
+    private struct Source: Sendable {
+        var cursor = EntryID.zero
+        var events: [Event] = []
+        var names: Set<VoiceRecordName> = []
+    }
+
+    private let recordTime: Int64
+    private let heldRecords: Int
+    private var sources: [JournalName: Source] = [:]
+    private var records: [VoiceRecordName: VoiceRecord] = [:]
+    /// Known not to be at the server.
+    private var absent: Set<VoiceRecordName> = []
+    package private(set) var counts = Counts()
+
+    /// - Parameters:
+    ///   - recordTime: How long an ended call's record stays readable.
+    ///   - heldRecords: How many records are kept in memory between reads.
+    package init(recordTime: Duration, heldRecords: Int = 4096) {
+        self.recordTime = max(1, recordTime.components.seconds)
+        self.heldRecords = heldRecords
+    }
+
+    // MARK: Facts
+
+    /// Takes on a journal behind what the server has of it.
+    package mutating func follow(_ journal: JournalName, behind cursor: EntryID) {
+        sources[journal] = Source(cursor: cursor)
+    }
+
+    /// Where to read on; only when everything read was folded.
+    package var wanted: [JournalCursor] {
+        sources.filter { $0.value.events.isEmpty }.map { JournalCursor($0.key, behind: $0.value.cursor) }
+    }
+
+    /// A journal was read; what does not continue what was read of it before is dropped. Throws
+    /// `EntryBatch.Malformed`.
+    package mutating func read(_ read: JournalRead) throws {
+        guard var source = sources[read.journal], source.events.isEmpty, source.cursor == read.batch.previous else {
+            return
+        }
+        let tenant = read.journal.tenant
+        try read.batch.forEachEntry { entry in
+            let event = VoiceEvent(entry)
+            switch event?.subject {
+            case .call(let id): source.names.insert(VoiceRecordName(tenant: tenant, kind: .call, id: id))
+            case .agent(let id): source.names.insert(VoiceRecordName(tenant: tenant, kind: .agent, id: id))
+            case .some(.none), nil: break
+            }
+            if let left = event?.connIDLeft {
+                source.names.insert(VoiceRecordName(tenant: tenant, kind: .call, id: left))
+            }
+            source.events.append(Event(entry: entry.id, event: event))
+        }
+        sources[read.journal] = source
+    }
+
+    /// The records that must be loaded before the calls.
+    package var missing: [Key] {
+        var names: Set<VoiceRecordName> = []
+        for source in sources.values {
+            for name in source.names where records[name] == nil && !absent.contains(name) { names.insert(name) }
+        }
+        return names.map(Key.init)
+    }
+
+    /// What the server holds of a record; nothing when it holds none.
+    package mutating func loaded(_ key: Key, _ fields: [(String, String)]) {
+        if let record = VoiceRecord(key.name, fields) { records[key.name] = record } else { absent.insert(key.name) }
+    }
+
+    // MARK: Actions
+
+    /// The next calls, all of them to be made together; empty when everything read was folded. Two journals that touch
+    /// the same record are never in the same calls, so that one that fails leaves the other's record as it was.
+    package mutating func nextCalls() -> [Call] {
+        var touched: Set<VoiceRecordName> = []
+        var calls: [Call] = []
+        for (journal, source) in sources where !source.events.isEmpty && touched.isDisjoint(with: source.names) {
+            touched.formUnion(source.names)
+            calls.append(fold(journal, source))
+        }
+        if calls.isEmpty, records.count + absent.count > heldRecords {
+            records.removeAll(keepingCapacity: true)
+            absent.removeAll(keepingCapacity: true)
+        }
+        return calls
+    }
+
+    private mutating func fold(_ journal: JournalName, _ source: Source) -> Call {
+        var now: [VoiceRecordName: VoiceRecord] = [:]
+        for event in source.events {
+            guard let voice = event.event else {
+                counts.unreadable += 1
+                continue
+            }
+            counts.events += 1
+            if !apply(voice, event.entry, journal, &now) { counts.illegal += 1 }
+        }
+        var commands = GuardedCommands()
+        for (name, record) in now where !record.isNew {
+            commands.write(record, name, over: records[name], recordTime: recordTime)
+            records[name] = record.hasEnded ? nil : record
+            absent.remove(name)
+        }
+        let last = source.events.last?.entry ?? source.cursor
+        sources[journal] = Source(cursor: last)
+        return Call(
+            journal: journal,
+            command: RedisCommand(
+                [
+                    "FCALL", "rsp1_apply", "1", ProjectionKeys.cursors(tenant: journal.tenant),
+                    "voice:\(journal.origin)", source.cursor == .zero ? "0" : source.cursor.description,
+                    last.description,
+                ], commands.words))
+    }
+
+    /// Folds one event into the records it is about; false when their states do not allow it.
+    private func apply(
+        _ event: VoiceEvent, _ entry: EntryID, _ journal: JournalName, _ now: inout [VoiceRecordName: VoiceRecord]
+    ) -> Bool {
+        let (tenant, origin) = (journal.tenant, journal.origin)
+        var isLegal = true
+        switch event.subject {
+        case .none: return true
+        case .agent(let id):
+            let name = VoiceRecordName(tenant: tenant, kind: .agent, id: id)
+            var agent = AgentMachine(agentID: id)
+            if case .agent(let known) = now[name] ?? records[name] { agent = known }
+            isLegal = agent.eventRead(event, at: entry, from: origin).isLegal
+            if isLegal { now[name] = .agent(agent) }
+        case .call(let id):
+            let name = VoiceRecordName(tenant: tenant, kind: .call, id: id)
+            var call = CallMachine(connID: id, region: origin)
+            if case .call(let known) = now[name] ?? records[name] { call = known }
+            isLegal = call.eventRead(event, at: entry, from: origin).isLegal
+            if isLegal { now[name] = .call(call) }
+        }
+        guard isLegal, let left = event.connIDLeft else { return isLegal }
+        let name = VoiceRecordName(tenant: tenant, kind: .call, id: left)
+        guard case .call(var call) = now[name] ?? records[name] else { return true }
+        guard call.partyMoved(event, at: entry, from: origin).isLegal else { return false }
+        now[name] = .call(call)
+        return true
+    }
+}
+
+extension VoiceEvent {
+    /// Reads an entry of a voice journal; nil for one that is no event.
+    fileprivate init?(_ entry: JournalEntry) {
+        guard let event = entry.value(of: "event"), let key = entry.value(of: "key"),
+            let data = entry.value(of: "data")
+        else { return nil }
+        do {
+            try self.init(event: Array(event).span, key: Array(key).span, data: Array(data).span)
+        } catch {
+            return nil
+        }
+    }
+}

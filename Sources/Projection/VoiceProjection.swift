@@ -1,0 +1,126 @@
+internal import Journal
+internal import Observability
+internal import RESP
+
+/// Keeps calls and agents in the local Redis in step with the voice journals of all tenants and regions, until cancelled.
+///
+/// Tenants are followed in groups, each with a reader of its own, since one blocking read over thousands of streams is
+/// dear (journal.md, "Mirror rules" 9). All journals of a tenant are in one group: an agent's state comes from all.
+package struct VoiceProjection: Sendable {
+    package struct Settings: Sendable {
+        /// All regions, the own one included.
+        package var regions: [String]
+        /// Tenants that are followed whether or not they were ever provisioned.
+        package var tenants: [String] = []
+        /// Streams that one reader reads.
+        package var streamsPerReader = 16
+        /// How long an ended call's record stays readable.
+        package var callRecordTime = Duration.seconds(600)
+
+        package init(regions: [String]) { self.regions = regions }
+    }
+
+    private let settings: Settings
+    private let store: any ProjectionStore
+    private let tail: @Sendable (String) -> any JournalTail
+    private let report: ProjectionReport
+
+    /// `tail` makes the reader of a group, whose name it is given.
+    package init(
+        settings: Settings, store: any ProjectionStore, tail: @escaping @Sendable (String) -> any JournalTail,
+        report: ProjectionReport
+    ) {
+        self.settings = settings
+        self.store = store
+        self.tail = tail
+        self.report = report
+    }
+
+    package func run() async {
+        report.set(ProjectionReport.voice, ComponentState("starting", .waiting))
+        let roster = VoiceRoster(tenantsPerGroup: max(1, settings.streamsPerReader / max(1, settings.regions.count)))
+        await withDiscardingTaskGroup { tasks in
+            var pause = SessionPause()
+            while !Task.isCancelled {
+                do throws(StoreFailure) {
+                    let known = try await store.answers([RedisCommand("SMEMBERS", tenantsKey)])
+                    let tenants = known[0].elements.compactMap(\.text)
+                    for group in await roster.enrol(settings.tenants + tenants.sorted()) {
+                        tasks.addTask { await follow(group, of: roster) }
+                    }
+                    pause.aligned()
+                    try? await Task.sleep(for: .seconds(1))
+                } catch {
+                    guard !Task.isCancelled else { return }
+                    await pause.wait(after: error, store, report, ProjectionReport.voice)
+                }
+            }
+        }
+    }
+
+    private func follow(_ group: Int, of roster: VoiceRoster) async {
+        let tail = tail("voice-\(group)")
+        var pause = SessionPause()
+        while !Task.isCancelled {
+            do throws(StoreFailure) {
+                try await session(group, of: roster, tail, &pause)
+            } catch {
+                guard !Task.isCancelled else { break }
+                await pause.wait(after: error, store, report, ProjectionReport.voice)
+            }
+        }
+        await tail.close()
+    }
+
+    private func session(
+        _ group: Int, of roster: VoiceRoster, _ tail: any JournalTail, _ pause: inout SessionPause
+    ) async throws(StoreFailure) {
+        var fold = VoiceFold(recordTime: settings.callRecordTime)
+        var followed = 0
+        var counts = fold.counts
+        while !Task.isCancelled {
+            let tenants = await roster.tenants(of: group)
+            if tenants.count > followed {
+                let journals = tenants[followed...].flatMap { tenant in
+                    settings.regions.map { JournalName.voice(tenant: tenant, origin: $0) }
+                }
+                try await fold.follow(journals, from: store)
+                followed = tenants.count
+                report.set(ProjectionReport.voice, ComponentState("projecting", .working))
+            }
+            for read in try await tail.read(behind: fold.wanted, patience: .seconds(1)) {
+                do {
+                    try fold.read(read)
+                } catch {
+                    throw .unreachable("\(read.journal) was answered with something else: \(error)")
+                }
+            }
+            try await fold.project(into: store)
+            pause.aligned()
+            report.applied(fold.counts.events - counts.events)
+            report.illegal(fold.counts.illegal - counts.illegal)
+            counts = fold.counts
+        }
+    }
+}
+
+/// Which group follows which tenant. Groups only grow.
+actor VoiceRoster {
+    private let tenantsPerGroup: Int
+    private var groups: [[String]] = []
+    private var known: Set<String> = []
+
+    init(tenantsPerGroup: Int) { self.tenantsPerGroup = tenantsPerGroup }
+
+    /// Takes tenants on; answers the groups that this began.
+    func enrol(_ tenants: [String]) -> Range<Int> {
+        let before = groups.count
+        for tenant in tenants where known.insert(tenant).inserted {
+            if groups.last.map({ $0.count < tenantsPerGroup }) != true { groups.append([]) }
+            groups[groups.count - 1].append(tenant)
+        }
+        return before..<groups.count
+    }
+
+    func tenants(of group: Int) -> [String] { groups[group] }
+}

@@ -1,0 +1,86 @@
+internal import Journal
+internal import RESP
+internal import VoiceEvents
+
+/// What a record is of, and whose.
+struct VoiceRecordName: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        case call, agent
+    }
+
+    let tenant: String
+    let kind: Kind
+    /// ConnID or agent ID.
+    let id: String
+
+    var key: String {
+        switch kind {
+        case .call: ProjectionKeys.call(tenant: tenant, connID: id)
+        case .agent: ProjectionKeys.agent(tenant: tenant, agentID: id)
+        }
+    }
+}
+
+/// A call or an agent as it is kept.
+enum VoiceRecord: Sendable {
+    case call(CallMachine)
+    case agent(AgentMachine)
+
+    /// Reads what the server holds; nil where there is nothing that can be read.
+    init?(_ name: VoiceRecordName, _ fields: [(String, String)]) {
+        guard !fields.isEmpty else { return nil }
+        do {
+            switch name.kind {
+            case .call: self = .call(try CallMachine(fields: fields))
+            case .agent: self = .agent(try AgentMachine(fields: fields))
+            }
+        } catch {
+            return nil
+        }
+    }
+
+    /// Nothing has happened to it yet, so it is not kept.
+    var isNew: Bool {
+        switch self {
+        case .call(let call): call.isNew
+        case .agent(let agent): agent == AgentMachine(agentID: agent.agentID)
+        }
+    }
+
+    var hasEnded: Bool { if case .call(let call) = self { call.hasEnded } else { false } }
+
+    /// What to write over `old`.
+    func changes(since old: VoiceRecord?) -> RecordChange {
+        switch (self, old) {
+        case (.call(let call), .call(let old)): call.changes(since: old)
+        case (.call(let call), _): call.changes(since: nil)
+        case (.agent(let agent), .agent(let old)): agent.changes(since: old)
+        case (.agent(let agent), _): agent.changes(since: nil)
+        }
+    }
+}
+
+/// The words of a call of `rsp1_apply`: commands, each led by the number of its words.
+struct GuardedCommands {
+    private(set) var words = BulkStrings()
+
+    mutating func append(_ command: [String]) {
+        words.append(integer: command.count)
+        for word in command { words.append(word) }
+    }
+
+    /// Writes a record over what the server holds of it.
+    mutating func write(_ record: VoiceRecord, _ name: VoiceRecordName, over old: VoiceRecord?, recordTime: Int64) {
+        let change = record.changes(since: old)
+        if old == nil { append(["DEL", name.key]) }
+        if !change.removed.isEmpty { append(["HDEL", name.key] + change.removed) }
+        if !change.set.isEmpty { append(["HSET", name.key] + change.set.flatMap { [$0.0, $0.1] }) }
+        guard name.kind == .call else { return }
+        if record.hasEnded {
+            append(["SREM", ProjectionKeys.activeCalls(tenant: name.tenant), name.id])
+            append(["EXPIRE", name.key, String(recordTime)])
+        } else if old == nil {
+            append(["SADD", ProjectionKeys.activeCalls(tenant: name.tenant), name.id])
+        }
+    }
+}

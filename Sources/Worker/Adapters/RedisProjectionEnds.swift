@@ -1,0 +1,116 @@
+internal import Journal
+internal import NIOCore
+internal import Projection
+internal import RESP
+internal import RedisClient
+
+/// The local Redis as the place where the projection keeps its state: one connection, kept by `client`.
+struct RedisProjectionStore: ProjectionStore {
+    let client: RedisClient
+
+    func send(_ commands: [RedisCommand]) async -> SentCommands {
+        let connection: RedisConnection
+        do {
+            connection = try await client.connection()
+        } catch {
+            return SentCommands { commands.map { _ in .failure(.unreachable("stopped")) } }
+        }
+        // On their way before this returns, so that what is sent next comes behind them.
+        let promise = connection.eventLoop.makePromise(of: [Result<RedisReply, any Error>].self)
+        connection.eventLoop.execute {
+            let replies = commands.map { connection.send($0) as EventLoopFuture<RedisReply> }
+            EventLoopFuture.whenAllComplete(replies, on: connection.eventLoop).cascade(to: promise)
+        }
+        let replies = promise.futureResult
+        return SentCommands {
+            do {
+                return try await replies.get().map { result in
+                    result.map { StoreReply($0) }.mapError { StoreFailure($0) }
+                }
+            } catch {
+                return commands.map { _ in .failure(StoreFailure(error)) }
+            }
+        }
+    }
+}
+
+/// A connection through which the projection reads journals; opened when it is needed, and again when it was lost.
+actor RedisProjectionTail: JournalTail {
+    private let endpoint: RedisEndpoint
+    private let name: String
+    private let eventLoop: any EventLoop
+    /// Entries of one journal that one read gives at most.
+    private let entriesPerRead: Int
+    private var connection: RedisConnection?
+
+    init(endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop, entriesPerRead: Int) {
+        self.endpoint = endpoint
+        self.name = name
+        self.eventLoop = eventLoop
+        self.entriesPerRead = entriesPerRead
+    }
+
+    func read(behind cursors: [JournalCursor], patience: Duration) async throws(StoreFailure) -> [JournalRead] {
+        guard !cursors.isEmpty else {
+            if patience > .zero { try? await Task.sleep(for: patience) }
+            return []
+        }
+        let asked = cursors.map { (journal: $0.journal, after: $0.last) }
+        let command = StreamReads.command(
+            asked, count: entriesPerRead, blockTime: patience > .zero ? patience : nil)
+        do {
+            let reply = try await send(command)
+            return try StreamReads.batches(in: reply, of: asked).map { JournalRead($0.journal, $0.batch) }
+        } catch {
+            throw StoreFailure(error)
+        }
+    }
+
+    func close() async {
+        await connection?.close()
+        connection = nil
+    }
+
+    private func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
+        let open: RedisConnection
+        if let connection, connection.isOpen {
+            open = connection
+        } else {
+            open = try await RedisConnection.connect(to: endpoint, name: "regionsync-\(name)", on: eventLoop)
+            connection = open
+        }
+        // A read that blocks would keep a stopping worker waiting.
+        let result: Result<RedisReply, RedisError> = await withTaskCancellationHandler {
+            do throws(RedisError) {
+                return .success(try await open.send(command))
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            open.closeSoon()
+        }
+        return try result.get()
+    }
+}
+
+extension StoreReply {
+    /// The reply in the projection's own terms; its strings share the reply's memory.
+    init(_ reply: RedisReply) {
+        switch reply.kind {
+        case .array: self = .array(reply.elements.map { StoreReply($0) })
+        case .integer: self = .integer(reply.integer ?? 0)
+        case .null, .error: self = .null
+        case .string, .status: self = .string(reply.bytes ?? ByteBuffer())
+        }
+    }
+}
+
+extension StoreFailure {
+    /// Sorts what a connection reports.
+    init(_ error: any Error) {
+        switch error {
+        case RedisError.server(let code, let message): self = .server(code: code, message: message)
+        default: self = .unreachable("\(error)")
+        }
+    }
+}

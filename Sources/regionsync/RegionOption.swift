@@ -1,0 +1,33 @@
+internal import ArgumentParser
+internal import RegionConfig
+
+/// `--region FILE`, for commands about one region.
+struct RegionOption: ParsableArguments {
+    @Option(
+        name: [.customLong("region"), .customShort("r")],
+        help: ArgumentHelp("The region file.", valueName: "file"), completion: .file(extensions: ["yaml"]))
+    var file: String
+
+    /// Reads the file; a wrong one ends the command with its one error.
+    func load() throws -> Region {
+        try loadRegion(file)
+    }
+}
+
+/// `--region FILE --region FILE…`, for commands about several regions.
+struct RegionsOption: ParsableArguments {
+    @Option(
+        name: [.customLong("region"), .customShort("r")],
+        help: ArgumentHelp("A region file; may be given several times.", valueName: "file"),
+        completion: .file(extensions: ["yaml"]))
+    var files: [String]
+
+    func validate() throws {
+        guard !files.isEmpty else { throw ValidationError("Missing expected argument '--region <file>'") }
+    }
+
+    /// Reads the files; a wrong one ends the command with its one error.
+    func load() throws -> [(file: String, region: Region)] {
+        try files.map { ($0, try loadRegion($0)) }
+    }
+}

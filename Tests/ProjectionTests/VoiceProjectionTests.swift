@@ -1,0 +1,191 @@
+import Journal
+import Projection
+import RESP
+import Testing
+
+@Suite("Voice journals become calls and agents", .serialized)
+struct VoiceProjectionTests {
+    private let east = JournalName.voice(tenant: "101", origin: "us-east")
+    private let west = JournalName.voice(tenant: "101", origin: "eu-west")
+
+    private func add(
+        _ journal: JournalName, _ id: String, _ event: String, _ key: String, _ data: String, _ redis: PlainRedis
+    )
+        throws
+    {
+        try redis("XADD", journal.key, id, "event", event, "key", key, "data", data)
+    }
+
+    @Test("A call rings, is answered and ends; its record stays for its time, the active set loses it")
+    func call() async throws {
+        try await withRedis { redis in
+            try add(east, "1-1", "EventRinging", "c1", #"{"ThisDN":"100","ConnID":"c1","CallType":2,"time":5}"#, redis)
+            try add(east, "1-2", "EventEstablished", "c1", #"{"ThisDN":"100","ConnID":"c1"}"#, redis)
+            _ = try await VoiceRun(redis: redis).run()
+            #expect(try redis.members("calls:{101}:active") == ["c1"])
+            #expect(try redis.hash("call:{101}:c1")["party:100"]?.hasPrefix("12 ") == true)
+            #expect(try redis.hash("rs:{101}:projection") == ["voice:us-east": "1-2"])
+            #expect(try redis("TTL", "call:{101}:c1") == .integer(-1))
+            try add(east, "1-3", "EventReleased", "c1", #"{"ThisDN":"100","ConnID":"c1","time":9}"#, redis)
+            _ = try await VoiceRun(redis: redis).run()
+            #expect(try redis.members("calls:{101}:active") == [])
+            #expect(try redis.hash("call:{101}:c1")["endedAt"] == "9")
+            guard case .integer(let time) = try redis("TTL", "call:{101}:c1") else { return }
+            #expect((1...600).contains(time))
+        }
+    }
+
+    @Test("What no transition allows and what is no event change no state, are counted, and stop nothing")
+    func illegal() async throws {
+        try await withRedis { redis in
+            try add(east, "1-1", "EventHeld", "c1", #"{"ThisDN":"100","ConnID":"c1"}"#, redis)
+            try redis("XADD", east.key, "1-2", "whatever", "x")
+            try add(east, "1-3", "EventRinging", "c2", "{", redis)
+            try add(east, "1-4", "EventRinging", "c2", #"{"ThisDN":"100","ConnID":"c2"}"#, redis)
+            let counts = try await VoiceRun(redis: redis).run().counts
+            #expect(counts.illegal == 1)
+            #expect(counts.unreadable == 2)
+            #expect(try redis("EXISTS", "call:{101}:c1") == .integer(0))
+            #expect(try redis.members("calls:{101}:active") == ["c2"])
+            #expect(try redis.hash("rs:{101}:projection") == ["voice:us-east": "1-4"])
+        }
+    }
+
+    @Test("The login with the higher entry ID wins, whichever journal is read first")
+    func agentInTwoRegions() async throws {
+        for order in [[0, 1], [1, 0]] {
+            try await withRedis { redis in
+                for which in order {
+                    let journal = [east, west][which]
+                    try add(
+                        journal, ["5-1", "7-1"][which], "EventAgentLogin", "a1",
+                        #"{"ThisDN":"\#(100 + which)","AgentID":"a1","WorkMode":2}"#, redis)
+                    _ = try await VoiceRun(redis: redis).run()
+                }
+                #expect(try redis.hash("agent:{101}:a1")["region"] == "eu-west")
+            }
+        }
+    }
+
+    @Test(
+        "Killed between any two commands, and restarted in between, it ends as if never interrupted", arguments: 1...6)
+    func killed(seed: UInt64) async throws {
+        try await withRedis { redis in
+            var random = SeededGenerator(seed: seed)
+            var traffic = VoiceTraffic(random: SeededGenerator(seed: seed &+ 1000))
+            var kills = 0
+            for _ in 0..<12 {
+                for _ in 0..<25 {
+                    let (journal, id, event, key, data) = traffic.next()
+                    try add(journal, id, event, key, data, redis)
+                }
+                for attempt in 0... {
+                    var run = VoiceRun(redis: redis)
+                    run.heldRecords = Bool.random(using: &random) ? 0 : 100
+                    run.budget = Int.random(in: 0...(2 + attempt * 3), using: &random)
+                    if try await !run.run().wasKilled { break }
+                    kills += 1
+                }
+            }
+            let interrupted = try VoiceImage(redis)
+            for key in try redis("KEYS", "*").elements.compactMap(\.text) where !key.contains(":voice:") {
+                try redis("DEL", key)
+            }
+            let counts = try await VoiceRun(redis: redis).run().counts
+            let differences = try VoiceImage(redis).differences(from: interrupted)
+            #expect(differences == [], "seed \(seed)")
+            #expect(counts.events > 200 && counts.illegal > 0 && kills > 0)
+            #expect(interrupted.hashes.count > 20)
+        }
+    }
+}
+
+/// Projects voice journals of tenant 101 to their ends, and can stop between any two commands.
+struct VoiceRun {
+    let redis: PlainRedis
+    var budget: Int?
+    var heldRecords = 4096
+
+    struct Result {
+        var counts = VoiceFold.Counts()
+        var wasKilled = false
+    }
+
+    func run() async throws -> Result {
+        if try redis("FUNCTION", "LIST").elements.isEmpty { try redis.call(ProjectionFunctions.library.loadCommand) }
+        let store = Killable(redis: redis, budget: budget)
+        var fold = VoiceFold(recordTime: .seconds(600), heldRecords: heldRecords)
+        var result = Result()
+        do {
+            try await fold.follow(
+                ["us-east", "eu-west"].map { .voice(tenant: "101", origin: $0) }, from: store)
+            while true {
+                let reads = try await redis.read(behind: fold.wanted, patience: .zero)
+                if reads.isEmpty { break }
+                for read in reads { try fold.read(read) }
+                try await fold.project(into: store)
+            }
+        } catch StoreFailure.unreachable {
+            result.wasKilled = true
+        }
+        result.counts = fold.counts
+        return result
+    }
+}
+
+/// All calls and agents of a server.
+struct VoiceImage {
+    var hashes: [String: [String: String]] = [:]
+    var active: Set<String> = []
+
+    /// Keys that hold something else here than there.
+    func differences(from other: VoiceImage) -> [String] {
+        var keys = Set(hashes.keys).union(other.hashes.keys).filter { hashes[$0] != other.hashes[$0] }.map { key in
+            "\(key): \(hashes[key] ?? [:]) against \(other.hashes[key] ?? [:])"
+        }
+        if active != other.active { keys.append("active: \(active.symmetricDifference(other.active))") }
+        return keys.sorted()
+    }
+
+    init(_ redis: PlainRedis) throws {
+        for pattern in ["call:*", "agent:*", "rs:*:projection"] {
+            for key in try redis("KEYS", pattern).elements.compactMap(\.text) { hashes[key] = try redis.hash(key) }
+        }
+        active = try redis.members("calls:{101}:active")
+    }
+}
+
+/// Draws events of calls and agents of two regions; some are allowed, some are not.
+struct VoiceTraffic {
+    var random: SeededGenerator
+    private var clock: UInt64 = 1000
+    private var calls = 0
+
+    init(random: SeededGenerator) { self.random = random }
+
+    mutating func next() -> (JournalName, String, String, String, String) {
+        clock += UInt64.random(in: 1...3, using: &random)
+        let isEast = Bool.random(using: &random)
+        let journal = JournalName.voice(tenant: "101", origin: isEast ? "us-east" : "eu-west")
+        let id = "\(clock)-\(Int.random(in: 0...9, using: &random))"
+        let dn = "\(Int.random(in: 100...103, using: &random))"
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            let events = ["Login", "Login", "Ready", "NotReady", "Logout", "AfterCallWork"]
+            let agent = "a\(Int.random(in: 1...4, using: &random))"
+            let data = #"{"ThisDN":"\#(dn)","AgentID":"\#(agent)","WorkMode":2,"time":\#(clock)}"#
+            return (journal, id, "EventAgent" + (events.randomElement(using: &random) ?? ""), agent, data)
+        }
+        if Int.random(in: 0..<4, using: &random) == 0 { calls += 1 }
+        let call = "\(isEast ? "e" : "w")\(max(0, calls - Int.random(in: 0...3, using: &random)))"
+        let events = [
+            "Ringing", "Established", "Established", "Released", "Released", "Held", "Retrieved", "Queued", "Diverted",
+            "Dialing", "PartyChanged", "AttachedDataChanged",
+        ]
+        let name = events.randomElement(using: &random) ?? ""
+        var data = #"{"ThisDN":"\#(dn)","ConnID":"\#(call)","time":\#(clock),"UserData":{"n":\#(clock)}"#
+        if name == "PartyChanged" {
+            data += #","CallState":1,"PreviousConnID":"\#(isEast ? "e" : "w")\#(max(0, calls - 1))""#
+        }
+        return (journal, id, "Event" + name, call, data + "}")
+    }
+}

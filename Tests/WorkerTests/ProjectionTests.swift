@@ -1,0 +1,146 @@
+import Journal
+import Logging
+import NIOCore
+import NIOPosix
+import Observability
+import Projection
+import RESP
+import RedisClient
+import RegionConfig
+import ServerFixtures
+import Testing
+
+@testable import Worker
+
+@Suite("The projection on a real Redis", .serialized)
+struct ProjectionTests {
+    private static let catalog = Catalog(tables: [
+        CatalogTable(
+            table: TableName(schema: "provisioning", name: "person"), type: "person", key: ["dbid"],
+            tenant: "tenant_dbid", indexes: [CatalogIndex(field: "user_name", unique: true)])
+    ])
+
+    /// Runs a projector of two regions against a server of its own.
+    private func withProjector(
+        settings: [String] = [],
+        _ body: (RedisServer, RedisClient, ComponentStates, MetricsRegistry) async throws -> Void
+    ) async throws {
+        let server = try await RedisServer.start(settings: settings)
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let endpoint = RedisEndpoint(host: server.host, port: server.port)
+        let client = RedisClient(endpoint: endpoint, name: "test", eventLoop: loops.next())
+        let store = RedisClient(endpoint: endpoint, name: "projection", eventLoop: loops.next())
+        let states = ComponentStates()
+        let metrics = MetricsRegistry()
+        var settings = VoiceProjection.Settings(regions: ["us-east", "eu-west"])
+        settings.tenants = ["7"]
+        let projector = Projector(
+            catalog: Self.catalog, settings: settings, provisioningStore: RedisProjectionStore(client: store),
+            voiceStore: RedisProjectionStore(client: store),
+            tail: {
+                RedisProjectionTail(endpoint: endpoint, name: $0, eventLoop: loops.next(), entriesPerRead: 512)
+            },
+            report: ProjectionReport(
+                states: states, metrics: metrics,
+                logger: Logger(label: "projection") { _ in
+                    SwiftLogNoOpLogHandler()
+                }))
+        let result: Result<Void, any Error> = await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await client.run() }
+            tasks.addTask { await store.run() }
+            tasks.addTask { await projector.run() }
+            let result: Result<Void, any Error>
+            do {
+                try await body(server, client, states, metrics)
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            tasks.cancelAll()
+            return result
+        }
+        await server.discard()
+        try await loops.shutdownGracefully()
+        try result.get()
+    }
+
+    private func put(_ position: Int, _ id: String, _ name: String, _ client: RedisClient) async throws {
+        let key = JournalName.provisioning(origin: "eu-west").key
+        _ = try await client.connection().pipeline([
+            RedisCommand(
+                "XADD", key, "\(position)-1", "op", "put", "tenant", "101", "type", "person", "key", id, "data",
+                #"{"dbid":"\#(id)","user_name":"\#(name)"}"#),
+            RedisCommand(
+                "XADD", key, "\(position)-2", "op", "commit", "count", "1", "end", "1", "xid", "1", "time", "1"),
+        ]).map { try $0.get() }
+    }
+
+    private func ring(_ tenant: String, _ call: String, _ client: RedisClient) async throws {
+        _ = try await client.connection().send(
+            RedisCommand(
+                "XADD", JournalName.voice(tenant: tenant, origin: "us-east").key, "*", "event", "EventRinging", "key",
+                call, "data", #"{"ThisDN":"1","ConnID":"\#(call)"}"#))
+    }
+
+    /// Waits until the command answers this text.
+    private func wait(_ words: [String], for text: String, _ client: RedisClient) async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            let reply = try? await client.connection().send(RedisCommand(words: words, runs: []))
+            if reply?.description == text { return }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        Issue.record("\(words) did not become \(text)")
+    }
+
+    @Test("Follows provisioning and the voice of tenants as they appear, and stops within moments")
+    func follows() async throws {
+        let clock = ContinuousClock()
+        var ended = clock.now
+        try await withProjector { _, client, states, metrics in
+            try await put(10, "5", "anna", client)
+            try await wait(["HGET", "cfg:{101}:person:by:user_name", "anna"], for: "\"5\"", client)
+            try await wait(["HGET", "rs:{_}:projection", "provisioning"], for: "\"10\"", client)
+            try await ring("7", "c1", client)
+            try await ring("101", "c2", client)
+            try await wait(["SMEMBERS", "calls:{7}:active"], for: "[\"c1\"]", client)
+            try await wait(["SMEMBERS", "calls:{101}:active"], for: "[\"c2\"]", client)
+            #expect(states.state(of: "projection provisioning")?.name == "projecting")
+            #expect(states.state(of: "projection voice")?.name == "projecting")
+            #expect(metrics.counter(.projectionApplied).value == 3)
+            #expect(metrics.histogram(.commitToVisibleSeconds).snapshot.count == 1)
+            ended = clock.now
+        }
+        #expect(clock.now - ended < .seconds(5))
+    }
+
+    @Test("Loads its functions again where they were lost")
+    func functionsLost() async throws {
+        try await withProjector { _, client, _, _ in
+            try await put(10, "5", "anna", client)
+            try await wait(["HGET", "cfg:{101}:person:by:user_name", "anna"], for: "\"5\"", client)
+            _ = try await client.connection().send(RedisCommand("FUNCTION", "FLUSH"))
+            try await put(11, "5", "berta", client)
+            try await ring("7", "c1", client)
+            try await wait(["HGETALL", "cfg:{101}:person:by:user_name"], for: "[\"berta\", \"5\"]", client)
+            try await wait(["SMEMBERS", "calls:{7}:active"], for: "[\"c1\"]", client)
+        }
+    }
+
+    @Test("Goes on where the server's state is after the server crashed and came back")
+    func restarted() async throws {
+        try await withProjector(settings: ["appendonly yes", "appendfsync always"]) { server, client, _, _ in
+            try await put(10, "5", "anna", client)
+            try await ring("7", "c1", client)
+            try await wait(["HGET", "cfg:{101}:person:by:user_name", "anna"], for: "\"5\"", client)
+            await server.kill()
+            try await Task.sleep(for: .milliseconds(300))
+            try await server.start()
+            try await put(11, "6", "berta", client)
+            try await ring("7", "c2", client)
+            try await wait(["HGET", "cfg:{101}:person:by:user_name", "berta"], for: "\"6\"", client)
+            try await wait(["SCARD", "calls:{7}:active"], for: "2", client)
+            try await wait(["HGET", "rs:{101}:projection", "provisioning"], for: "\"11\"", client)
+        }
+    }
+}
