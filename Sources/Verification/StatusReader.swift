@@ -34,7 +34,7 @@ package enum StatusReader {
                 .connect(host: host, port: port).get()
         } catch {
             body.fail(error)
-            return .notRunning(reason: "\(host):\(port) does not answer: \(error)")
+            return .notRunning(reason: "nobody answers at \(host):\(port): \(reason(of: error))")
         }
         let giveUp = loop.scheduleTask(in: TimeAmount(timeout)) {
             body.fail(StatusFailure(reason: "no answer within \(timeout)"))
@@ -46,9 +46,18 @@ package enum StatusReader {
         do {
             let bytes = try await body.futureResult.get()
             return .status(try JSONDecoder().decode(WorkerStatus.self, from: Data(bytes.readableBytesView)))
+        } catch is DecodingError {
+            return .unreadable(reason: "\(host):\(port) answers, but not with the status of this version")
         } catch {
             return .unreadable(reason: "\(host):\(port): \(error)")
         }
+    }
+
+    /// The kernel's words, where it was the kernel.
+    private static func reason(of error: any Error) -> String {
+        let cause = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
+        guard let failure = cause as? IOError else { return "\(cause)" }
+        return unsafe String(cString: strerror(failure.errnoCode))
     }
 
     fileprivate struct StatusFailure: Error, CustomStringConvertible {

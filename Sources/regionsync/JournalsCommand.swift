@@ -7,8 +7,8 @@ struct JournalsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "journals", abstract: "Lists the journals in one region's Redis, its own and the copies.",
         discussion: """
-            FLOOR is the highest ID that retention removed, POSITION how far capture has come. A closed journal is a copy
-            whose history split from its source; it is kept for inspection.
+            FLOOR is the highest ID that retention removed, POSITION how far capture has come. A closed journal is a \
+            copy whose history split from its source; it is kept for inspection.
             """)
 
     @Option(name: .shortAndLong, help: "The region file.", completion: .file(extensions: ["yaml"]))

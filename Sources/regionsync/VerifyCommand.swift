@@ -8,10 +8,10 @@ struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Compares PostgreSQL, the regions' caches and the journals' copies.",
         discussion: """
-            Every object of the catalog in PostgreSQL is compared with each region's cache, column by column, with its
-            indexes and digests; every journal with its copies, entry by entry; and, with --ledger, what `regionsync
-            generate` produced with what every region holds. It only reads, and may run while everything is moving: what
-            differs is looked at again until the regions have caught up, or --wait is over.
+            Every object of the catalog in PostgreSQL is compared with each region's cache, column by column, with its \
+            indexes and digests; every journal with its copies, entry by entry; and, with --ledger, what `regionsync \
+            generate` produced with what every region holds. It only reads, and may run while everything is moving: \
+            what differs is looked at again until the regions have caught up, or --wait is over.
 
             Exit code: 0 everything is equal, 1 there are differences, 2 it could not look, 64 wrong usage.
             """)
