@@ -20,7 +20,7 @@ class CaptureBench:
         self.load = load
         self.rounds = rounds
         self.large = 5_000 if quick else 100_000  # rows of the one large transaction
-        self.small = 1_000 if quick else 20_000  # small transactions, two rows each
+        self.small = 1_000 if quick else 50_000  # small transactions, two rows each
         self.rows = self.large + 2 * self.small + 1
         self.seconds = 3 if quick else 20
         self.marker = 0
@@ -183,8 +183,9 @@ class CaptureBench:
         self.postgres.sql(f"SELECT pg_drop_replication_slot('{slot}')")
 
     def shorten(self):
-        """Keeps the last entry, the readers' cursor, so that rounds do not pile up in memory."""
-        self.east.ask("XTRIM", JOURNAL, "MAXLEN", 1)
+        """Keeps the last transaction, whole: readers' cursors are there. So rounds do not pile up in memory."""
+        [[last, _]] = self.east.ask("XREVRANGE", JOURNAL, "+", "-", "COUNT", 1)
+        self.east.ask("XTRIM", JOURNAL, "MINID", last.partition("-")[0] + "-0")
 
     def note(self, name, speed, cpu, wanted):
         add = self.figures.add
