@@ -76,7 +76,7 @@ package actor PostgresServer {
     /// Starts a stopped server on the same data and port, and waits until it takes connections.
     package func start() async throws {
         // After a SIGKILL the old server's children may hold its shared memory for a moment.
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(90)
         while ContinuousClock.now < deadline {
             try launch()
             while let process, process.isRunning, ContinuousClock.now < deadline {

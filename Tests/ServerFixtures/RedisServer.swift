@@ -85,7 +85,7 @@ package actor RedisServer {
     /// Starts a stopped server on the same folder and ports, and waits until it answers.
     package func start() async throws {
         try launch()
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while let process, process.isRunning, ContinuousClock.now < deadline {
             if answersPing { return }
             try await Task.sleep(for: .milliseconds(5))
