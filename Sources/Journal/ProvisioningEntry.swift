@@ -25,7 +25,7 @@ package enum ProvisioningEntry: Sendable, Hashable {
         package let tenant: String
         /// Object type of the catalog, e.g. `person`.
         package let type: String
-        /// Key columns' text, joined by `:`.
+        /// Key columns' text, joined by `,` (`ObjectKey` says how they are escaped).
         package let key: String
 
         package init(tenant: String, type: String, key: String) {

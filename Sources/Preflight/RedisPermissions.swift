@@ -54,6 +54,9 @@ extension RedisCheck {
         var probes = [
             Probe(name: "FUNCTION LOAD", words: ["FUNCTION", "LOAD", "#!lua name=regionsync_probe\n"]),
             Probe(name: "FCALL", words: ["FCALL", "regionsync_probe", "1", journal.key]),
+            Probe(name: "EVAL", words: ["EVAL", "return 1", "1", journal.key]),
+            Probe(name: "XSETID", words: ["XSETID", journal.key, "x"]),
+            Probe(name: "XDEL", words: ["XDEL", journal.key, "x"]),
             Probe(name: "CLIENT UNBLOCK", words: ["CLIENT", "UNBLOCK", "x"]),
             Probe(name: "XADD", words: ["XADD", journal.key, "x", "f", "v"]),
             Probe(name: "XREAD", words: ["XREAD", "COUNT", "1", "STREAMS", journal.key, "x"]),
@@ -72,6 +75,7 @@ extension RedisCheck {
         }
         probes += [
             Probe(name: "SET", words: ["SET", "rs:{_}:worker", "x", "PX", "0"]),
+            Probe(name: "RESTORE", words: ["RESTORE", "cfg:{_}:probe", "0", "x"]),
             Probe(name: "SREM", words: ["SREM", "rs:{_}:regionsync-probe", "x"]),
             Probe(name: "SMEMBERS", words: ["SMEMBERS", "rs:{_}:tenants"]),
             Probe(name: "HDEL", words: ["HDEL", "rs:{_}:regionsync-probe", "x"]),
