@@ -152,7 +152,7 @@ struct ProvisioningSimulationTests {
             try redis(
                 "XADD", journal.key, "50-\(count + 1)", "op", "commit", "count", "\(count)", "end", "1", "xid", "1",
                 "time", "1")
-            run.budget = 100
+            run.budget = 40
             result = try await run.run()
             #expect(result.wasKilled)
             #expect(try redis.hash(ProjectionKeys.cursors(tenant: "1")) == ["applying": "50"])
