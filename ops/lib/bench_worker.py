@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from figures import Figures, print_result, progress
-from servers import Folder, Postgres, Redis, Worker, region_files
+from servers import Folder, Postgres, Redis, Worker, region_files, wait_until
 
 TENANT = 101
 STREAM = f"rs:{{{TENANT}}}:voice:us-east"
@@ -94,7 +94,10 @@ class WorkerBench:
         self.figures.add("resident while the peer is gone", waiting, "MiB", 1)
         self.figures.add("resident at most, with backlog", worker.peak_resident_mib(), "MiB", 1, ("<=", 128))
         self.figures.add("backlog drained", self.backlog / seconds, "entries/s", 0)
-        # The last entry stays: it is the mirror's cursor.
+        # The last entry stays: it is the cursor of mirror and projection, which must have come that far.
+        [[last, _]] = east.ask("XREVRANGE", STREAM, "+", "-", "COUNT", 1)
+        cursor = lambda: east.ask("HGET", f"rs:{{{TENANT}}}:projection", "voice:us-east")
+        wait_until("the projection reaching the end", lambda: cursor() == last, 300, 0.05)
         for redis in (east, west):
             redis.ask("XTRIM", STREAM, "MAXLEN", 1)
 
