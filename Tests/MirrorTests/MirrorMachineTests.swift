@@ -83,7 +83,9 @@ struct MirrorMachineTests {
         #expect(machine.nextAction() == .align(attempt: 0))
     }
 
-    @Test("a copy that does not continue its journal stops it until somebody looked again", arguments: Divergence.allCases)
+    @Test(
+        "a copy that does not continue its journal stops it until somebody looked again",
+        arguments: Divergence.allCases)
     func stops(_ divergence: Divergence) {
         var machine = streaming(at: 0)
         machine.linkLost()
