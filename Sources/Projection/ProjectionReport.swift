@@ -29,10 +29,13 @@ package struct ProjectionReport: Sendable {
     /// Entries of a shape that nobody here knows: they stay in the journal and change no state.
     func unreadable(_ entries: Int, component: String) {
         guard entries > 0 else { return }
+        let before = unreadable.value
         unreadable.add(entries)
+        // At every doubling: whoever writes thousands of them a second must not fill the log as well.
+        guard before.leadingZeroBitCount != unreadable.value.leadingZeroBitCount else { return }
         logger.warning(
             "Entries were passed over: their shape is not known",
-            [.component: "\(component)", .entries: "\(entries)"])
+            [.component: "\(component)", .entries: "\(unreadable.value)"])
     }
 
     /// Transactions with these commit times, µs since 1970 by PostgreSQL's clock, are visible now.
