@@ -18,7 +18,7 @@ package struct MirrorSettings: Sendable {
 
     package init(
         region: String, peer: String, windowBytes: Int = 8 << 20, journalsPerReader: Int = 16, batchEntries: Int = 512,
-        readBytes: Int = 1 << 19, blockTime: Duration = .seconds(5),
+        readBytes: Int = 1 << 19, blockTime: Duration = .seconds(1),
         longestPause: Duration = .seconds(1)
     ) {
         self.region = region
