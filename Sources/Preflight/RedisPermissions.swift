@@ -11,10 +11,11 @@ extension RedisCheck {
         let words: [String]
     }
 
-    /// Gives a user everything the worker does, and nothing that is dangerous to others (`INFO` counts as such).
+    /// Gives a user everything the worker does, and nothing that is dangerous to others (`INFO` and `RESTORE` count as
+    /// such; the projection writes whole objects with the latter).
     private static let rights =
         "~rs:* ~cfg:* ~call:* ~calls:* ~agent:* +@read +@write +@connection +@scripting +@blocking -@dangerous +info "
-        + "+client|unblock"
+        + "+restore +client|unblock"
 
     private var user: String { redis.username ?? "default" }
 
