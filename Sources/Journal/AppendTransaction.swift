@@ -46,7 +46,7 @@ package enum AppendTransaction {
                 redis.call('XADD', stream, top, '', '')
                 redis.call('XDEL', stream, top)
             end
-            redis.call('HSET', meta, 'refusal', reason, 'restore', own or 'absent')
+            redis.pcall('HSET', meta, 'refusal', reason, 'restore', own or 'absent')
             return reason
             """
 
@@ -55,7 +55,13 @@ package enum AppendTransaction {
         generated + """
 
             local stream, meta = KEYS[1], KEYS[2]
-            local refused = redis.call('HMGET', meta, 'refusal', 'restore')
+            local refused = redis.pcall('HMGET', meta, 'refusal', 'restore')
+            if refused.err then
+                -- The meta is no hash: the guard has refused, and could not note there what to set back.
+                local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+                redis.call('XSETID', stream, newest and newest[1] or '0-0')
+                return redis.error_reply(refused.err)
+            end
             if refused[1] then
                 redis.call('HDEL', meta, 'refusal', 'restore')
                 if refused[2] == 'absent' then

@@ -7,7 +7,7 @@ extension MirrorLink {
     /// Asks both ends where the journal stands, and reports to its machine.
     func align(_ journal: MirroredJournal, attempt: Int, in session: Session) {
         let name = journal.name
-        let mark = ObjectIdentifier(session)
+        let number = session.number
         let (source, target) = (session.source, session.target)
         let pause = attempt == 0 ? .zero : settings.pause(attempt: attempt)
         eventLoop.scheduleTask(in: TimeAmount(pause)) {}.futureResult
@@ -18,14 +18,14 @@ extension MirrorLink {
                 }
             }
             .whenComplete { result in
-                self.assumeIsolated { $0.aligned(name, with: result, in: mark) }
+                self.assumeIsolated { $0.aligned(name, with: result, in: number) }
             }
     }
 
     private func aligned(
-        _ name: JournalName, with result: Result<(CopyState, SourceState), any Error>, in mark: ObjectIdentifier
+        _ name: JournalName, with result: Result<(CopyState, SourceState), any Error>, in number: Int
     ) {
-        guard let session, ObjectIdentifier(session) == mark, let journal = journals[name] else { return }
+        guard let session, session.number == number, let journal = journals[name] else { return }
         switch result {
         case .success(let (copy, source)):
             do throws(Divergence) {

@@ -107,21 +107,21 @@ extension MirrorLink {
         let name = journal.name
         let count = batch.count
         let since = NIODeadline.now()
-        let mark = ObjectIdentifier(session)
+        let number = session.number
         bytesInFlight += unit.byteCount
         report.sentBytes.add(unit.byteCount)
         session.target.append(batch, to: name, birth: journal.birth).whenComplete { result in
             self.assumeIsolated { link in
-                link.settled(result, unit, count: count, since: since, of: name, in: mark)
+                link.settled(result, unit, count: count, since: since, of: name, in: number)
             }
         }
     }
 
     private func settled(
         _ result: Result<EntryID, any Error>, _ unit: MirrorMachine.Batch, count: Int, since: NIODeadline,
-        of name: JournalName, in mark: ObjectIdentifier
+        of name: JournalName, in number: Int
     ) {
-        guard let session, ObjectIdentifier(session) == mark, let journal = journals[name] else { return }
+        guard let session, session.number == number, let journal = journals[name] else { return }
         let wasFull = bytesInFlight >= settings.windowBytes
         bytesInFlight -= unit.byteCount
         switch result {

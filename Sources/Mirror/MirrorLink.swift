@@ -19,6 +19,7 @@ package actor MirrorLink {
     var journals: [JournalName: MirroredJournal] = [:]
     var groups: [ReadGroup] = []
     var session: Session?
+    private var sessionCount = 0
     /// Bytes read and not yet acknowledged, over all journals.
     var bytesInFlight = 0
     /// Probes under way, oldest first.
@@ -26,6 +27,8 @@ package actor MirrorLink {
 
     /// One pair of connections; all that was under way ends with it.
     final class Session {
+        /// Tells an answer of this session from a late one of another.
+        let number: Int
         let source: any MirrorSource
         let target: any MirrorTarget
         let newGroups: AsyncStream<Int>
@@ -34,7 +37,8 @@ package actor MirrorLink {
         let mark: String
         var identity: ServerIdentity?
 
-        init(source: any MirrorSource, target: any MirrorTarget, mark: String) {
+        init(number: Int, source: any MirrorSource, target: any MirrorTarget, mark: String) {
+            self.number = number
             self.source = source
             self.target = target
             self.mark = mark
@@ -96,7 +100,9 @@ package actor MirrorLink {
         do {
             let control = JournalName.control(origin: settings.region)
             let mark = try await source.lineage(of: control, cursor: .zero).get().birth
-            return Session(source: source, target: try await connector.target(), mark: mark)
+            let target = try await connector.target()
+            sessionCount += 1
+            return Session(number: sessionCount, source: source, target: target, mark: mark)
         } catch {
             source.close()
             throw error as? Refusal ?? .unavailable("\(error)")

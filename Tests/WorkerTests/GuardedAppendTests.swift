@@ -139,6 +139,8 @@ struct GuardedAppendTests {
                 return
             }
             #expect(try await peer.length() == "\(size)")
+            let info = try await peer.run("XINFO", "STREAM", Peer.journal.key)
+            #expect(info.contains("\"last-generated-id\", \"\(size)-0\""))
         }
     }
 
