@@ -4,7 +4,8 @@ internal import Synchronization
 /// One `rd_kafka_t` of a producer and the only place where librdkafka is called with it.
 ///
 /// librdkafka's functions may be called from any thread at once, so the reference may be shared; the last one to drop
-/// it blocks while librdkafka ends its threads.
+/// it blocks while librdkafka ends its threads. That is the reason for the unchecked conformance: the pointer is set once
+/// and librdkafka does its own locking.
 @safe internal final class LibrdkafkaClient: @unchecked Sendable {
     private let pointer: OpaquePointer
     private let core: ProducerCore

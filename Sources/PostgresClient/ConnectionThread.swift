@@ -34,7 +34,9 @@ final class ConnectionThread: SerialExecutor {
         let continuation: CheckedContinuation<Outcome, Never>
     }
 
-    private struct State: @unchecked Sendable {  // jobs leave it only to be run by the thread
+    // Unchecked for `UnownedJob`, which is not Sendable: a job enters under the lock and leaves it once, to be run by the
+    // thread. The rest is plain values.
+    private struct State: @unchecked Sendable {
         var jobs: [UnownedJob] = []
         var waits: [Wait] = []
         var cancelled: Set<UInt64> = []
