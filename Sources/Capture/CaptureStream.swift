@@ -66,8 +66,7 @@ struct CaptureStream {
                         throw CaptureFailure.stop(stop)
                     }
                 }
-                try loop.encodeWaiting()
-                guard !loop.hasWork else { continue }
+                guard try !loop.encodeWaiting() else { continue }
                 let deadline = loop.machine.deadline
                 if timer.needsArming(for: deadline) {
                     group.addTask {
@@ -122,9 +121,6 @@ extension CaptureStream {
             counts = encoder.counts
         }
 
-        /// Actions may have come up while a chunk was encoded.
-        var hasWork: Bool { waiting != nil }
-
         mutating func take(_ event: Event, now: Duration) throws(CaptureFailure) {
             switch event {
             case .received(.success(let chunk)):
@@ -151,9 +147,10 @@ extension CaptureStream {
             capture.enter(trouble.map { .redisAway($0) } ?? .streaming)
         }
 
-        /// Encodes the chunk that was read last. The next read is under way by now.
-        mutating func encodeWaiting() throws(CaptureFailure) {
-            guard let chunk = waiting else { return }
+        /// Encodes the chunk that was read last, if it is not encoded yet; the next read is under way by now. After true
+        /// the machine has new actions.
+        mutating func encodeWaiting() throws(CaptureFailure) -> Bool {
+            guard let chunk = waiting else { return false }
             waiting = nil
             var idle = LSN.zero
             let bytes = unsafe chunk.bytes.span.bytes
@@ -179,6 +176,7 @@ extension CaptureStream {
             capture.metrics.add(encoder.counts, since: counts)
             counts = encoder.counts
             noteLag()
+            return true
         }
 
         private mutating func encode(_ data: ReplicationFrame.XLogData, _ bytes: RawSpan) throws(CaptureFailure) {
