@@ -1,5 +1,3 @@
-internal import NIOCore
-
 /// The checksum behind a DUMP payload: CRC-64 by Jones, reflected, without inversion.
 enum CRC64 {
     private static let polynomial: UInt64 = 0x95ac_9329_ac4b_c9b5
@@ -21,7 +19,7 @@ enum CRC64 {
         return tables
     }()
 
-    static func of(_ bytes: ByteBufferView) -> UInt64 {
+    static func of(_ bytes: RawSpan) -> UInt64 {
         unsafe tables.withUnsafeBufferPointer { tables in
             unsafe bytes.withUnsafeBytes { bytes in
                 var crc: UInt64 = 0

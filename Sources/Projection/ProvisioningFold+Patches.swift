@@ -44,6 +44,7 @@ extension ProvisioningFold {
     mutating func resolve(
         _ changes: [ProvisioningChange], at position: Position, _ fetched: [ObjectName: StoredRow]
     ) -> [ProvisioningChange] {
+        guard hasPatches(changes) else { return changes }
         var rows = fetched
         var resolved: [ProvisioningChange] = []
         resolved.reserveCapacity(changes.count)

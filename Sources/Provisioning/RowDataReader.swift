@@ -147,6 +147,8 @@ package struct RowDataError: Error, Hashable, Sendable {
         case invalidEscape
         /// Something follows the object.
         case trailingBytes
+        /// Two members have the same name.
+        case repeatedColumn
     }
 
     /// What was found wrong.
@@ -170,6 +172,7 @@ extension RowDataError: CustomStringConvertible {
             case .controlCharacter: "a control character that is not escaped"
             case .invalidEscape: "not a JSON escape"
             case .trailingBytes: "bytes behind the row"
+            case .repeatedColumn: "a column comes twice"
             }
         return "\(problem) at byte \(position)"
     }

@@ -53,72 +53,38 @@ package struct BulkStrings: Hashable, Sendable {
 extension BulkStrings {
     /// Appends one string, in UTF-8.
     package mutating func append(_ string: String) {
-        appendHeader(byteCount: string.utf8.count)
-        buffer.writeString(string)
-        appendEnd()
+        var string = string
+        string.withUTF8 { bytes in unsafe append(bytes: UnsafeRawBufferPointer(bytes)) }
     }
 
     /// Appends one string known when compiling.
     package mutating func append(_ string: StaticString) {
-        appendHeader(byteCount: string.utf8CodeUnitCount)
-        buffer.writeStaticString(string)
-        appendEnd()
+        unsafe append(bytes: UnsafeRawBufferPointer(start: string.utf8Start, count: string.utf8CodeUnitCount))
     }
 
     /// Appends one string of any bytes.
     package mutating func append(_ bytes: [UInt8]) {
-        appendHeader(byteCount: bytes.count)
-        buffer.writeBytes(bytes)
-        appendEnd()
+        unsafe bytes.withUnsafeBytes { unsafe append(bytes: $0) }
     }
 
     /// Appends one string of any bytes.
     package mutating func append(_ bytes: ByteBufferView) {
-        appendHeader(byteCount: bytes.count)
-        buffer.writeBytes(bytes)
-        appendEnd()
+        unsafe bytes.withUnsafeBytes { unsafe append(bytes: $0) }
     }
 
     /// Appends the readable bytes as one string.
     package mutating func append(_ bytes: ByteBuffer) {
-        appendHeader(byteCount: bytes.readableBytes)
-        buffer.writeImmutableBuffer(bytes)
-        appendEnd()
+        unsafe bytes.withUnsafeReadableBytes { unsafe append(bytes: $0) }
     }
 
     /// Appends one string of any bytes.
     package mutating func append(_ bytes: RawSpan) {
-        appendHeader(byteCount: bytes.byteCount)
-        unsafe bytes.withUnsafeBytes { pointer in _ = unsafe buffer.writeBytes(pointer) }
-        appendEnd()
+        unsafe bytes.withUnsafeBytes { unsafe append(bytes: $0) }
     }
 
     /// Appends a number in decimal, as Redis expects numbers.
     package mutating func append(integer: some BinaryInteger) {
         append(String(integer))
-    }
-
-    /// Appends one string that `writing` builds in place at the end of the buffer it is given.
-    ///
-    /// - Parameters:
-    ///   - byteCount: How long the string will be. A wrong number of digits costs one move of the string, nothing else.
-    ///   - writing: Appends the string's bytes and touches nothing before them.
-    /// - Throws: What `writing` throws; then nothing was appended.
-    package mutating func append<Failure: Error>(
-        expecting byteCount: Int, writing: (inout ByteBuffer) throws(Failure) -> Void
-    ) throws(Failure) {
-        let start = buffer.writerIndex
-        appendHeader(byteCount: max(byteCount, 0))
-        let body = buffer.writerIndex
-        do {
-            try writing(&buffer)
-        } catch {
-            buffer.moveWriterIndex(to: start)
-            throw error
-        }
-        let written = buffer.writerIndex - body
-        if written != byteCount { rewriteHeader(at: start, body: body, byteCount: written) }
-        appendEnd()
     }
 
     /// Appends strings that already have wire form, such as a slice of a reply; copies them unless the run is empty.
@@ -142,31 +108,23 @@ extension BulkStrings {
 }
 
 extension BulkStrings {
-    private mutating func appendHeader(byteCount: Int) {
-        buffer.writeHeader(.bulkString, byteCount)
-    }
-
-    private mutating func appendEnd() {
-        buffer.writeInteger(0x0d0a as UInt16)
+    /// Header, string and end in one step.
+    private mutating func append(bytes: UnsafeRawBufferPointer) {
+        unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bytes.count + RESPHeader.room + 2) { target in
+            let start = unsafe RESPHeader.bulkString.write(bytes.count, to: target)
+            let end = start + bytes.count
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<end]).copyMemory(from: bytes)
+            unsafe target[end] = UInt8(ascii: "\r")
+            unsafe target[end + 1] = UInt8(ascii: "\n")
+            return end + 2
+        }
         count += 1
     }
 
     /// Writes `*<count>\r\n`, which is no string: for the head of a command.
     mutating func appendArrayHeader(count: Int) {
-        buffer.writeHeader(.array, count)
-    }
-
-    /// Puts the right length before a string whose length was guessed.
-    private mutating func rewriteHeader(at start: Int, body: Int, byteCount: Int) {
-        var header = ByteBuffer()
-        header.writeHeader(.bulkString, byteCount)
-        if header.readableBytes == body - start {
-            buffer.setBuffer(header, at: start)
-        } else {
-            let bytes = buffer.getBytes(at: body, length: byteCount) ?? []
-            buffer.moveWriterIndex(to: start)
-            buffer.writeImmutableBuffer(header)
-            buffer.writeBytes(bytes)
+        unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: RESPHeader.room) { target in
+            unsafe RESPHeader.array.write(count, to: target)
         }
     }
 }

@@ -1,5 +1,3 @@
-internal import NIOCore
-
 /// The first byte of a RESP value that carries a count.
 enum RESPHeader {
     /// `$`, followed by the string's length in bytes.
@@ -15,25 +13,26 @@ enum RESPHeader {
     }
 }
 
-extension ByteBuffer {
-    /// Writes `$<count>\r\n` or `*<count>\r\n`; up to three digits, nearly all there are, in one store.
-    mutating func writeHeader(_ header: RESPHeader, _ count: Int) {
-        let zero = UInt8(ascii: "0")
-        switch count {
-        case 0..<10:
-            writeMultipleIntegers(header.byte, zero + UInt8(count), UInt16(0x0d0a))
-        case 10..<100:
-            let (tens, ones) = count.quotientAndRemainder(dividingBy: 10)
-            writeMultipleIntegers(header.byte, zero + UInt8(tens), zero + UInt8(ones), UInt16(0x0d0a))
-        case 100..<1000:
-            let (hundreds, rest) = count.quotientAndRemainder(dividingBy: 100)
-            let (tens, ones) = rest.quotientAndRemainder(dividingBy: 10)
-            writeMultipleIntegers(
-                header.byte, zero + UInt8(hundreds), zero + UInt8(tens), zero + UInt8(ones), UInt16(0x0d0a))
-        default:
-            writeInteger(header.byte)
-            writeString(String(count))
-            writeInteger(0x0d0a as UInt16)
+extension RESPHeader {
+    /// Bytes that a header takes at most.
+    static let room = 23
+
+    /// Writes `$<count>\r\n` or `*<count>\r\n` to the beginning of `target`, which has room for it; answers its size.
+    @unsafe func write(_ count: Int, to target: UnsafeMutableRawBufferPointer) -> Int {
+        var end = 1
+        var limit = 10
+        while count >= limit {
+            end += 1
+            limit &*= 10
         }
+        unsafe target[0] = byte
+        unsafe target[end + 1] = UInt8(ascii: "\r")
+        unsafe target[end + 2] = UInt8(ascii: "\n")
+        var rest = count
+        for place in stride(from: end, to: 0, by: -1) {
+            unsafe target[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
+        return end + 3
     }
 }

@@ -15,11 +15,14 @@ struct HashDumpTests {
     ]
 
     private func payload(_ words: [String]) -> ByteBuffer {
-        var dump = HashDump()
-        dump.begin()
-        for word in words { dump.append { _ = $0.writeString(word) } }
+        let room = HashDump.room(pairs: words.count / 2, byteCount: words.reduce(0) { $0 + $1.utf8.count })
+        let longest = words.map(\.utf8.count).max() ?? 0
         var buffer = ByteBuffer()
-        dump.write(to: &buffer)
+        unsafe withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { memory in
+            var dump = unsafe HashDump(memory, pairs: words.count / 2, longest: longest)
+            for word in words { dump.append(Array(word.utf8).span.bytes) }
+            dump.finish { _ = buffer.writeBytes($0) }
+        }
         return buffer
     }
 
@@ -75,6 +78,6 @@ struct HashDumpTests {
 
     @Test("The checksum is the one that Redis names for 123456789")
     func checksum() {
-        #expect(CRC64.of(ByteBuffer(string: "123456789").readableBytesView) == 0xe9c6_d914_c4b8_d9ca)
+        #expect(CRC64.of(Array("123456789".utf8).span.bytes) == 0xe9c6_d914_c4b8_d9ca)
     }
 }
