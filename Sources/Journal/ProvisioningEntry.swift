@@ -105,6 +105,9 @@ extension ProvisioningEntry {
 extension ProvisioningEntry.ObjectName {
     fileprivate init(_ entry: JournalEntry) throws(ProvisioningEntry.Unreadable) {
         tenant = try ProvisioningEntry.text("tenant", entry.value(of: "tenant"))
+        guard !tenant.isEmpty, tenant.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
+            throw .field("tenant")
+        }
         type = try ProvisioningEntry.text("type", entry.value(of: "type"))
         key = try ProvisioningEntry.text("key", entry.value(of: "key"))
     }

@@ -14,12 +14,14 @@ struct ObjectRowWriter: Sendable {
     /// By object type: rows of one have the same columns most of the time.
     private var rows: [String: ObjectRow] = [:]
 
-    /// Appends `bucket id digest object value…`: the object as RESTORE takes it, without the columns that are NULL, and the
+    /// Appends `bucket:d id digest object value…`: the object as RESTORE takes it, without the columns that are NULL, and the
     /// values of the indexed columns. Nothing is appended when the row cannot be read.
     mutating func put(
         _ name: ProvisioningEntry.ObjectName, data: ByteBufferView, version: Position, layout: IndexLayout,
         to words: inout BulkStrings
     ) throws(UnreadableRow) {
+        // Its hash would be an index.
+        guard !name.key.hasPrefix("by:") else { throw UnreadableRow() }
         let key = Array(name.key.utf8)
         let isWritten = unsafe data.withUnsafeBytes { bytes in
             let row = unsafe RawSpan(_unsafeBytes: bytes)
@@ -32,9 +34,9 @@ struct ObjectRowWriter: Sendable {
         if !isWritten { throw UnreadableRow() }
     }
 
-    /// Appends `bucket id` and an empty digest.
+    /// Appends `bucket:d id` and an empty digest.
     static func delete(_ name: ProvisioningEntry.ObjectName, to words: inout BulkStrings) {
-        words.append(integer: Bucket.index(ofKey: name.key.utf8))
+        words.append(ProjectionKeys.digestField(bucket: Bucket.index(ofKey: name.key.utf8)))
         words.append(name.key)
         words.append("" as StaticString)
     }
@@ -44,7 +46,7 @@ struct ObjectRowWriter: Sendable {
         to words: inout BulkStrings
     ) {
         let digest = object.digest(key: key, row: row)
-        words.append(integer: Bucket.index(ofKey: key))
+        words.append(ProjectionKeys.digestField(bucket: Bucket.index(ofKey: key)))
         words.append(key)
         words.append(integer: digest.value)
         // With `_v`, `_d` and their numbers.

@@ -30,8 +30,12 @@ package enum ProjectionKeys {
         "cfg:{\(tenant)}:\(type):by:\(field):\(value)"
     }
 
-    /// Hash of a type's digests, by bucket: `<bucket>:n` objects, `<bucket>:d` sum of their digests.
+    /// Hash of a type's digests, by bucket: `<bucket>:n` objects, `<bucket>:d` sum of their digests, to be taken modulo
+    /// 2^48.
     package static func digests(tenant: String, type: String) -> String { "rs:{\(tenant)}:digest:\(type)" }
+
+    /// The field of a bucket's sum in `digests`.
+    package static func digestField(bucket: Int) -> String { "\(bucket):d" }
 
     /// Hash of a call: one field an attribute, one a party.
     package static func call(tenant: String, connID: String) -> String { "call:{\(tenant)}:\(connID)" }

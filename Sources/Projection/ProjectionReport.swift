@@ -42,8 +42,9 @@ package struct ProjectionReport: Sendable {
     func visible(_ commitTimes: [Int64]) {
         guard !commitTimes.isEmpty else { return }
         let now = Timestamp.now.nanoseconds / 1000
-        // Clocks of two hosts: what seems to come from the future was fast, not negative.
-        visible.observe(contentsOf: commitTimes.map { Double(max(0, now - $0)) / 1e6 })
+        // Clocks of two hosts: what seems to come from the future was fast, not negative. An entry may hold any number.
+        let ages = commitTimes.map { now.subtractingReportingOverflow($0) }
+        visible.observe(contentsOf: ages.filter { !$0.overflow }.map { Double(max(0, $0.partialValue)) / 1e6 })
     }
 
     func set(_ component: String, _ state: ComponentState) {

@@ -7,27 +7,28 @@ package struct ProvisioningCall: Sendable {
     package let objects: Int
     package let command: RedisCommand
 
-    init(tenant: String, groups: ObjectGroups, expected: Position, step: Step) {
+    /// Changes state and moves the tenant from one cursor to the next.
+    init(tenant: String, groups: ObjectGroups, from: TenantCursor, to next: TenantCursor) {
         self.tenant = tenant
         objects = groups.objects
-        let (next, mark) =
-            switch step {
-            case .whole(let position): (position.description, "")
-            case .chunk(let position): ("", position.description)
-            }
         command = RedisCommand(
             words: [
-                "FCALL", "rsp1_provision", "1", ProjectionKeys.cursors(tenant: tenant), tenant, expected.description,
-                next, mark,
+                "FCALL", "rsp1_provision", "1", ProjectionKeys.cursors(tenant: tenant), tenant,
+                from.position.description, from.mark, next.position.description, next.mark,
             ], runs: groups.runs)
     }
+}
 
-    /// What a call is of its transaction.
-    enum Step {
-        /// Whole transactions, the last at this position; or what is left of one that was applied in parts.
-        case whole(Position)
-        /// A part; more follows under the mark.
-        case chunk(Position)
+/// How far a tenant's provisioning is projected.
+package struct TenantCursor: Hashable, Sendable {
+    /// The last transaction that is there whole.
+    package var position: Position
+    /// What stands in `applying`: `<position>:<part>` of a transaction that is half there; empty without one.
+    package var mark: String
+
+    package init(_ position: Position = .zero, mark: String = "") {
+        self.position = position
+        self.mark = mark
     }
 }
 
@@ -79,8 +80,8 @@ struct ChunkedRun: Sendable {
     let journal: JournalName
     let position: Position
     var isSnapshot: Bool
-    /// Tenants that carry the mark, or may carry it since before a kill.
-    var tenants: Set<String> = []
+    /// Tenants that it changes, and the number of calls given out for each.
+    var parts: [String: Int] = [:]
 }
 
 /// What is known to be applied and waits for its turn.

@@ -21,7 +21,7 @@ extension ProvisioningFold {
             work.removeFirst()
             give(changes, position)
         case .clear(let types, let below):
-            chunked?.tenants.formUnion(cursors.keys)
+            for tenant in cursors.keys { chunked?.parts[tenant, default: 0] += 0 }
             work[0] = .walk(walks(types: types, below: below))
         case .walk(let walks):
             guard !walks.isEmpty else { return _ = work.removeFirst() }
@@ -57,7 +57,7 @@ extension ProvisioningFold {
     private func unseen(_ changes: [ProvisioningChange], _ position: Position) -> [ProvisioningChange] {
         changes.filter { change in
             guard let name = change.name else { return true }
-            return cursors[name.tenant].map { $0 < position } ?? true
+            return cursors[name.tenant].map { $0.position < position } ?? true
         }
     }
 
@@ -103,11 +103,12 @@ extension ProvisioningFold {
 
     private mutating func give(_ call: JoinedCall?, _ tenant: String) {
         guard let call else { return }
-        let expected = cursors[tenant] ?? .zero
-        ready.append(
-            .apply(
-                ProvisioningCall(tenant: tenant, groups: call.groups, expected: expected, step: .whole(call.last))))
-        cursors[tenant] = call.last
+        give(call.groups, tenant, TenantCursor(call.last))
+    }
+
+    private mutating func give(_ groups: ObjectGroups, _ tenant: String, _ next: TenantCursor) {
+        let cursor = cursors.updateValue(next, forKey: tenant) ?? TenantCursor()
+        ready.append(.apply(ProvisioningCall(tenant: tenant, groups: groups, from: cursor, to: next)))
     }
 
     // MARK: Chunks
@@ -123,17 +124,15 @@ extension ProvisioningFold {
 
     private mutating func giveChunk(_ tenant: String, _ groups: ObjectGroups, _ position: Position) {
         guard !groups.isEmpty else { return }
-        chunked?.tenants.insert(tenant)
-        ready.append(
-            .apply(
-                ProvisioningCall(
-                    tenant: tenant, groups: groups, expected: cursors[tenant] ?? .zero, step: .chunk(position))))
+        let part = (chunked?.parts[tenant] ?? 0) + 1
+        chunked?.parts[tenant] = part
+        give(groups, tenant, TenantCursor(cursors[tenant]?.position ?? .zero, mark: "\(position):\(part)"))
     }
 
     /// One walk a type for each tenant that has not seen this position yet.
     private func walks(types: [String], below: Position?) -> [ObjectWalk] {
         guard let position = chunked?.position else { return [] }
-        return cursors.filter { $0.value < position }.keys.sorted().flatMap { tenant in
+        return cursors.filter { $0.value.position < position }.keys.sorted().flatMap { tenant in
             types.map { ObjectWalk(tenant: tenant, type: $0, below: below) }
         }
     }
@@ -150,13 +149,9 @@ extension ProvisioningFold {
 
     private mutating func finish(_ time: Int64) {
         guard let chunked else { return }
-        for tenant in chunked.tenants.sorted() where cursors[tenant].map({ $0 < chunked.position }) ?? true {
-            ready.append(
-                .apply(
-                    ProvisioningCall(
-                        tenant: tenant, groups: ObjectGroups(), expected: cursors[tenant] ?? .zero,
-                        step: .whole(chunked.position))))
-            cursors[tenant] = chunked.position
+        for tenant in chunked.parts.keys.sorted()
+        where cursors[tenant].map({ $0.position < chunked.position }) ?? true {
+            give(ObjectGroups(), tenant, TenantCursor(chunked.position))
         }
         folded = chunked.position
         settled = folded
@@ -170,7 +165,7 @@ extension ProvisioningFold {
     private mutating func register(_ changes: [ProvisioningChange]) {
         var new: [String] = []
         for tenant in Set(changes.compactMap { $0.name?.tenant }) where cursors[tenant] == nil {
-            cursors[tenant] = .zero
+            cursors[tenant] = TenantCursor()
             new.append(tenant)
         }
         if !new.isEmpty { ready.append(.register(new.sorted())) }
@@ -199,7 +194,6 @@ extension ProvisioningFold {
     }
 
     mutating func quarantine(_ name: ObjectName, _ problem: Problem) {
-        counts.quarantined += 1
         quarantined.insert(name)
         ready.append(.quarantine(name, problem))
     }

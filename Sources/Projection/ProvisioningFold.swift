@@ -4,8 +4,9 @@ package import Journal
 /// order, and when a transaction is whole.
 ///
 /// The driver reports what it read and then performs every action that `nextAction()` gives, in order and without waiting
-/// for the answers of calls: each call names the cursor it expects, so one that fails makes those of its tenant behind it
-/// fail too. After a failure the driver begins again with a new fold from the cursors that the server holds.
+/// for the answers of calls: each call names the cursor and mark that the one before it leaves, so one that fails makes
+/// those of its tenant behind it fail too. After a failure the driver begins again with a new fold from the cursors that
+/// the server holds.
 ///
 /// A transaction is held in memory until its closing entry is seen, up to a limit. One that is larger is parked: the fold
 /// has its closing entry looked up, and once that is there reads the transaction again from where it stopped and applies
@@ -66,16 +67,25 @@ package struct ProvisioningFold: Sendable {
         package var incomplete = 0
         /// Entries that are no provisioning entries.
         package var unreadable = 0
-        package var quarantined = 0
-
         package init() {}
+
+        package static func + (left: Counts, right: Counts) -> Counts {
+            var sum = left
+            sum.transactions += right.transactions
+            sum.objects += right.objects
+            sum.late += right.late
+            sum.abandoned += right.abandoned
+            sum.incomplete += right.incomplete
+            sum.unreadable += right.unreadable
+            return sum
+        }
     }
 
     let layouts: IndexLayouts
     let limits: Limits
     var sources: [JournalSource]
-    /// The last position of each known tenant whose calls were given out.
-    var cursors: [String: Position]
+    /// Where each known tenant will be when the calls that were given out are done.
+    var cursors: [String: TenantCursor]
     /// Calls that may still take transactions, by tenant, and the order in which they began.
     var joined: [String: JoinedCall] = [:]
     var joinedOrder: [String] = []
@@ -83,7 +93,8 @@ package struct ProvisioningFold: Sendable {
     var chunked: ChunkedRun?
     var isWaiting = false
     var ready: [Action] = []
-    var quarantined: Set<ObjectName> = []
+    /// Objects whose names are kept since they could not be projected.
+    package internal(set) var quarantined: Set<ObjectName>
     var writer = ObjectRowWriter()
     var commitTimes: [Int64] = []
 
@@ -95,14 +106,16 @@ package struct ProvisioningFold: Sendable {
     package private(set) var completed: Position
     package internal(set) var counts = Counts()
 
-    /// Begins behind `trailing`, the cursor that trails those of all tenants; `cursors` are the known tenants'.
+    /// Begins behind `trailing`, the cursor that trails those of all tenants; `cursors` are the known tenants',
+    /// `quarantined` their objects that could not be projected before.
     package init(
-        journals: [JournalName], layouts: IndexLayouts, trailing: Position, cursors: [String: Position],
-        limits: Limits = Limits()
+        journals: [JournalName], layouts: IndexLayouts, trailing: Position, cursors: [String: TenantCursor],
+        quarantined: Set<ObjectName> = [], limits: Limits = Limits()
     ) {
         self.layouts = layouts
         self.limits = limits
         self.cursors = cursors
+        self.quarantined = quarantined
         folded = trailing
         settled = trailing
         completed = trailing

@@ -30,9 +30,10 @@ package struct ProvisioningProjection: Sendable {
     package func run() async {
         report.set(ProjectionReport.provisioning, ComponentState("starting", .waiting))
         var pause = SessionPause()
+        var past = ProvisioningFold.Counts()
         while !Task.isCancelled {
             do throws(StoreFailure) {
-                try await session(&pause)
+                try await session(&pause, &past)
             } catch {
                 guard !Task.isCancelled else { break }
                 await pause.wait(after: error, store, report, ProjectionReport.provisioning)
@@ -49,15 +50,19 @@ package struct ProvisioningProjection: Sendable {
         let commitTimes: [Int64]
     }
 
-    private func session(_ pause: inout SessionPause) async throws(StoreFailure) {
+    /// `past` counts what the sessions before met; what was amiss then is amiss still.
+    private func session(
+        _ pause: inout SessionPause, _ past: inout ProvisioningFold.Counts
+    ) async throws(StoreFailure) {
         var fold = try await align()
+        defer { past = past + fold.counts }
         var performer = ProvisioningPerformer(store: store)
         var inFlight: [Sent] = []
         var trailing = fold.completed
         var advanced = trailing
         var counts = fold.counts
         pause.aligned()
-        say(fold.counts)
+        say(past + counts, fold, trailing)
         while !Task.isCancelled {
             let hasMore = try await performer.perform(&fold) { note($0, $1) }
             var commands = performer.take()
@@ -71,8 +76,9 @@ package struct ProvisioningProjection: Sendable {
                     Sent(
                         commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
                         commitTimes: fold.takeCommitTimes()))
+                report.unreadable(
+                    fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
                 counts = fold.counts
-                say(counts)
             }
             if !hasMore {
                 let reads = try await tail.read(
@@ -81,6 +87,7 @@ package struct ProvisioningProjection: Sendable {
                 if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst()) }
             }
             while inFlight.count > 1 { trailing = try await settle(inFlight.removeFirst()) }
+            say(past + counts, fold, trailing)
         }
     }
 
@@ -92,14 +99,28 @@ package struct ProvisioningProjection: Sendable {
         ])
         let tenants = first[1].elements.compactMap(\.text)
         let answers = try await store.answers(
-            tenants.map { RedisCommand("HGET", ProjectionKeys.cursors(tenant: $0), "provisioning") })
-        var cursors: [String: Position] = [:]
-        for (tenant, answer) in zip(tenants, answers) {
-            cursors[tenant] = answer.text.flatMap { Position($0) } ?? .zero
+            tenants.flatMap { tenant in
+                [
+                    RedisCommand("HMGET", ProjectionKeys.cursors(tenant: tenant), "provisioning", "applying"),
+                    RedisCommand("SMEMBERS", ProjectionKeys.quarantine(tenant: tenant)),
+                ]
+            })
+        var cursors: [String: TenantCursor] = [:]
+        var quarantined: Set<ProvisioningFold.ObjectName> = []
+        for (index, tenant) in tenants.enumerated() {
+            let held = answers[2 * index].elements.map(\.text)
+            cursors[tenant] = TenantCursor(
+                held.first.flatMap { $0 }.flatMap { Position($0) } ?? .zero, mark: held.last.flatMap { $0 } ?? "")
+            for name in answers[2 * index + 1].elements.compactMap(\.text) {
+                guard let colon = name.firstIndex(of: ":") else { continue }
+                quarantined.insert(
+                    ProvisioningFold.ObjectName(
+                        tenant: tenant, type: String(name[..<colon]), key: String(name[name.index(after: colon)...])))
+            }
         }
         return ProvisioningFold(
             journals: journals, layouts: layouts, trailing: first[0].text.flatMap { Position($0) } ?? .zero,
-            cursors: cursors, limits: limits)
+            cursors: cursors, quarantined: quarantined, limits: limits)
     }
 
     private func take(_ read: JournalRead, _ fold: inout ProvisioningFold) throws(StoreFailure) {
@@ -123,9 +144,14 @@ package struct ProvisioningProjection: Sendable {
             [.tenant: "\(name.tenant)", .objectType: "\(name.type)", .reason: "\(problem.rawValue)"])
     }
 
-    private func say(_ counts: ProvisioningFold.Counts) {
+    private func say(_ counts: ProvisioningFold.Counts, _ fold: ProvisioningFold, _ trailing: Position) {
+        guard trailing > .zero else {
+            return report.set(
+                ProjectionReport.provisioning,
+                ComponentState("awaiting-snapshot", .waiting, reason: "nothing of PostgreSQL is in this cache yet"))
+        }
         let amiss = [
-            (counts.quarantined, "objects quarantined"), (counts.incomplete, "transactions with missing entries"),
+            (fold.quarantined.count, "objects quarantined"), (counts.incomplete, "transactions with missing entries"),
             (counts.unreadable, "entries unreadable"), (counts.late, "transactions too late"),
         ].filter { $0.0 > 0 }
         guard !amiss.isEmpty else {

@@ -49,6 +49,7 @@ package struct VoiceProjection: Sendable {
                         tasks.addTask { await follow(group, of: roster) }
                     }
                     pause.aligned()
+                    report.set(ProjectionReport.voice, await roster.state)
                     try? await Task.sleep(for: .seconds(1))
                 } catch {
                     guard !Task.isCancelled else { return }
@@ -66,6 +67,7 @@ package struct VoiceProjection: Sendable {
                 try await session(group, of: roster, tail, &pause)
             } catch {
                 guard !Task.isCancelled else { break }
+                await roster.failed(group, error)
                 await pause.wait(after: error, store, report, ProjectionReport.voice)
             }
         }
@@ -86,7 +88,6 @@ package struct VoiceProjection: Sendable {
                 }
                 try await fold.follow(journals, from: store)
                 followed = tenants.count
-                report.set(ProjectionReport.voice, ComponentState("projecting", .working))
             }
             for read in try await tail.read(behind: fold.wanted, patience: .seconds(1)) {
                 do {
@@ -97,6 +98,7 @@ package struct VoiceProjection: Sendable {
             }
             try await fold.project(into: store)
             pause.aligned()
+            await roster.works(group)
             report.applied(fold.counts.events - counts.events)
             report.illegal(fold.counts.illegal - counts.illegal)
             report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.voice)
@@ -110,6 +112,8 @@ actor VoiceRoster {
     private let tenantsPerGroup: Int
     private var groups: [[String]] = []
     private var known: Set<String> = []
+    /// Groups that do not project now, and why.
+    private var troubles: [Int: String] = [:]
 
     init(tenantsPerGroup: Int) { self.tenantsPerGroup = tenantsPerGroup }
 
@@ -117,11 +121,26 @@ actor VoiceRoster {
     func enrol(_ tenants: [String]) -> Range<Int> {
         let before = groups.count
         for tenant in tenants where known.insert(tenant).inserted {
-            if groups.last.map({ $0.count < tenantsPerGroup }) != true { groups.append([]) }
+            if groups.last.map({ $0.count < tenantsPerGroup }) != true {
+                troubles[groups.count] = "begins"
+                groups.append([])
+            }
             groups[groups.count - 1].append(tenant)
         }
         return before..<groups.count
     }
 
     func tenants(of group: Int) -> [String] { groups[group] }
+
+    func works(_ group: Int) { troubles[group] = nil }
+
+    func failed(_ group: Int, _ failure: StoreFailure) { troubles[group] = "\(failure)" }
+
+    /// How all groups together do.
+    var state: ComponentState {
+        guard let trouble = troubles.min(by: { $0.key < $1.key }) else { return ComponentState("projecting", .working) }
+        return ComponentState(
+            "waiting", .waiting, reason: "\(troubles.count) of \(groups.count) groups of tenants wait: \(trouble.value)"
+        )
+    }
 }

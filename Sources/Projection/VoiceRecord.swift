@@ -69,12 +69,19 @@ struct GuardedCommands {
         for word in command { words.append(word) }
     }
 
+    /// A command with any number of words, in pieces that fit on Lua's stack.
+    private mutating func append(_ command: String, _ key: String, _ words: [String]) {
+        for start in stride(from: 0, to: words.count, by: 1000) {
+            append([command, key] + words[start..<min(start + 1000, words.count)])
+        }
+    }
+
     /// Writes a record over what the server holds of it.
     mutating func write(_ record: VoiceRecord, _ name: VoiceRecordName, over old: VoiceRecord?, recordTime: Int64) {
         let change = record.changes(since: old)
         if old == nil { append(["DEL", name.key]) }
-        if !change.removed.isEmpty { append(["HDEL", name.key] + change.removed) }
-        if !change.set.isEmpty { append(["HSET", name.key] + change.set.flatMap { [$0.0, $0.1] }) }
+        append("HDEL", name.key, change.removed)
+        append("HSET", name.key, change.set.flatMap { [$0.0, $0.1] })
         guard name.kind == .call else { return }
         if record.hasEnded {
             append(["SREM", ProjectionKeys.activeCalls(tenant: name.tenant), name.id])

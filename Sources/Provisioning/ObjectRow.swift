@@ -18,6 +18,9 @@ package struct ObjectRow: Sendable {
         let value: Place?
     }
 
+    /// What caches keep beside an object's columns: its version and its digest.
+    private static let reserved = [Array("_v".utf8), Array("_d".utf8)]
+
     private var columns: [Column] = []
     /// Texts that had escapes.
     private var resolved: [UInt8] = []
@@ -134,6 +137,9 @@ package struct ObjectRow: Sendable {
         sorted = texts.indices.sorted { texts[$0].lexicographicallyPrecedes(texts[$1]) }
         for (left, right) in zip(sorted, sorted.dropFirst()) where texts[left] == texts[right] {
             throw RowDataError(.repeatedColumn, at: row.byteCount)
+        }
+        guard !texts.contains(where: { Self.reserved.contains($0) }) else {
+            throw RowDataError(.reservedColumn, at: row.byteCount)
         }
         for text in texts {
             names += text

@@ -149,6 +149,8 @@ package struct RowDataError: Error, Hashable, Sendable {
         case trailingBytes
         /// Two members have the same name.
         case repeatedColumn
+        /// A member has a name that caches keep for themselves.
+        case reservedColumn
     }
 
     /// What was found wrong.
@@ -173,6 +175,7 @@ extension RowDataError: CustomStringConvertible {
             case .invalidEscape: "not a JSON escape"
             case .trailingBytes: "bytes behind the row"
             case .repeatedColumn: "a column comes twice"
+            case .reservedColumn: "a column is named _v or _d"
             }
         return "\(problem) at byte \(position)"
     }

@@ -17,6 +17,8 @@ internal import ServiceLifecycle
 /// It starts in any order with its servers, waits for what is missing and says for what; it stops when its service group
 /// shuts down gracefully.
 package struct RegionWorker: Service {
+    static let component = "worker"
+
     package let region: Region
     /// What the components say of themselves; read by `/status` and `/readyz`.
     package let states = ComponentStates()
@@ -35,7 +37,12 @@ package struct RegionWorker: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown { await self.work() }
+        states.set(Self.component, ComponentState("running", .working))
+        await withGracefulShutdownHandler {
+            await cancelWhenGracefulShutdown { await self.work() }
+        } onGracefulShutdown: {
+            states.set(Self.component, ComponentState("draining", .waiting))
+        }
     }
 
     private func work() async {

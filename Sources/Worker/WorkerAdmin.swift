@@ -13,12 +13,14 @@ extension RegionWorker {
             })
     }
 
-    /// What is missing before readers can be served: the local Redis, and state that follows the journals.
+    /// What is missing before readers can be served: a worker that stays, the local Redis, and state that follows the
+    /// journals. State that is not exact is better than none.
     private var awaited: [String] {
-        let required = [LocalRedis.component] + (projects ? ["projection provisioning", "projection voice"] : [])
+        let required =
+            [Self.component, LocalRedis.component] + (projects ? ["projection provisioning", "projection voice"] : [])
         return required.compactMap { component -> String? in
             guard let state = states.state(of: component) else { return component }
-            return state.health == .working ? nil : "\(component): \(state.name)"
+            return [.working, .degraded].contains(state.health) ? nil : "\(component): \(state.name)"
         }
     }
 }

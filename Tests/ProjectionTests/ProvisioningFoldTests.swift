@@ -132,7 +132,6 @@ struct ProvisioningFoldTests {
                 to: east, redis)
             let first = try await ProvisioningRun(redis: redis).run()
             #expect(first.problems == [.patchWithoutObject])
-            #expect(first.counts.quarantined == 1)
             #expect(try redis.members("rs:{1}:quarantine") == ["person:9"])
             #expect(try CacheImage(redis, tenants: ["1"]).objects == [old: ["user_name": "b", "big": "toast"]])
             try Script.write(
@@ -142,6 +141,76 @@ struct ProvisioningFoldTests {
             let image = try CacheImage(redis, tenants: ["1"])
             #expect(image.objects == [new: ["user_name": "c", "big": "toast"]])
             #expect(image.problems == [])
+        }
+    }
+
+    @Test("A part of a large transaction that is refused is not passed over by those behind it")
+    func refusedPart() async throws {
+        try await withRedis { redis in
+            var run = ProvisioningRun(redis: redis)
+            run.limits.wholeObjects = 10
+            run.limits.chunkObjects = 5
+            let people: [Change] = (1...40).map { .put(Script.person("1", $0), ["user_name": "u\($0)"]) }
+            try Script.write(.init(position: 10, changes: people), to: east, redis)
+            for refused in 2...9 {
+                try redis("DEL", ProjectionKeys.cursors(tenant: "1"), ProjectionKeys.trailing)
+                run.refused = refused
+                #expect(try await run.run().wasKilled)
+                #expect(try redis("HGET", ProjectionKeys.cursors(tenant: "1"), "provisioning") == .null)
+            }
+            run.refused = nil
+            #expect(try await run.run().counts.transactions == 1)
+            let image = try CacheImage(redis, tenants: ["1"])
+            #expect(image.objects.count == 40 && image.problems == [])
+        }
+    }
+
+    @Test("A foreign key of another kind stops the projection; once it is gone nothing is missing")
+    func foreignKeys() async throws {
+        for key in [
+            "cfg:{1}:person", "cfg:{1}:person:by:user_name", "cfg:{1}:person:by:place:A", "rs:{1}:digest:person",
+        ] {
+            try await withRedis { redis in
+                let before = Script.person("1", 1)
+                try Script.write(.init(position: 10, changes: [.put(before, ["place": "B"])]), to: east, redis)
+                _ = try await ProvisioningRun(redis: redis).run()
+                if try redis("EXISTS", key) == .integer(1) { try redis("RENAME", key, "saved") }
+                try redis("SET", key, "mine")
+                let changes: [Change] = [
+                    .put(Script.person("1", 2), ["user_name": "u2", "place": "C"]),
+                    .put(before, ["user_name": "u1", "place": "A"]),
+                    .put(Script.person("1", 3), ["user_name": "u3", "place": "A"]),
+                ]
+                try Script.write(.init(position: 11, changes: changes), to: east, redis)
+                #expect(try await ProvisioningRun(redis: redis).run().wasKilled)
+                try redis("DEL", key)
+                if try redis("EXISTS", "saved") == .integer(1) { try redis("RENAME", "saved", key) }
+                #expect(try await !ProvisioningRun(redis: redis).run().wasKilled)
+                let image = try CacheImage(redis, tenants: ["1"])
+                #expect(image.objects.count == 3 && image.problems == [], "\(key)")
+            }
+        }
+    }
+
+    @Test("Rows that no cache can hold are quarantined, tenants that are no numbers are passed over")
+    func unholdable() async throws {
+        try await withRedis { redis in
+            let index = ObjectName(tenant: "1", type: "person", key: "by:user_name")
+            let stranger = ObjectName(tenant: "_", type: "person", key: "1")
+            let good = Script.person("1", 5)
+            try Script.write(
+                .init(
+                    position: 10,
+                    changes: [
+                        .put(index, ["user_name": "a"]), .put(Script.person("1", 1), ["_d": "7"]),
+                        .put(Script.person("1", 2), ["_v": nil]), .put(stranger, ["user_name": "b"]),
+                        .put(good, ["user_name": "c"]),
+                    ]), to: east, redis)
+            let result = try await ProvisioningRun(redis: redis).run()
+            #expect(result.problems == [.unreadableRow, .unreadableRow, .unreadableRow])
+            #expect(result.counts.unreadable == 1)
+            let image = try CacheImage(redis, tenants: ["1"])
+            #expect(image.objects == [good: ["user_name": "c"]] && image.problems == [])
         }
     }
 

@@ -9,6 +9,8 @@ struct ProvisioningRun {
     var limits = ProvisioningFold.Limits()
     /// Commands to carry out before the projection is killed; nil: never.
     var budget: Int?
+    /// A command that the server refuses though it carries out those behind it; nil: none.
+    var refused: Int?
     /// Bytes of calls that are sent together.
     var sentBytes = 2 << 20
 
@@ -17,6 +19,7 @@ struct ProvisioningRun {
         var problems: [ProvisioningFold.Problem] = []
         /// Commands carried out.
         var commands = 0
+        /// Or a command was refused, which ends a session as well.
         var wasKilled = false
     }
 
@@ -25,15 +28,16 @@ struct ProvisioningRun {
     func run() async throws -> Result {
         if try redis("FUNCTION", "LIST").elements.isEmpty { try redis.call(ProjectionFunctions.library.loadCommand) }
         let trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
-        var cursors: [String: Position] = [:]
+        var cursors: [String: TenantCursor] = [:]
         for tenant in try redis.members(tenantsKey) {
-            let cursor = try redis("HGET", ProjectionKeys.cursors(tenant: tenant), "provisioning").text
-            cursors[tenant] = cursor.flatMap { Position($0) } ?? .zero
+            let held = try redis.hash(ProjectionKeys.cursors(tenant: tenant))
+            cursors[tenant] = TenantCursor(
+                held["provisioning"].flatMap { Position($0) } ?? .zero, mark: held["applying"] ?? "")
         }
         var fold = ProvisioningFold(
             journals: journals, layouts: IndexLayouts(Script.catalog), trailing: trailing, cursors: cursors,
             limits: limits)
-        let store = Killable(redis: redis, budget: budget)
+        let store = Killable(redis: redis, budget: budget, refused: refused)
         var performer = ProvisioningPerformer(store: store, sentBytes: sentBytes)
         var result = Result()
         do {
@@ -52,7 +56,7 @@ struct ProvisioningRun {
                 if reads.isEmpty { break }
                 for read in reads { try fold.read(read) }
             }
-        } catch StoreFailure.unreachable {
+        } catch is StoreFailure {
             result.wasKilled = true
         }
         result.counts = fold.counts
@@ -61,23 +65,34 @@ struct ProvisioningRun {
     }
 }
 
-/// A store whose link is cut for good after a number of commands.
+/// A store whose link is cut for good after a number of commands, and which refuses one of them.
 final class Killable: ProjectionStore, @unchecked Sendable {
     private let redis: PlainRedis
     private var budget: Int?
+    private let refused: Int?
     private(set) var sent = 0
 
-    init(redis: PlainRedis, budget: Int?) {
+    init(redis: PlainRedis, budget: Int?, refused: Int? = nil) {
         self.redis = redis
         self.budget = budget
+        self.refused = refused
     }
 
     func send(_ commands: [RedisCommand]) async -> SentCommands {
-        let allowed = budget.map { min($0, commands.count) } ?? commands.count
-        budget = budget.map { $0 - allowed }
-        sent += allowed
-        let results = allowed == 0 ? [] : await redis.send(Array(commands[..<allowed])).replies()
-        let all = results + Array(repeating: .failure(.unreachable("killed")), count: commands.count - allowed)
-        return SentCommands { all }
+        var results: [Result<StoreReply, StoreFailure>] = []
+        for command in commands {
+            guard budget != 0 else {
+                results.append(.failure(.unreachable("killed")))
+                continue
+            }
+            budget = budget.map { $0 - 1 }
+            sent += 1
+            if sent == refused {
+                results.append(.failure(.server(code: "OOM", message: "command not allowed")))
+            } else {
+                results += await redis.send([command]).replies()
+            }
+        }
+        return SentCommands { [results] in results }
     }
 }
