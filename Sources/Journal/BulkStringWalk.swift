@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 
 /// Walks over `$<length>\r\n<bytes>\r\n…`; gives nil at the end and at the first malformed string.
@@ -13,10 +14,22 @@ struct BulkStringWalk {
     var offset: Int { index - view.startIndex }
 
     /// The next string, without header and end.
-    mutating func next() -> ByteBufferView? {
+    mutating func next() -> ByteBufferView? { nextRange().map { view[$0] } }
+
+    /// Where the next string stands, without header and end.
+    mutating func nextRange() -> Range<Int>? {
         guard let (start, length) = header() else { return nil }
         index = start + length + 2
-        return view[start..<(start + length)]
+        return start..<start + length
+    }
+
+    /// Whether the string that stands at `range` is `text`.
+    func holds(_ text: StaticString, at range: Range<Int>) -> Bool {
+        guard range.count == text.utf8CodeUnitCount else { return false }
+        return unsafe view.withUnsafeBytes { bytes in
+            let start = unsafe bytes.baseAddress.map { unsafe $0 + (range.lowerBound - view.startIndex) }
+            return unsafe start.map { unsafe memcmp($0, text.utf8Start, range.count) == 0 } ?? true
+        }
     }
 
     /// The next `count` strings as they stand.

@@ -1,21 +1,42 @@
 package import NIOCore
 internal import RESP
 
-/// One entry of a batch: its ID and its fields as slices of the batch's bytes.
+/// One entry of a batch: its ID and its fields, as a slice of the batch's bytes.
 package struct JournalEntry: Sendable {
     package let id: EntryID
+    /// Fields and values as they stand on the wire.
+    private let wire: ByteBufferView
+    private let stringCount: Int
+
+    fileprivate init(id: EntryID, wire: ByteBufferView, stringCount: Int) {
+        self.id = id
+        self.wire = wire
+        self.stringCount = stringCount
+    }
+
     /// Field, value, field, value … in the order in which they were written.
-    package let strings: [ByteBufferView]
+    package var strings: [ByteBufferView] {
+        var walk = BulkStringWalk(wire)
+        return (0..<stringCount).compactMap { _ in walk.next() }
+    }
 
     /// The value of the first field of that name; nil when there is none.
-    package func value(of field: StaticString) -> ByteBufferView? {
-        let name = unsafe UnsafeBufferPointer(start: field.utf8Start, count: field.utf8CodeUnitCount)
-        var index = 0
-        while index + 1 < strings.count {
-            if unsafe strings[index].elementsEqual(name) { return strings[index + 1] }
-            index += 2
+    package func value(of field: StaticString) -> ByteBufferView? { values(of: [field])[0] }
+
+    /// For each name the value of the first field of that name, found in one walk; nil where there is none.
+    package func values<let count: Int>(
+        of names: InlineArray<count, StaticString>
+    ) -> InlineArray<count, ByteBufferView?> {
+        var values = InlineArray<count, ByteBufferView?>(repeating: nil)
+        var walk = BulkStringWalk(wire)
+        for _ in 0..<stringCount / 2 {
+            guard let name = walk.nextRange(), let value = walk.nextRange() else { break }
+            for index in names.indices where values[index] == nil && walk.holds(names[index], at: name) {
+                values[index] = wire[value]
+                break
+            }
         }
-        return nil
+        return values
     }
 }
 
@@ -36,13 +57,8 @@ extension EntryBatch {
                 guard let idBytes = walk.next(), let id = EntryID(ascii: idBytes) else {
                     throw Malformed(offset: walk.offset)
                 }
-                var fields: [ByteBufferView] = []
-                fields.reserveCapacity(2 * run.fields)
-                for _ in 0..<(2 * run.fields) {
-                    guard let string = walk.next() else { throw Malformed(offset: walk.offset) }
-                    fields.append(string)
-                }
-                try body(JournalEntry(id: id, strings: fields))
+                guard let wire = walk.skip(2 * run.fields) else { throw Malformed(offset: walk.offset) }
+                try body(JournalEntry(id: id, wire: wire, stringCount: 2 * run.fields))
             }
         }
     }

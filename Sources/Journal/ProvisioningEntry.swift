@@ -71,26 +71,36 @@ extension ProvisioningEntry {
     }
 
     package init(_ entry: JournalEntry) throws(Unreadable) {
-        guard let word = entry.value(of: "op"),
-            let operation = Operation(rawValue: String(decoding: word, as: UTF8.self))
-        else { throw .unknownOperation }
+        let fields = entry.values(of: ["op", "tenant", "type", "key", "data"])
+        guard let operation = fields[0].flatMap({ Operation($0) }) else { throw .unknownOperation }
         switch operation {
-        case .put: self = .put(try ObjectName(entry), data: try Self.require("data", entry.value(of: "data")))
-        case .patch: self = .patch(try ObjectName(entry), data: try Self.require("data", entry.value(of: "data")))
-        case .delete: self = .delete(try ObjectName(entry))
-        case .truncate: self = .truncate(type: try Self.text("type", entry.value(of: "type")))
+        case .put: self = .put(try Self.name(fields), data: try Self.require("data", fields[4]))
+        case .patch: self = .patch(try Self.name(fields), data: try Self.require("data", fields[4]))
+        case .delete: self = .delete(try Self.name(fields))
+        case .truncate: self = .truncate(type: try Self.text("type", fields[2]))
         case .beginSnapshot: self = .beginSnapshot
         case .endSnapshot: self = .endSnapshot(try Closing(entry))
         case .commit: self = .commit(try Closing(entry))
         }
     }
 
-    fileprivate static func require(_ name: String, _ value: ByteBufferView?) throws(Unreadable) -> ByteBufferView {
+    /// The object that the fields `tenant`, `type` and `key` name.
+    private static func name(_ fields: InlineArray<5, ByteBufferView?>) throws(Unreadable) -> ObjectName {
+        let tenant = try require("tenant", fields[1])
+        guard !tenant.isEmpty, tenant.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
+            throw .field("tenant")
+        }
+        return ObjectName(
+            tenant: String(decoding: tenant, as: UTF8.self), type: try text("type", fields[2]),
+            key: try text("key", fields[3]))
+    }
+
+    private static func require(_ name: String, _ value: ByteBufferView?) throws(Unreadable) -> ByteBufferView {
         guard let value else { throw .field(name) }
         return value
     }
 
-    fileprivate static func text(_ name: String, _ value: ByteBufferView?) throws(Unreadable) -> String {
+    private static func text(_ name: String, _ value: ByteBufferView?) throws(Unreadable) -> String {
         String(decoding: try require(name, value), as: UTF8.self)
     }
 
@@ -102,23 +112,25 @@ extension ProvisioningEntry {
     }
 }
 
-extension ProvisioningEntry.ObjectName {
-    fileprivate init(_ entry: JournalEntry) throws(ProvisioningEntry.Unreadable) {
-        tenant = try ProvisioningEntry.text("tenant", entry.value(of: "tenant"))
-        guard !tenant.isEmpty, tenant.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
-            throw .field("tenant")
+extension ProvisioningEntry.Operation {
+    /// nil for a word that is none.
+    fileprivate init?(_ word: ByteBufferView) {
+        // Nearly all are.
+        guard !word.elementsEqual("put".utf8) else {
+            self = .put
+            return
         }
-        type = try ProvisioningEntry.text("type", entry.value(of: "type"))
-        key = try ProvisioningEntry.text("key", entry.value(of: "key"))
+        self.init(rawValue: String(decoding: word, as: UTF8.self))
     }
 }
 
 extension ProvisioningEntry.Closing {
     fileprivate init(_ entry: JournalEntry) throws(ProvisioningEntry.Unreadable) {
-        count = try ProvisioningEntry.number("count", entry.value(of: "count"))
-        end = try ProvisioningEntry.number("end", entry.value(of: "end"))
-        xid = try ProvisioningEntry.number("xid", entry.value(of: "xid"))
-        time = try ProvisioningEntry.number("time", entry.value(of: "time"))
+        let fields = entry.values(of: ["count", "end", "xid", "time"])
+        count = try ProvisioningEntry.number("count", fields[0])
+        end = try ProvisioningEntry.number("end", fields[1])
+        xid = try ProvisioningEntry.number("xid", fields[2])
+        time = try ProvisioningEntry.number("time", fields[3])
     }
 }
 
