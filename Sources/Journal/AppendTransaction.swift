@@ -97,15 +97,19 @@ package enum AppendTransaction {
         let keys = ["2", journal.key, journal.metaKey]
         transaction.append(
             RedisCommand(words: ["EVAL", guarding] + keys + [birth, batch.previous.description], runs: []))
-        var walk = BulkStringWalk(batch.strings.buffer.readableBytesView)
+        let view = batch.strings.buffer.readableBytesView
+        var walk = BulkStringWalk(view)
         for run in batch.shape.runs {
-            let head = RedisTransaction.head(["XADD", journal.key], following: 1 + 2 * run.fields)
+            var entries: [Range<Int>] = []
+            entries.reserveCapacity(run.entries)
             for _ in 0..<run.entries {
-                guard let words = walk.skip(1 + 2 * run.fields) else {
+                guard let words = walk.skipRange(1 + 2 * run.fields) else {
                     throw EntryBatch.Malformed(offset: walk.offset)
                 }
-                transaction.append(head: head, words: words)
+                entries.append(words)
             }
+            let head = RedisTransaction.head(["XADD", journal.key], following: 1 + 2 * run.fields)
+            transaction.append(head: head, eachOf: entries, in: view)
         }
         transaction.append(
             RedisCommand(

@@ -18,9 +18,12 @@ struct BulkStringWalk {
 
     /// Where the next string stands, without header and end.
     mutating func nextRange() -> Range<Int>? {
-        guard let (start, length) = header() else { return nil }
-        index = start + length + 2
-        return start..<start + length
+        let start = view.startIndex
+        guard let found = unsafe view.withUnsafeBytes({ unsafe Self.string(in: $0, at: index - start) }) else {
+            return nil
+        }
+        index = start + found.upperBound + 2
+        return start + found.lowerBound..<start + found.upperBound
     }
 
     /// Whether the string that stands at `range` is `text`.
@@ -33,30 +36,39 @@ struct BulkStringWalk {
     }
 
     /// The next `count` strings as they stand.
-    mutating func skip(_ count: Int) -> ByteBufferView? {
-        let first = index
-        for _ in 0..<count {
-            guard let (start, length) = header() else { return nil }
-            index = start + length + 2
+    mutating func skip(_ count: Int) -> ByteBufferView? { skipRange(count).map { view[$0] } }
+
+    /// Where the next `count` strings stand, headers and ends included.
+    mutating func skipRange(_ count: Int) -> Range<Int>? {
+        let start = view.startIndex
+        let end = unsafe view.withUnsafeBytes { bytes -> Int? in
+            var cursor = index - start
+            for _ in 0..<count {
+                guard let found = unsafe Self.string(in: bytes, at: cursor) else { return nil }
+                cursor = found.upperBound + 2
+            }
+            return cursor
         }
-        return view[first..<index]
+        guard let end else { return nil }
+        defer { index = start + end }
+        return index..<start + end
     }
 
-    private func header() -> (start: Int, length: Int)? {
-        unsafe view.withUnsafeBytes { bytes in
-            var cursor = index - view.startIndex
-            guard cursor < bytes.count, unsafe bytes[cursor] == UInt8(ascii: "$") else { return nil }
+    /// Where the string stands whose header begins at `offset`.
+    @inline(__always)
+    private static func string(in bytes: UnsafeRawBufferPointer, at offset: Int) -> Range<Int>? {
+        var cursor = offset
+        guard cursor < bytes.count, unsafe bytes[cursor] == UInt8(ascii: "$") else { return nil }
+        cursor += 1
+        var length = 0
+        while cursor < bytes.count, unsafe bytes[cursor] != UInt8(ascii: "\r") {
+            let digit = unsafe Int(bytes[cursor]) - 48
+            guard digit >= 0, digit <= 9, length <= bytes.count else { return nil }
+            length = length * 10 + digit
             cursor += 1
-            var length = 0
-            while cursor < bytes.count, unsafe bytes[cursor] != UInt8(ascii: "\r") {
-                let digit = unsafe Int(bytes[cursor]) - 48
-                guard digit >= 0, digit <= 9, length <= bytes.count else { return nil }
-                length = length * 10 + digit
-                cursor += 1
-            }
-            let start = cursor + 2
-            guard start <= bytes.count, length <= bytes.count - start - 2 else { return nil }
-            return (view.startIndex + start, length)
         }
+        let start = cursor + 2
+        guard start <= bytes.count, length <= bytes.count - start - 2 else { return nil }
+        return start..<start + length
     }
 }

@@ -23,7 +23,8 @@ extension MirrorLink {
                 continue
             }
             group.isReading = true
-            let answer = try? await reader.read(cursors, count: count, blockTime: settings.blockTime).get()
+            let reading = reader.read(cursors, count: count, blockTime: settings.blockTime)
+            let answer = try? await reading.value()
             group.isReading = false
             guard let answer, self.session === session else { break }
             guard answer.mark == session.mark else {
@@ -140,6 +141,15 @@ extension MirrorLink {
         advance(journal)
         if wasFull, bytesInFlight < settings.windowBytes {
             for group in groups where !group.isReading { group.wake() }
+        }
+    }
+}
+
+extension EventLoopFuture where Value: Sendable {
+    /// Waits without leaving the caller's actor; `get()` would cross the global executor once an answer.
+    fileprivate func value(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
+        try await withCheckedThrowingContinuation(isolation: isolation) { continuation in
+            whenComplete { continuation.resume(with: $0) }
         }
     }
 }

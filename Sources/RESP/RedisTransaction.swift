@@ -25,11 +25,29 @@ package struct RedisTransaction: Sendable {
         replyCount += 1
     }
 
-    /// Adds a command in wire form: `head`, which announces all its words, and the rest of them.
-    package mutating func append(head: ByteBuffer, words: ByteBufferView) {
-        buffer.writeImmutableBuffer(head)
-        buffer.writeBytes(words)
-        replyCount += 1
+    /// Adds a command for each of `parts`: `head`, which announces all its words, and the rest of them, which stand there
+    /// in `words` in wire form.
+    package mutating func append(head: ByteBuffer, eachOf parts: [Range<Int>], in words: ByteBufferView) {
+        let total = parts.reduce(parts.count * head.readableBytes) { $0 + $1.count }
+        let first = words.startIndex
+        unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: total) { target in
+            var rest = unsafe target[...]
+            func put(_ bytes: UnsafeRawBufferPointer) {
+                unsafe UnsafeMutableRawBufferPointer(rebasing: rest).copyMemory(from: bytes)
+                unsafe rest = rest.dropFirst(bytes.count)
+            }
+            unsafe head.withUnsafeReadableBytes { head in
+                unsafe words.withUnsafeBytes { words in
+                    for part in parts {
+                        unsafe put(head)
+                        let body = unsafe words[part.lowerBound - first..<part.upperBound - first]
+                        unsafe put(UnsafeRawBufferPointer(rebasing: body))
+                    }
+                }
+            }
+            return total
+        }
+        replyCount += parts.count
     }
 
     /// Closes the transaction; nothing may follow.

@@ -197,7 +197,7 @@ extension RedisChannelHandler {
     private func deliver(_ replies: [RedisReply]) {
         for reply in replies {
             guard closeReason == nil else { return }
-            if inFlight.first?.missing ?? 1 > 1 {
+            if !inFlight.isEmpty, inFlight[inFlight.startIndex].missing > 1 {
                 inFlight[inFlight.startIndex].missing -= 1
                 if let error = reply.error, inFlight[inFlight.startIndex].firstError == nil {
                     inFlight[inFlight.startIndex].firstError = error
