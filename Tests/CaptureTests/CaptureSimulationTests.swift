@@ -19,8 +19,10 @@ private struct SimulatedRedis {
     var last: EntryID { state.ids.last ?? .zero }
     var journal: JournalState { JournalState(birth: "b", last: last, position: state.position) }
 
-    mutating func append(_ batch: CaptureBatch, now: Duration) -> Refusal? {
+    /// Positions alone are refused now and then, as by a server that flips for a moment.
+    mutating func append(_ batch: CaptureBatch, now: Duration, _ random: inout SeededGenerator) -> Refusal? {
         guard isWritable else { return .unavailable("READONLY") }
+        if batch.entries == nil, Int.random(in: 0..<4, using: &random) == 0 { return .unavailable("OOM") }
         guard batch.previous == last else { return .cursor(last: last) }
         past.append((now, state))
         try? batch.entries?.forEachEntry { state.ids.append($0.id) }
@@ -98,13 +100,16 @@ private struct SimulatedWorker: ~Copyable {
         stream = postgres.messages(from: lsn)
     }
 
-    mutating func act(_ redis: inout SimulatedRedis, _ postgres: inout SimulatedPostgres, now: Duration) {
+    mutating func act(
+        _ redis: inout SimulatedRedis, _ postgres: inout SimulatedPostgres, now: Duration,
+        _ random: inout SeededGenerator
+    ) {
         while let action = machine.nextAction(now: now) {
             switch action {
             case .read: isReading = true
             case .open: answers.append(.opened(redis.isWritable ? redis.journal : nil))
             case .append(let submission):
-                answers.append(.appended(submission.number, redis.append(submission.batch, now: now)))
+                answers.append(.appended(submission.number, redis.append(submission.batch, now: now, &random)))
             case .report(_, let confirmed): postgres.confirm(confirmed)
             case .restart: isOver = true
             case .stop(let stop):
@@ -151,7 +156,7 @@ struct CaptureSimulationTests {
         var worker = SimulatedWorker(redis, from: LSN(50), postgres, now: now)
         for step in 0..<20_000 {
             let isCalm = step > 600  // safety before, liveness after
-            worker.act(&redis, &postgres, now: now)
+            worker.act(&redis, &postgres, now: now, &random)
             switch Int.random(in: 0..<30, using: &random) {
             case 0 where !isCalm: redis.crash(now: now, &random)
             case 1 where !isCalm:
