@@ -18,15 +18,15 @@ package protocol CaptureSource: Sendable {
     /// Makes the publication of the catalog's tables, without the columns left out.
     func createPublication() async throws(CaptureFailure)
     /// Makes the slot, an old one dropped first where `dropsSlot`, and copies every table of the catalog as it stands
-    /// where the slot begins. `began` comes first, with the slot's LSN and the server's time; `copied` waits as long as the journal cannot take more, and comes from
-    /// several readers at once.
+    /// where the slot begins. `began` comes first, with the slot's LSN and the server's time; `copied` waits as long as
+    /// the journal cannot take more, and comes from several readers at once.
     func snapshot(
         dropsSlot: Bool, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
         copied: @escaping @Sendable (SnapshotRows) async throws -> Void
     ) async throws
     /// Streams from the slot. `lsn` must have been compared with what was found.
     func stream(from lsn: LSN) async throws(CaptureFailure) -> any ReplicationStream
-    /// How much WAL the slot holds back; nil when it cannot be told now.
+    /// How much WAL the slot holds back; nil when it cannot be told now, or another region captures.
     func slotHealth() async -> SlotHealth?
 }
 

@@ -13,7 +13,6 @@ struct CaptureStream {
         case appended(Int, Result<Void, Refusal>)
         case opened(Result<JournalState, Refusal>)
         case woke(at: Duration)
-        case sampled(SlotHealth?)
     }
 
     let capture: Capture
@@ -44,7 +43,6 @@ struct CaptureStream {
             var loop = Loop(self, confirmDelay: confirmDelay)
             var timer = LoopTimer()
             var incoming = events.makeAsyncIterator()
-            group.addTask { await self.sample(feed) }
             while true {
                 while let action = loop.machine.nextAction(now: ContinuousClock.now - origin) {
                     switch action {
@@ -88,13 +86,6 @@ struct CaptureStream {
     private static func open(_ journal: any CaptureJournal) async -> Result<JournalState, Refusal> {
         do throws(Refusal) { return .success(try await journal.open()) } catch { return .failure(error) }
     }
-
-    private func sample(_ feed: AsyncStream<Event>.Continuation) async {
-        while !Task.isCancelled {
-            feed.yield(.sampled(await capture.source.slotHealth()))
-            try? await Task.sleep(for: capture.settings.sampleInterval)
-        }
-    }
 }
 
 extension CaptureStream {
@@ -136,9 +127,6 @@ extension CaptureStream {
                 for batch in machine.opened(state, now: now) { note(batch) }
             case .opened(.failure(let refusal)):
                 machine.refused(refusal, now: now)
-            case .sampled(let health):
-                capture.metrics.retainedBytes.set(health.map { Double($0.retainedBytes) })
-                capture.metrics.safeBytes.set(health.flatMap(\.safeBytes).map(Double.init))
             case .woke:
                 break
             }
