@@ -126,7 +126,7 @@ package struct Capture: Sendable {
     }
 
     private func opened() async throws(CaptureFailure) -> JournalState {
-        do { return try await journal.open() } catch { throw CaptureFailure(error) }
+        try await journal.opened().mapError { CaptureFailure($0) }.get()
     }
 
     private func settlingTime() async throws(CaptureFailure) -> Duration {

@@ -95,3 +95,10 @@ package protocol CaptureJournal: Sendable {
     /// How long a write takes to be safe from a crash of Redis: 2 s under `appendfsync everysec`, 0 under `always`.
     func settlingTime() async throws(Refusal) -> Duration
 }
+
+extension CaptureJournal {
+    /// What `open` answers or throws.
+    func opened() async -> Result<JournalState, Refusal> {
+        do throws(Refusal) { return .success(try await open()) } catch { return .failure(error) }
+    }
+}

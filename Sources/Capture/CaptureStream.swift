@@ -36,7 +36,6 @@ struct CaptureStream {
     }
 
     private func run(_ stream: any ReplicationStream, confirmDelay: Duration) async throws {
-        let origin = ContinuousClock.now
         let (events, feed) = AsyncStream<Event>.makeStream()
         try await withThrowingDiscardingTaskGroup { group in
             defer { group.cancelAll() }
@@ -44,13 +43,13 @@ struct CaptureStream {
             var timer = LoopTimer()
             var incoming = events.makeAsyncIterator()
             while true {
-                while let action = loop.machine.nextAction(now: ContinuousClock.now - origin) {
+                while let action = loop.machine.nextAction(now: timer.now) {
                     switch action {
                     case .read:
                         group.addTask { feed.yield(.received(await Self.receive(stream))) }
                     case .open:
                         group.addTask { [journal = capture.journal] in
-                            feed.yield(.opened(await Self.open(journal)))
+                            feed.yield(.opened(await journal.opened()))
                         }
                     case .append(let submission):
                         capture.journal.append(submission.batch, birth: journalState.birth) { result in
@@ -65,26 +64,16 @@ struct CaptureStream {
                     }
                 }
                 guard try !loop.encodeWaiting() else { continue }
-                let deadline = loop.machine.deadline
-                if timer.needsArming(for: deadline) {
-                    group.addTask {
-                        try? await ContinuousClock().sleep(until: origin + deadline)
-                        feed.yield(.woke(at: deadline))
-                    }
-                }
+                timer.arm(for: loop.machine.deadline, in: &group) { feed.yield(.woke(at: $0)) }
                 guard let event = await incoming.next() else { throw CancellationError() }
                 if case .woke(let deadline) = event { timer.fired(at: deadline) }
-                try loop.take(event, now: ContinuousClock.now - origin)
+                try loop.take(event, now: timer.now)
             }
         }
     }
 
     private static func receive(_ stream: any ReplicationStream) async -> Result<ReplicationChunk, CaptureFailure> {
         do throws(CaptureFailure) { return .success(try await stream.receive()) } catch { return .failure(error) }
-    }
-
-    private static func open(_ journal: any CaptureJournal) async -> Result<JournalState, Refusal> {
-        do throws(Refusal) { return .success(try await journal.open()) } catch { return .failure(error) }
     }
 }
 
