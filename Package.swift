@@ -127,7 +127,7 @@ let package = Package(
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),
-        tests(of: "Capture", ["Journal", "PGOutput", "RegionConfig", nioCore]),
+        tests(of: "Capture", ["Journal", "Observability", "PGOutput", "RegionConfig", logging, nioCore]),
         tests(
             of: "Generator",
             [

@@ -32,7 +32,7 @@ package struct AppendWindow: Sendable {
         case opening
         /// Batches flow. → draining, ended
         case flowing
-        /// One was refused; answers to those behind it are awaited. → unknown
+        /// One was refused; answers to those behind it are awaited, whatever they say. → unknown
         case draining
         /// Told to restart or stop. Final.
         case ended
@@ -105,7 +105,8 @@ package struct AppendWindow: Sendable {
         failed(refusal, now: now)
     }
 
-    /// Where the journal ends. Answers with the batches that turn out to be there.
+    /// Where the journal ends. Answers with the batches that turn out to be there. A position whose place has gone by and
+    /// that the journal does not hold is dropped: a later one, or a probe, records as much.
     package mutating func opened(_ journal: JournalState) -> [CaptureBatch] {
         guard case .opening = state else { return [] }
         trouble = nil
@@ -114,8 +115,14 @@ package struct AppendWindow: Sendable {
             return []
         }
         var found: [CaptureBatch] = []
-        while let first = queue.first, first.batch.isHeld(byJournalEndingWith: journal.last) {
-            found.append(removeFirst().batch)
+        while let first = queue.first {
+            if first.batch.isHeld(by: journal) {
+                found.append(removeFirst().batch)
+            } else if first.batch.isOvertaken(by: journal) {
+                _ = removeFirst()
+            } else {
+                break
+            }
         }
         guard let first = queue.first else {
             // Nothing is left to compare: all was there, or the journal went back, which its next append will tell.
@@ -146,6 +153,11 @@ package struct AppendWindow: Sendable {
             owed += 1
             queue[sentCount].sentAt = now
             return .append(queue[sentCount])
+        case .draining where owed == 0:
+            // The last answer owed was no refusal: a position was refused, and what stood behind it was taken.
+            sentCount = 0
+            state = .unknown(retryAt: now)
+            return nextAction(now: now)
         case .unknown, .opening, .flowing, .draining:
             return nil
         }

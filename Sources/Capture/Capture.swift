@@ -18,6 +18,8 @@ package struct Capture: Sendable {
         package var standbyInterval = Duration.milliseconds(300)
         /// How soon to look again after a stop that an operator can mend without a restart.
         package var stoppedInterval = Duration.seconds(3)
+        /// More WAL than this, bytes, kept for the slot is worth a warning; nil for no limit.
+        package var retainedWALLimit: UInt64?
         /// How long a failed attempt is followed by a pause at most; shorter at first, with jitter.
         package var longestPause = Duration.seconds(1)
         /// Fixed here, or asked of Redis where nil.
@@ -36,6 +38,8 @@ package struct Capture: Sendable {
 
     /// The component's name in `states`.
     package static let component = "capture"
+    /// The slot's, which has a state while the slot can be seen and this region captures.
+    package static let slotComponent = "slot"
 
     package init(
         catalog: Catalog, source: any CaptureSource, journal: any CaptureJournal, settings: Settings = Settings(),
@@ -52,6 +56,14 @@ package struct Capture: Sendable {
 
     /// Captures until the task is cancelled. What is in flight then comes again after the next start.
     package func run() async {
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask { await watchSlot() }
+            await follow()
+            tasks.cancelAll()
+        }
+    }
+
+    private func follow() async {
         enter(.looking)
         var pause = Duration.milliseconds(50)
         while !Task.isCancelled {
@@ -64,14 +76,12 @@ package struct Capture: Sendable {
                 wait = pause * Double.random(in: 0.5...1)
                 pause = min(pause * 2, settings.longestPause)
             } catch CaptureFailure.stop(let stop) {
-                // What was read cannot be journaled: it would be read again, to the same end.
                 enter(.stopped(stop))
-                await Self.cancellation()
+                if stop.clearsByItself { wait = settings.stoppedInterval } else { await Self.cancellation() }
             } catch {
                 if !(error is CancellationError) { logger.error("capture failed", [.error: "\(error)"]) }
                 wait = settings.longestPause
             }
-            metrics.capturing.set(false)
             if ContinuousClock.now - began > .seconds(10) { pause = .milliseconds(50) }
             if let wait { try? await Task.sleep(for: wait) }
         }
@@ -81,15 +91,9 @@ package struct Capture: Sendable {
 
     /// Looks, decides and does it. Answers how long to wait before the next look; nil for not at all.
     private func step() async throws -> Duration? {
-        let journalState: JournalState
-        let found: CaptureFound
-        switch await look() {
-        case .success(let both): (journalState, found) = both
-        case .failure(.stop(let stop)):
-            enter(.stopped(stop))
-            return settings.stoppedInterval
-        case .failure(let failure): throw failure
-        }
+        defer { metrics.capturing.set(false) }
+        let journalState = try await opened()
+        let found = try await source.look(journal: journalState)
         metrics.historyNumber.set(found.history.map { Double($0.number) })
         let decision = CaptureStart(found)
         logger.debug("start decided", [.state: "\(decision)"])
@@ -121,17 +125,8 @@ package struct Capture: Sendable {
         return nil
     }
 
-    private func look() async -> Result<(JournalState, CaptureFound), CaptureFailure> {
-        do throws(CaptureFailure) {
-            let journalState = try await opened()
-            return .success((journalState, try await source.look(journal: journalState)))
-        } catch {
-            return .failure(error)
-        }
-    }
-
     private func opened() async throws(CaptureFailure) -> JournalState {
-        do { return try await journal.open() } catch { throw CaptureFailure(error) }
+        try await journal.opened().mapError { CaptureFailure($0) }.get()
     }
 
     private func settlingTime() async throws(CaptureFailure) -> Duration {
@@ -145,9 +140,9 @@ package struct Capture: Sendable {
     }
 
     /// Shows the state, and logs it where it is another one.
-    func enter(_ state: ComponentState) {
-        guard states.set(Self.component, state) else { return }
-        var fields: LogFields = [.component: "\(Self.component)", .state: "\(state.name)"]
+    func enter(_ state: ComponentState, of component: String = Capture.component) {
+        guard states.set(component, state) else { return }
+        var fields: LogFields = [.component: "\(component)", .state: "\(state.name)"]
         if let reason = state.reason { fields[.reason] = "\(reason)" }
         if let advice = state.advice { fields[.advice] = "\(advice)" }
         switch state.health {

@@ -11,7 +11,7 @@ extension CaptureStop {
             "make a unique index over tenant and key, then ALTER TABLE \(table) REPLICA IDENTITY USING INDEX …; "
                 + "regionsync check prints the SQL"
         case .columnMissing: "mend the catalog or the publication's column list, then restart the worker"
-        case .unnamedRow: "give tenant and key columns NOT NULL, and the row its values"
+        case .unnamedRow: "give tenant and key columns NOT NULL, and the row its values, then restart the worker"
         case .permission: "grant it to the role of the region file; regionsync migrate grants what is needed"
         case .publicationMissing, .slotMissing, .slotLost, .journalBehind, .journalAhead, .otherHistory, .otherSystem,
             .otherTimeline:
@@ -25,11 +25,11 @@ extension CaptureStop {
         case .journalEmpty(let slot):
             "if the data of Redis cannot be brought back: SELECT pg_drop_replication_slot('\(slot)'), "
                 + "then capture copies everything anew"
-        case .positionOverflow: "histories are used up or wrong: look at regionsync.history"
+        case .positionOverflow: "histories are used up or wrong: look at regionsync.history, then restart the worker"
         case .undecodable: "keep the slot as it is and report the message: nothing was skipped"
-        case .journalFenced, .journalForked: "find out who wrote to the journal, then restart the worker"
-        case .redis: "look into the log of Redis, then restart the worker"
-        case .postgres: "look into the log of PostgreSQL, then restart the worker"
+        case .journalFenced, .journalForked: "find out who wrote to the journal"
+        case .redis: "look into the log of Redis; capture tries again"
+        case .postgres: "look into the log of PostgreSQL; capture tries again"
         }
     }
 

@@ -38,11 +38,16 @@ package struct CaptureBatch: Sendable {
 
     package var byteCount: Int { entries?.byteCount ?? 64 }
 
-    /// Whether a journal that ends with `journalLast` has taken this batch; false where that cannot be told and the batch
-    /// can be brought again.
-    func isHeld(byJournalEndingWith journalLast: EntryID) -> Bool {
-        entries == nil ? last < journalLast : last <= journalLast
+    /// Whether the journal has taken this batch. Entries show it by their IDs; a position moves no entry, so that the
+    /// journal's own position has to be as far.
+    func isHeld(by journal: JournalState) -> Bool {
+        guard entries == nil else { return last <= journal.last }
+        guard let position, let held = journal.position else { return false }
+        return held >= position
     }
+
+    /// Whether this is a position behind an entry that the journal no longer ends with, so that its guard refuses it.
+    func isOvertaken(by journal: JournalState) -> Bool { entries == nil && last < journal.last }
 }
 
 /// How large one append may become. A batch is closed behind a transaction where that can be, within one where it is

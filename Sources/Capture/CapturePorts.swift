@@ -18,15 +18,15 @@ package protocol CaptureSource: Sendable {
     /// Makes the publication of the catalog's tables, without the columns left out.
     func createPublication() async throws(CaptureFailure)
     /// Makes the slot, an old one dropped first where `dropsSlot`, and copies every table of the catalog as it stands
-    /// where the slot begins. `began` comes first, with the slot's LSN and the server's time; `copied` waits as long as the journal cannot take more, and comes from
-    /// several readers at once.
+    /// where the slot begins. `began` comes first, with the slot's LSN and the server's time; `copied` waits as long as
+    /// the journal cannot take more, and comes from several readers at once.
     func snapshot(
         dropsSlot: Bool, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
         copied: @escaping @Sendable (SnapshotRows) async throws -> Void
     ) async throws
     /// Streams from the slot. `lsn` must have been compared with what was found.
     func stream(from lsn: LSN) async throws(CaptureFailure) -> any ReplicationStream
-    /// How much WAL the slot holds back; nil when it cannot be told now.
+    /// How much WAL the slot holds back; nil when it cannot be told now, or another region captures.
     func slotHealth() async -> SlotHealth?
 }
 
@@ -94,4 +94,11 @@ package protocol CaptureJournal: Sendable {
         _ batch: CaptureBatch, birth: String, completion: @escaping @Sendable (Result<Void, Refusal>) -> Void)
     /// How long a write takes to be safe from a crash of Redis: 2 s under `appendfsync everysec`, 0 under `always`.
     func settlingTime() async throws(Refusal) -> Duration
+}
+
+extension CaptureJournal {
+    /// What `open` answers or throws.
+    func opened() async -> Result<JournalState, Refusal> {
+        do throws(Refusal) { return .success(try await open()) } catch { return .failure(error) }
+    }
 }

@@ -25,7 +25,6 @@ struct CaptureSnapshot {
 
     /// Returns when the journal holds `end-snapshot`, or has to be looked at again.
     func run(dropsSlot: Bool) async throws {
-        let origin = ContinuousClock.now
         let (events, feed) = AsyncStream<Event>.makeStream()
         try await withThrowingDiscardingTaskGroup { group in
             defer { group.cancelAll() }
@@ -34,13 +33,11 @@ struct CaptureSnapshot {
             var incoming = events.makeAsyncIterator()
             try loop.announce(at: flushed)
             while !loop.isComplete {
-                while let action = loop.window.nextAction(now: ContinuousClock.now - origin) {
+                while let action = loop.window.nextAction(now: timer.now) {
                     switch action {
                     case .open:
                         group.addTask { [journal = capture.journal] in
-                            do throws(Refusal) { feed.yield(.opened(.success(try await journal.open()))) } catch {
-                                feed.yield(.opened(.failure(error)))
-                            }
+                            feed.yield(.opened(await journal.opened()))
                         }
                     case .append(let submission):
                         capture.journal.append(submission.batch, birth: journalState.birth) { result in
@@ -53,15 +50,12 @@ struct CaptureSnapshot {
                     }
                 }
                 if loop.mayCopy { group.addTask { await copy(dropsSlot: dropsSlot, feed) } }
-                if let deadline = loop.window.deadline, timer.needsArming(for: deadline) {
-                    group.addTask {
-                        try? await ContinuousClock().sleep(until: origin + deadline)
-                        feed.yield(.woke(at: deadline))
-                    }
+                if let deadline = loop.window.deadline {
+                    timer.arm(for: deadline, in: &group) { feed.yield(.woke(at: $0)) }
                 }
                 guard let event = await incoming.next() else { throw CancellationError() }
                 if case .woke(let deadline) = event { timer.fired(at: deadline) }
-                try loop.take(event, now: ContinuousClock.now - origin)
+                try loop.take(event, now: timer.now)
             }
         }
     }

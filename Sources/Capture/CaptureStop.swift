@@ -64,6 +64,14 @@ package enum CaptureStop: Error, Hashable, Sendable {
 }
 
 extension CaptureStop {
+    /// Whether looking again can find it mended. What was read and cannot be journaled would be read again, to the same end.
+    var clearsByItself: Bool {
+        switch self {
+        case .undecodable, .unnamedRow, .positionOverflow: false
+        default: true
+        }
+    }
+
     /// The state's name in `/status` and metrics.
     package var name: String {
         switch self {

@@ -13,7 +13,6 @@ struct CaptureStream {
         case appended(Int, Result<Void, Refusal>)
         case opened(Result<JournalState, Refusal>)
         case woke(at: Duration)
-        case sampled(SlotHealth?)
     }
 
     let capture: Capture
@@ -37,22 +36,20 @@ struct CaptureStream {
     }
 
     private func run(_ stream: any ReplicationStream, confirmDelay: Duration) async throws {
-        let origin = ContinuousClock.now
         let (events, feed) = AsyncStream<Event>.makeStream()
         try await withThrowingDiscardingTaskGroup { group in
             defer { group.cancelAll() }
             var loop = Loop(self, confirmDelay: confirmDelay)
             var timer = LoopTimer()
             var incoming = events.makeAsyncIterator()
-            group.addTask { await self.sample(feed) }
             while true {
-                while let action = loop.machine.nextAction(now: ContinuousClock.now - origin) {
+                while let action = loop.machine.nextAction(now: timer.now) {
                     switch action {
                     case .read:
                         group.addTask { feed.yield(.received(await Self.receive(stream))) }
                     case .open:
                         group.addTask { [journal = capture.journal] in
-                            feed.yield(.opened(await Self.open(journal)))
+                            feed.yield(.opened(await journal.opened()))
                         }
                     case .append(let submission):
                         capture.journal.append(submission.batch, birth: journalState.birth) { result in
@@ -67,33 +64,16 @@ struct CaptureStream {
                     }
                 }
                 guard try !loop.encodeWaiting() else { continue }
-                let deadline = loop.machine.deadline
-                if timer.needsArming(for: deadline) {
-                    group.addTask {
-                        try? await ContinuousClock().sleep(until: origin + deadline)
-                        feed.yield(.woke(at: deadline))
-                    }
-                }
+                timer.arm(for: loop.machine.deadline, in: &group) { feed.yield(.woke(at: $0)) }
                 guard let event = await incoming.next() else { throw CancellationError() }
                 if case .woke(let deadline) = event { timer.fired(at: deadline) }
-                try loop.take(event, now: ContinuousClock.now - origin)
+                try loop.take(event, now: timer.now)
             }
         }
     }
 
     private static func receive(_ stream: any ReplicationStream) async -> Result<ReplicationChunk, CaptureFailure> {
         do throws(CaptureFailure) { return .success(try await stream.receive()) } catch { return .failure(error) }
-    }
-
-    private static func open(_ journal: any CaptureJournal) async -> Result<JournalState, Refusal> {
-        do throws(Refusal) { return .success(try await journal.open()) } catch { return .failure(error) }
-    }
-
-    private func sample(_ feed: AsyncStream<Event>.Continuation) async {
-        while !Task.isCancelled {
-            feed.yield(.sampled(await capture.source.slotHealth()))
-            try? await Task.sleep(for: capture.settings.sampleInterval)
-        }
     }
 }
 
@@ -136,9 +116,6 @@ extension CaptureStream {
                 for batch in machine.opened(state, now: now) { note(batch) }
             case .opened(.failure(let refusal)):
                 machine.refused(refusal, now: now)
-            case .sampled(let health):
-                capture.metrics.retainedBytes.set(health.map { Double($0.retainedBytes) })
-                capture.metrics.safeBytes.set(health.flatMap(\.safeBytes).map(Double.init))
             case .woke:
                 break
             }

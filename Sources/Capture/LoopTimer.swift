@@ -1,12 +1,22 @@
-/// Wakes an engine's loop at its deadlines: one sleeping child task for each deadline that came earlier than all others.
+/// The time of an engine's loop, from its beginning, and what wakes it at its deadlines: one sleeping child task for each
+/// deadline that came earlier than all others.
 struct LoopTimer {
+    private let origin = ContinuousClock.now
     private var armed: Duration?
 
-    /// Whether a sleep until `deadline` is to be started now.
-    mutating func needsArming(for deadline: Duration) -> Bool {
-        if let armed, armed <= deadline { return false }
+    var now: Duration { ContinuousClock.now - origin }
+
+    /// Sees to it that `wake` is called at `deadline`, or at an earlier one before.
+    mutating func arm(
+        for deadline: Duration, in group: inout ThrowingDiscardingTaskGroup<any Error>,
+        wake: @escaping @Sendable (Duration) -> Void
+    ) {
+        if let armed, armed <= deadline { return }
         armed = deadline
-        return true
+        group.addTask { [origin] in
+            try? await ContinuousClock().sleep(until: origin + deadline)
+            wake(deadline)
+        }
     }
 
     /// A sleep has ended.

@@ -11,7 +11,7 @@ package struct SnapshotEncoder: ~Copyable {
     private let history: UInt64
     private let catalog: Catalog
     private var writer: EntryWriter
-    private var decoder = CopyRowDecoder()
+    private var decoder = CopyTextDecoder()
     private var relations: [Int: (columns: [String], relation: CapturedRelation)] = [:]
     private var consistentPoint = LSN.zero
     private var time = PostgresTimestamp(microseconds: 0)
@@ -43,29 +43,24 @@ package struct SnapshotEncoder: ~Copyable {
     package mutating func encode(_ rows: SnapshotRows) throws(CaptureStop) {
         let relation = try relation(rows)
         var bytes = rows.bytes
-        let failure = unsafe bytes.withUnsafeMutableBytes { bytes in
-            unsafe encode(rows.rows, of: relation, in: bytes)
+        for range in rows.rows {
+            do { try decoder.decode(&bytes, at: range) } catch { throw unreadable(relation) }
+            guard decoder.columns.count == relation.columnCount else { throw unreadable(relation) }
+            try unsafe bytes.span.bytes.withUnsafeBytes { bytes throws(CaptureStop) in
+                let row = unsafe Row(
+                    relation: relation, columns: decoder.columns, tuple: 0..<relation.columnCount, before: nil,
+                    bytes: bytes)
+                if let column = row.unnamedColumn() {
+                    throw .unnamedRow(relation.table.table, column: column, position: writer.position)
+                }
+                writer.write(row)
+            }
         }
-        if let failure { throw failure }
         rowCount += rows.rows.count
     }
 
-    private mutating func encode(
-        _ rows: [Range<Int>], of relation: CapturedRelation, in bytes: UnsafeMutableRawBufferPointer
-    ) -> CaptureStop? {
-        for range in rows {
-            guard unsafe decoder.decode(bytes, at: range), decoder.columns.count == relation.columnCount else {
-                return .undecodable(lsn: consistentPoint, what: "a row of COPY \(relation.table.table)")
-            }
-            let row = unsafe Row(
-                relation: relation, columns: decoder.columns, tuple: 0..<relation.columnCount, before: nil,
-                bytes: UnsafeRawBufferPointer(bytes))
-            if let column = row.unnamedColumn() {
-                return .unnamedRow(relation.table.table, column: column, position: writer.position)
-            }
-            writer.write(row)
-        }
-        return nil
+    private func unreadable(_ relation: CapturedRelation) -> CaptureStop {
+        .undecodable(lsn: consistentPoint, what: "a row of COPY \(relation.table.table)")
     }
 
     /// Everything was copied; replication resumes at the consistent point.

@@ -16,39 +16,42 @@ package struct CopyTextDecoder: Sendable {
         guard range.lowerBound >= 0, range.upperBound <= bytes.count else {
             throw PGOutputError(.truncated, at: bytes.count)
         }
-        var read = range.lowerBound
+        var row = bytes.mutableSpan
         var end = range.upperBound
-        if read < end, bytes[end - 1] == UInt8(ascii: "\n") { end -= 1 }
-        var start = read
+        if range.lowerBound < end, row[end - 1] == UInt8(ascii: "\n") { end -= 1 }
+        var read = range.lowerBound
+        while true {
+            columns.append(try Self.column(in: &row, from: &read, to: end))
+            guard read < end else { return }
+            read += 1  // the tab
+        }
+    }
+
+    /// Reads up to the next tab or the end.
+    private static func column(
+        in row: inout MutableSpan<UInt8>, from read: inout Int, to end: Int
+    ) throws(PGOutputError) -> TupleColumn {
+        let start = read
         var write = read
         while read < end {
-            let byte = bytes[read]
+            let byte = row[read]
+            guard byte != UInt8(ascii: "\t") else { break }
             read += 1
-            switch byte {
-            case UInt8(ascii: "\t"):
-                columns.append(.text(start..<write))
-                start = read
-                write = read
-            case UInt8(ascii: "\\"):
-                guard read < end else { throw PGOutputError(.truncated, at: read) }
-                let escape = bytes[read]
-                read += 1
-                if escape == UInt8(ascii: "N"), start == read - 2, read == end || bytes[read] == UInt8(ascii: "\t") {
-                    columns.append(.null)
-                    if read == end { return }
-                    read += 1
-                    start = read
-                    write = read
-                    continue
-                }
-                bytes[write] = try Self.unescaped(escape, at: read - 1)
+            guard byte == UInt8(ascii: "\\") else {
+                if write != read - 1 { row[write] = byte }
                 write += 1
-            default:
-                bytes[write] = byte
-                write += 1
+                continue
             }
+            guard read < end else { throw PGOutputError(.truncated, at: read) }
+            let escape = row[read]
+            read += 1
+            if escape == UInt8(ascii: "N"), read == start + 2, read == end || row[read] == UInt8(ascii: "\t") {
+                return .null
+            }
+            row[write] = try unescaped(escape, at: read - 1)
+            write += 1
         }
-        columns.append(.text(start..<write))
+        return .text(start..<write)
     }
 
     /// COPY TO writes these escapes and no others.

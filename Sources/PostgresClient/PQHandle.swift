@@ -78,13 +78,8 @@ import CLibPQ
         return unsafe String(cString: text).split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
-    /// Asks the server, over a connection of its own, to cancel what runs; blocks until the request is delivered.
-    func cancel() -> Bool {
-        guard let request = unsafe PQgetCancel(connection) else { return false }
-        defer { unsafe PQfreeCancel(request) }
-        var reason = [CChar](repeating: 0, count: 256)
-        return unsafe PQcancel(request, &reason, Int32(reason.count)) == 1
-    }
+    /// Begins to ask the server to cancel what runs; nil when that is impossible.
+    func cancel() -> CancelRequest? { unsafe CancelRequest(connection) }
 
     // MARK: Commands
 

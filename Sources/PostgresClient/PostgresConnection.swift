@@ -25,7 +25,7 @@ package actor PostgresConnection {
     private var hasTurn = false
     private var awaitingTurn: [CheckedContinuation<Void, Never>] = []
 
-    /// How long a cancelled command may take to end before the connection is given up.
+    /// How long a command may take to be cancelled before the connection is given up.
     private static let cancelGrace = Duration.seconds(3)
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
@@ -202,7 +202,14 @@ package actor PostgresConnection {
     /// Cancels the running command and reads what is left of it, so that the connection can go on. Returns `reason`.
     func interrupted(_ reason: PostgresError) async -> PostgresError {
         let deadline = ContinuousClock.now + Self.cancelGrace
-        guard handle.cancel() else {
+        guard let request = handle.cancel() else {
+            shutDown(reason)
+            return reason
+        }
+        // A request that arrives late would cancel the next command.
+        let answer = await thread.wait(for: request.descriptor, .read, until: deadline, ignoresCancellation: true)
+        if case .closed = phase { return reason }
+        guard case .ready = answer, request.isDelivered else {
             shutDown(reason)
             return reason
         }

@@ -113,10 +113,13 @@ package struct RegionWorker: Service {
     }
 
     private func capture(from source: PostgresCaptureSource, on loop: any EventLoop) -> Capture {
-        Capture(
+        var settings = Capture.Settings()
+        settings.retainedWALLimit = UInt64(region.limits.retainedWALBytes)
+        return Capture(
             catalog: region.catalog, source: source,
             journal: RedisCaptureJournal(
                 region: region.name, endpoint: RedisEndpoint(region.redis), eventLoop: loop),
+            settings: settings,
             metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
     }
 

@@ -174,6 +174,42 @@ struct CaptureMachineTests {
         #expect(actions(&machine, at: .milliseconds(400)) == ["append 5→9 at 140", "append 9→10 at 160"])
     }
 
+    @Test("a position is refused, the batch behind it taken: the journal is asked, and it goes on")
+    func refusedPosition() {
+        var machine = machine()
+        _ = actions(&machine)
+        machine.idle(at: LSN(110))
+        #expect(actions(&machine) == ["append 3→3 at 110"])
+        machine.encoded(batch(3, 5, closing: 120))
+        #expect(actions(&machine) == ["append 3→5 at 120"])
+        machine.refused(0, .unavailable("OOM"), now: .zero)
+        #expect(machine.appended(1, now: .zero) == nil)
+        #expect(actions(&machine) == ["open"])
+        #expect(machine.opened(journal(5, at: 120), now: .zero).count == 2)
+        #expect(machine.recorded == LSN(120))
+        machine.encoded(batch(5, 6, closing: 130))
+        #expect(actions(&machine) == ["append 5→6 at 130"])
+    }
+
+    @Test("a position that the journal does not hold is not recorded, though what followed it is there")
+    func lostPosition() {
+        var machine = machine()
+        _ = actions(&machine)
+        machine.idle(at: LSN(110))
+        _ = actions(&machine)
+        machine.encoded(batch(3, 5))
+        machine.encoded(batch(5, 7, closing: 130))
+        #expect(actions(&machine) == ["append 3→5", "append 5→7 at 130"])
+        machine.refused(0, .unavailable("OOM"), now: .zero)
+        machine.appended(1, now: .zero)
+        machine.refused(2, .unavailable("OOM"), now: .zero)
+        #expect(actions(&machine, at: .milliseconds(60)) == ["open"])
+        #expect(machine.opened(journal(5, at: 100), now: .milliseconds(60)).count == 1)
+        #expect(machine.recorded == LSN(100))
+        #expect(machine.confirmed == LSN(100))
+        #expect(actions(&machine, at: .milliseconds(60)) == ["append 5→7 at 130"])
+    }
+
     @Test("retries come slower, but within a second")
     func backsOff() {
         var machine = machine()

@@ -3,7 +3,7 @@ import Journal
 import PGOutput
 import Testing
 
-/// Redis in one value: the guarded journal, whose last two seconds a crash may take.
+/// Redis in one value: the guarded journal, whose last two seconds a crash may take unless each write is on disk at once.
 private struct SimulatedRedis {
     struct State {
         var ids: [EntryID] = []
@@ -13,14 +13,23 @@ private struct SimulatedRedis {
     private(set) var state: State
     private var past: [(at: Duration, state: State)] = []
     var isWritable = true
+    let isDurable: Bool
 
-    init(position: Position) { state = State(position: position) }
+    init(position: Position, isDurable: Bool) {
+        state = State(position: position)
+        self.isDurable = isDurable
+    }
+
+    /// As `settlingTime` has it.
+    var confirmDelay: Duration { isDurable ? .zero : .seconds(2) }
 
     var last: EntryID { state.ids.last ?? .zero }
     var journal: JournalState { JournalState(birth: "b", last: last, position: state.position) }
 
-    mutating func append(_ batch: CaptureBatch, now: Duration) -> Refusal? {
+    /// Positions alone are refused now and then, as by a server that flips for a moment.
+    mutating func append(_ batch: CaptureBatch, now: Duration, _ random: inout SeededGenerator) -> Refusal? {
         guard isWritable else { return .unavailable("READONLY") }
+        if batch.entries == nil, Int.random(in: 0..<4, using: &random) == 0 { return .unavailable("OOM") }
         guard batch.previous == last else { return .cursor(last: last) }
         past.append((now, state))
         try? batch.entries?.forEachEntry { state.ids.append($0.id) }
@@ -30,7 +39,8 @@ private struct SimulatedRedis {
 
     /// Loses up to two seconds of writes.
     mutating func crash(now: Duration, _ random: inout SeededGenerator) {
-        guard let to = past.filter({ $0.at > now - .seconds(2) }).randomElement(using: &random) else { return }
+        guard !isDurable, let to = past.filter({ $0.at > now - .seconds(2) }).randomElement(using: &random)
+        else { return }
         state = to.state
         past.removeAll { $0.at >= to.at }
     }
@@ -92,19 +102,24 @@ private struct SimulatedWorker: ~Copyable {
     var isOver = false
 
     init(_ redis: SimulatedRedis, from lsn: LSN, _ postgres: SimulatedPostgres, now: Duration) {
-        machine = CaptureMachine(journal: redis.journal, now: now)
+        var settings = CaptureMachine.Settings()
+        settings.confirmDelay = redis.confirmDelay
+        machine = CaptureMachine(journal: redis.journal, settings: settings, now: now)
         encoder = TransactionEncoder(
             history: 1, catalog: EncoderBench.catalog, journaled: redis.last, limits: BatchLimits(entries: 4))
         stream = postgres.messages(from: lsn)
     }
 
-    mutating func act(_ redis: inout SimulatedRedis, _ postgres: inout SimulatedPostgres, now: Duration) {
+    mutating func act(
+        _ redis: inout SimulatedRedis, _ postgres: inout SimulatedPostgres, now: Duration,
+        _ random: inout SeededGenerator
+    ) {
         while let action = machine.nextAction(now: now) {
             switch action {
             case .read: isReading = true
             case .open: answers.append(.opened(redis.isWritable ? redis.journal : nil))
             case .append(let submission):
-                answers.append(.appended(submission.number, redis.append(submission.batch, now: now)))
+                answers.append(.appended(submission.number, redis.append(submission.batch, now: now, &random)))
             case .report(_, let confirmed): postgres.confirm(confirmed)
             case .restart: isOver = true
             case .stop(let stop):
@@ -146,20 +161,21 @@ struct CaptureSimulationTests {
         var random = SeededGenerator(seed: UInt64(seed))
         var postgres = SimulatedPostgres(&random)
         let expected = try Self.entries(of: postgres)
-        var redis = SimulatedRedis(position: try #require(Position(history: 1, lsn: 50)))
+        var redis = SimulatedRedis(
+            position: try #require(Position(history: 1, lsn: 50)), isDurable: seed % 2 == 1)
         var now = Duration.zero
         var worker = SimulatedWorker(redis, from: LSN(50), postgres, now: now)
         for step in 0..<20_000 {
             let isCalm = step > 600  // safety before, liveness after
-            worker.act(&redis, &postgres, now: now)
+            worker.act(&redis, &postgres, now: now, &random)
             switch Int.random(in: 0..<30, using: &random) {
             case 0 where !isCalm: redis.crash(now: now, &random)
             case 1 where !isCalm:
                 postgres.crash(&random)
                 worker.isOver = true
             case 2 where !isCalm: worker.isOver = true
-            case 3 where !isCalm: redis.isWritable.toggle()
-            case 4...12: now += .milliseconds(Int.random(in: 1...400, using: &random))
+            case 3...4 where !isCalm: redis.isWritable.toggle()
+            case 5...12: now += .milliseconds(Int.random(in: 1...400, using: &random))
             case 13...20: try worker.read(postgres, &random)
             default: worker.deliver(now: now)
             }

@@ -1,5 +1,7 @@
 import Foundation
+import Glibc
 import PostgresClient
+import ServerFixtures
 import Testing
 
 @Suite("Time-outs, cancellation, closing", SharedServer())
@@ -58,6 +60,20 @@ struct CancellationTests {
             #expect((error as? PostgresError)?.sqlState == "57014")
         }
         await connection.close()
+    }
+
+    @Test("a server that takes no cancel request is given up, and nothing waits for it", .timeLimit(.minutes(1)))
+    func undeliverableCancel() async throws {
+        let connection = try await connect()
+        let server = try #require(SharedServer.current)
+        let postmaster = try #require(await server.processID)
+        // The kernel still takes connections for it; nobody answers.
+        _ = Glibc.kill(postmaster, SIGSTOP)
+        defer { _ = Glibc.kill(postmaster, SIGCONT) }
+        await #expect(throws: PostgresError.timeout) {
+            try await connection.query("SELECT pg_sleep(60)", timeout: .milliseconds(100))
+        }
+        #expect(await !connection.isOpen)
     }
 
     @Test("closing ends what waits, and everything after it")

@@ -165,6 +165,10 @@ struct CaptureBench {
 
     var state: ComponentState? { states.state(of: Capture.component) }
 
+    var slotState: ComponentState? { states.state(of: Capture.slotComponent) }
+
+    var retainedBytes: Double? { metrics.snapshot().number(.captureSlotRetainedWALBytes) }
+
     func awaitState(_ name: String, within time: Duration = .seconds(30)) async throws {
         try await eventually("state \(name)", within: time) { state?.name == name }
     }

@@ -197,6 +197,64 @@ struct CaptureStopTests {
         }
     }
 
+    @Test("a mirror that is first after Redis was emptied, or at all, changes nothing of that")
+    func mirrorIsFirst() async throws {
+        let meta = JournalName.provisioning(origin: "us-east").metaKey
+        let born = "redis.call('HSET', '\(meta)', 'birth', 'us-east-1', 'floor', '0-0')"
+        try await CaptureBench.with { bench in
+            var bench = bench
+            bench.settings.stoppedInterval = .milliseconds(100)
+            try await bench.redis("EVAL", born, "0")
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.redis("EVAL", "redis.call('FLUSHALL') \(born)", "0")
+                try await bench.awaitState("journal-empty")
+            }
+        }
+    }
+
+    @Test("a stop on the way clears by itself once it is mended")
+    func clearsByItself() async throws {
+        try await CaptureBench.with { bench in
+            var bench = bench
+            bench.settings.stoppedInterval = .milliseconds(100)
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.redis("ACL", "SETUSER", "default", "-fcall")
+                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
+                try await bench.awaitState("redis-unexpected")
+                try await bench.redis("ACL", "SETUSER", "default", "+fcall")
+                try await bench.awaitState("streaming")
+                try await bench.caughtUp()
+            }
+            try await bench.expectInStep()
+        }
+    }
+
+    @Test("what the slot costs is watched while capture stands still, and too much of it is said")
+    func watchesTheSlot() async throws {
+        try await CaptureBench.with { bench in
+            var bench = bench
+            bench.settings.stoppedInterval = .milliseconds(100)
+            bench.settings.sampleInterval = .milliseconds(100)
+            bench.settings.retainedWALLimit = 32 << 20
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.eventually("the slot is seen") { bench.slotState?.name == "retains" }
+                try await bench.sql("ALTER PUBLICATION regionsync SET (publish = 'insert')")
+                try await bench.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+                try await bench.awaitState("publication-partial")
+                try await bench.sql(
+                    "INSERT INTO provisioning.unpublished SELECT generate_series(1, 1000000)")
+                try await bench.eventually("it is too much") { bench.slotState?.health == .degraded }
+                #expect(bench.retainedBytes ?? 0 > Double(32 << 20))
+                try await bench.sql("UPDATE regionsync.history SET capture_region = 'eu-west'")
+                try await bench.eventually("it is another region's") { bench.slotState == nil }
+                #expect(bench.retainedBytes == nil)
+            }
+        }
+    }
+
     @Test("somebody else's entry in the journal: a fork, and capture writes no more")
     func forked() async throws {
         try await CaptureBench.with { bench in

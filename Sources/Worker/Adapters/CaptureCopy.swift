@@ -29,7 +29,7 @@ struct CaptureCopy {
     let readerCount: Int
     let options: PostgresOptions
 
-    /// Every reader imports the snapshot before the first row is read.
+    /// Every reader imports the snapshot before the first row is read: from then on nothing depends on its exporter.
     func run(
         snapshot: String, at lsn: LSN, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
         copied: @escaping @Sendable (SnapshotRows) async throws -> Void
@@ -42,11 +42,11 @@ struct CaptureCopy {
                 readers.append(try await PostgresConnection.connect(options))
             }
             let version = await readers[0].serverVersion
-            let plan: Plan = try await readers[0].withTransaction(.reading(snapshot: snapshot)) { transaction in
-                try await self.plan(version, transaction)
+            try await withTransactions(on: readers[...], reading: snapshot) { transactions in
+                let plan = try await self.plan(version, transactions[0])
+                try await began(lsn, plan.time)
+                try await read(plan.pieces, in: transactions, copied)
             }
-            try await began(lsn, plan.time)
-            try await read(plan.pieces, snapshot: snapshot, by: readers, copied)
         } catch {
             for reader in readers { await reader.close() }
             throw error
@@ -54,24 +54,34 @@ struct CaptureCopy {
         for reader in readers { await reader.close() }
     }
 
+    /// Runs `body` while every reader is in a transaction that sees the snapshot.
+    private func withTransactions(
+        on readers: ArraySlice<PostgresConnection>, reading snapshot: String, begun: [PostgresTransaction] = [],
+        _ body: ([PostgresTransaction]) async throws -> Void
+    ) async throws {
+        guard let reader = readers.first else { return try await body(begun) }
+        try await reader.withTransaction(.reading(snapshot: snapshot)) { transaction in
+            try await withTransactions(
+                on: readers.dropFirst(), reading: snapshot, begun: begun + [transaction], body)
+        }
+    }
+
     private func read(
-        _ pieces: [Piece], snapshot: String, by readers: [PostgresConnection],
+        _ pieces: [Piece], in transactions: [PostgresTransaction],
         _ copied: @escaping @Sendable (SnapshotRows) async throws -> Void
     ) async throws {
         let queue = PieceQueue(pieces.count)
         try await withThrowingTaskGroup { group in
-            for reader in readers {
+            for transaction in transactions {
                 group.addTask {
-                    try await reader.withTransaction(.reading(snapshot: snapshot)) { transaction in
-                        while let index = queue.next() {
-                            let piece = pieces[index]
-                            try await transaction.withCopyOut(piece.sql) { rows in
-                                while let batch = try await rows.next(maxBytes: 256 << 10) {
-                                    try await copied(
-                                        SnapshotRows(
-                                            table: piece.table, columns: piece.columns, bytes: batch.bytes,
-                                            rows: batch.messages))
-                                }
+                    while let index = queue.next() {
+                        let piece = pieces[index]
+                        try await transaction.withCopyOut(piece.sql) { rows in
+                            while let batch = try await rows.next(maxBytes: 256 << 10) {
+                                try await copied(
+                                    SnapshotRows(
+                                        table: piece.table, columns: piece.columns, bytes: batch.bytes,
+                                        rows: batch.messages))
                             }
                         }
                     }

@@ -75,13 +75,14 @@ package actor PostgresCaptureSource: CaptureSource {
     }
 
     package func stream(from lsn: LSN) async throws(CaptureFailure) -> any ReplicationStream {
-        do {
-            return try await attempt { connection throws(PostgresError) in
-                try await connection.startReplication(slot: slot, from: lsn, publications: [publication])
-                return PostgresReplicationStream(connection: connection, publication: publication)
-            }
-        } catch .stop(.postgres(let answer)) where answer.contains("55006") {
+        do throws(PostgresError) {
+            let connection = try await replicating()
+            try await connection.startReplication(slot: slot, from: lsn, publications: [publication])
+            return PostgresReplicationStream(connection: connection, publication: publication)
+        } catch  where error.sqlState == "55006" {
             throw .unavailable("slot \(slot) is in use")
+        } catch {
+            throw CaptureFailure(error)
         }
     }
 
@@ -93,7 +94,8 @@ package actor PostgresCaptureSource: CaptureSource {
                 SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint AS retained,
                     safe_wal_size AS safe
                 FROM pg_replication_slots WHERE slot_name = $1
-                """, [slot], timeout: .seconds(5))
+                    AND $2 = (SELECT capture_region FROM regionsync.history ORDER BY number DESC LIMIT 1)
+                """, [slot, region], timeout: .seconds(5))
             guard let row = rows.first else { return nil }
             let retained: Int64 = try row.integer("retained")
             return SlotHealth(

@@ -21,15 +21,15 @@ package final class RedisCaptureJournal: CaptureJournal {
     }
 
     package func open() async throws(Refusal) -> JournalState {
+        let connection: RedisConnection
+        do { connection = try await connected() } catch { throw Refusal(error) }
+        let reply: RedisReply
         do {
-            let connection = try await connected()
-            // A full resync of a replica wipes functions; loading takes well under a millisecond.
-            _ = try await connection.send(JournalFunctions.library.loadCommand)
-            let reply: RedisReply = try await connection.send(JournalFunctions.open(journal, birth: Self.freshBirth()))
-            return try Self.state(reply)
+            reply = try await connection.send(JournalFunctions.open(journal, birth: Self.freshBirth()))
         } catch {
-            throw Refusal(error)
+            throw Self.refusal(error, on: connection)
         }
+        return try Self.state(reply)
     }
 
     package func append(
@@ -38,17 +38,34 @@ package final class RedisCaptureJournal: CaptureJournal {
         guard let connection = connection.withLock({ $0 }) else {
             return completion(.failure(.unavailable("no connection")))
         }
-        let command: RedisCommand
+        let answer: EventLoopFuture<RedisReply>
         if let entries = batch.entries {
-            command = JournalFunctions.append(entries, to: journal, birth: birth, position: batch.position)
+            answer = append(entries, birth: birth, position: batch.position, on: connection)
         } else if let position = batch.position {
-            command = JournalFunctions.move(position, of: journal, birth: birth, last: batch.last)
+            answer = connection.send(JournalFunctions.move(position, of: journal, birth: birth, last: batch.last))
         } else {
             return completion(.success(()))
         }
-        let reply: EventLoopFuture<RedisReply> = connection.send(command)
-        reply.whenComplete { result in
-            completion(result.map { _ in }.mapError { Refusal($0) })
+        answer.whenComplete { result in
+            completion(result.map { _ in }.mapError { Self.refusal($0, on: connection) })
+        }
+    }
+
+    private func append(
+        _ entries: EntryBatch, birth: String, position: Position?, on connection: RedisConnection
+    ) -> EventLoopFuture<RedisReply> {
+        guard entries.count >= AppendTransaction.worthwhile || entries.shape.isWide else {
+            return connection.send(JournalFunctions.append(entries, to: journal, birth: birth, position: position))
+        }
+        do throws(EntryBatch.Malformed) {
+            let transaction = try AppendTransaction.append(entries, to: journal, birth: birth, position: position)
+            return connection.send(transaction).flatMapThrowing { reply in
+                guard let last = reply[reply.count - 1] else { throw Refusal.unexpected("EXEC answered \(reply)") }
+                if let error = last.error { throw error }
+                return last
+            }
+        } catch {
+            return connection.eventLoop.makeFailedFuture(Refusal.unexpected("\(error)"))
         }
     }
 
@@ -57,7 +74,8 @@ package final class RedisCaptureJournal: CaptureJournal {
             let reply: RedisReply = try await connected().send(RedisCommand("CONFIG", "GET", "append*"))
             let words = reply.elements.map { $0.string ?? "" }
             let settings = Dictionary(
-                uniqueKeysWithValues: stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) })
+                stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) },
+                uniquingKeysWith: { first, _ in first })
             return settings["appendonly"] == "yes" && settings["appendfsync"] == "always" ? .zero : .seconds(2)
         } catch RedisError.server {
             return .seconds(2)  // not allowed to ask
@@ -71,21 +89,40 @@ package final class RedisCaptureJournal: CaptureJournal {
         await connection.withLock { $0 }?.close()
     }
 
-    private func connected() async throws -> RedisConnection {
+    private func connected() async throws(RedisError) -> RedisConnection {
         if let connection = connection.withLock({ $0 }), connection.isOpen { return connection }
         let new = try await RedisConnection.connect(to: endpoint, name: "regionsync-capture", on: eventLoop)
+        do throws(RedisError) {
+            _ = try await new.send(JournalFunctions.library.loadCommand)
+        } catch {
+            new.closeSoon()
+            throw error
+        }
         connection.withLock { $0 = new }
         return new
     }
 
-    private static func state(_ reply: RedisReply) throws -> JournalState {
+    /// What a failure means; the connection ends where only a new one helps: a server that is no primary, so that the
+    /// name is resolved anew, and one whose functions a resync has wiped, so that they are loaded again.
+    private static func refusal(_ error: any Error, on connection: RedisConnection) -> Refusal {
+        switch error {
+        case RedisError.server("READONLY", _), RedisError.server("MASTERDOWN", _), RedisError.server("MOVED", _):
+            connection.closeSoon()
+        case RedisError.server("ERR", let message) where message.hasPrefix("Function not found"):
+            connection.closeSoon()
+        default: break
+        }
+        return Refusal(error)
+    }
+
+    /// A mirror that came first, to an empty journal, has left a meta without `last`.
+    private static func state(_ reply: RedisReply) throws(Refusal) -> JournalState {
         let parts = Array(reply.elements)
-        guard parts.count == 7, let last = parts[1].string.flatMap({ EntryID($0) }),
-            let generated = parts[6].string.flatMap({ EntryID($0) }), let birth = parts[0].string
-        else { throw Refusal.forked }  // a stream without meta: somebody else made it
-        guard parts[4].isNull else { throw Refusal.fenced }
-        guard generated == last else { throw Refusal.forked }
-        return JournalState(birth: birth, last: last, position: parts[5].string.flatMap { Position($0) })
+        guard parts.count == 7, let generated = parts[6].isNull ? .zero : parts[6].entryID, let birth = parts[0].string
+        else { throw .forked }  // a stream without meta: somebody else made it
+        guard parts[4].isNull else { throw .fenced }
+        guard generated == (parts[1].isNull ? .zero : parts[1].entryID) else { throw .forked }
+        return JournalState(birth: birth, last: generated, position: parts[5].string.flatMap { Position($0) })
     }
 
     /// A mark never drawn before.
