@@ -5,7 +5,8 @@ internal import RedisClient
 internal import RegionConfig
 internal import RESP
 
-/// One walk over all keys of a region's cache: what is there and names nothing that PostgreSQL has.
+/// A walk over all keys of a region's cache: what is there and names nothing that PostgreSQL has, and what the projection
+/// left undone.
 struct CacheSweep {
     private let comparison: ObjectComparison
     /// By table: tenants that have rows; their sets of IDs were compared with the rows.
@@ -27,7 +28,9 @@ struct CacheSweep {
         try await region.scan(["SCAN"], then: ["MATCH", "cfg:*", "COUNT", "1000"]) { page in
             try await check(page.compactMap(\.string))
         }
-        try await checkDigests()
+        try await region.scan(["SCAN"], then: ["MATCH", "rs:*", "COUNT", "1000"]) { page in
+            try await check(state: page.compactMap(\.string))
+        }
     }
 
     private mutating func check(_ keys: [String]) async throws {
@@ -92,22 +95,58 @@ struct CacheSweep {
         }
     }
 
-    /// Counters of tenants that have no rows of a type.
-    private mutating func checkDigests() async throws {
-        for (table, published) in comparison.tables.enumerated() {
-            let type = published.table.type
-            let others = tenants.reduce(Set()) { $0.union($1) }.subtracting(tenants[table]).sorted()
-            for start in stride(from: 0, to: others.count, by: 500) {
-                let some = others[start..<min(start + 500, others.count)]
-                let replies = try await region.ask(
-                    some.map { RedisCommand("HGETALL", ProjectionKeys.digests(tenant: $0, type: type)) })
-                for (tenant, reply) in zip(some, replies) {
-                    suspects.add(
-                        BucketCounters(reply).differing(from: [:]).map {
-                            .bucket(table: table, tenant: tenant, bucket: $0)
-                        })
+    // MARK: What the projection keeps beside the objects
+
+    private mutating func check(state keys: [String]) async throws {
+        let region = region
+        for key in keys {
+            switch ProjectionStateKey(key) {
+            case .digests(let tenant, let type): try await checkDigests(key, tenant: tenant, type: type)
+            case .cursors(let tenant):
+                if try await region.ask("HEXISTS", key, "applying").integer == 1 {
+                    suspects.add([.halfApplied(tenant: tenant)])
                 }
+            case .quarantine(let tenant):
+                try await region.scan(["SSCAN", key], then: ["COUNT", "1000"]) { page in
+                    suspects.add(page.compactMap(\.string).map { .quarantined(tenant: tenant, name: $0) })
+                }
+            case nil: continue
             }
+        }
+    }
+
+    /// Counters of tenants that have no rows of the type; the others' were compared with the rows.
+    private mutating func checkDigests(_ key: String, tenant: String, type: String) async throws {
+        guard let table = comparison.tables.firstIndex(where: { $0.table.type == type }) else {
+            suspects.add([.foreignKey(key)])
+            return
+        }
+        guard !tenants[table].contains(tenant) else { return }
+        let counters = BucketCounters(try await region.ask("HGETALL", key))
+        suspects.add(
+            counters.differing(from: [:]).map { .bucket(table: table, tenant: tenant, bucket: $0) })
+    }
+}
+
+/// A key of what the projection keeps of a tenant beside the objects (`ProjectionKeys`).
+private enum ProjectionStateKey {
+    case digests(tenant: String, type: String)
+    case cursors(tenant: String)
+    case quarantine(tenant: String)
+
+    /// Nil for any other key.
+    init?(_ key: String) {
+        guard key.hasPrefix("rs:{"), let close = key.firstIndex(of: "}") else { return nil }
+        let tenant = String(key[key.index(key.startIndex, offsetBy: 4)..<close])
+        let name = key[key.index(after: close)...]
+        if name == ":projection" {
+            self = .cursors(tenant: tenant)
+        } else if name == ":quarantine" {
+            self = .quarantine(tenant: tenant)
+        } else if name.hasPrefix(":digest:") {
+            self = .digests(tenant: tenant, type: String(name.dropFirst(":digest:".count)))
+        } else {
+            return nil
         }
     }
 }
