@@ -99,13 +99,18 @@ struct CacheSweep {
 
     private mutating func check(state keys: [String]) async throws {
         let region = region
+        var cursors: [(key: String, tenant: String)] = []
+        var digests: [(key: String, table: Int, tenant: String)] = []
         for key in keys {
             switch ProjectionStateKey(key) {
-            case .digests(let tenant, let type): try await checkDigests(key, tenant: tenant, type: type)
-            case .cursors(let tenant):
-                if try await region.ask("HEXISTS", key, "applying").integer == 1 {
-                    suspects.add([.halfApplied(tenant: tenant)])
+            case .cursors(let tenant): cursors.append((key, tenant))
+            case .digests(let tenant, let type):
+                guard let table = comparison.tables.firstIndex(where: { $0.table.type == type }) else {
+                    suspects.add([.foreignKey(key)])
+                    continue
                 }
+                // The others' were compared with the rows.
+                if !tenants[table].contains(tenant) { digests.append((key, table, tenant)) }
             case .quarantine(let tenant):
                 try await region.scan(["SSCAN", key], then: ["COUNT", "1000"]) { page in
                     suspects.add(page.compactMap(\.string).map { .quarantined(tenant: tenant, name: $0) })
@@ -113,18 +118,15 @@ struct CacheSweep {
             case nil: continue
             }
         }
-    }
-
-    /// Counters of tenants that have no rows of the type; the others' were compared with the rows.
-    private mutating func checkDigests(_ key: String, tenant: String, type: String) async throws {
-        guard let table = comparison.tables.firstIndex(where: { $0.table.type == type }) else {
-            suspects.add([.foreignKey(key)])
-            return
+        let marks = try await region.ask(cursors.map { RedisCommand("HEXISTS", $0.key, "applying") })
+        suspects.add(zip(cursors, marks).filter { $1.integer == 1 }.map { .halfApplied(tenant: $0.0.tenant) })
+        let counters = try await region.ask(digests.map { RedisCommand("HGETALL", $0.key) })
+        for (digest, reply) in zip(digests, counters) {
+            suspects.add(
+                BucketCounters(reply).differing(from: [:]).map {
+                    .bucket(table: digest.table, tenant: digest.tenant, bucket: $0)
+                })
         }
-        guard !tenants[table].contains(tenant) else { return }
-        let counters = BucketCounters(try await region.ask("HGETALL", key))
-        suspects.add(
-            counters.differing(from: [:]).map { .bucket(table: table, tenant: tenant, bucket: $0) })
     }
 }
 
