@@ -44,7 +44,7 @@ class FolderTests(unittest.TestCase):
             try:
                 with servers.Folder("test") as folder:
                     program = Shell(folder, "program", "echo last words")
-                    program.start()
+                    program.start(wait=False)
                     program.process.wait()
                     if error is not None:
                         raise error
@@ -82,7 +82,7 @@ class DemoTests(unittest.TestCase):
         scripts = dict(zip(demo.REGIONS, ["exec sleep 60", worker]))
         one.workers = {name: Shell(self.folder, name, script) for name, script in scripts.items()}
         for program in [one.generator, *one.workers.values()]:
-            program.start()
+            program.start(wait=False)
             self.addCleanup(program.stop, signal.SIGKILL)
         return one
 
