@@ -94,8 +94,8 @@ let package = Package(
         layer(
             "Preflight",
             [
-                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
-                nioCore, nioPosix,
+                "Connections", "Journal", "PostgresClient", "Projection", "Provisioning", "RESP", "RedisClient",
+                "RegionConfig", nioCore, nioPosix,
             ]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
         layer(

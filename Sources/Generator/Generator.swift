@@ -103,7 +103,7 @@ package final class Generator: Sendable {
             }.get()
         }
         let tails = try await eventLoop.submit { run.value.voice.tailNames }.get()
-        return await withTaskGroup { group in
+        await withTaskGroup { group in
             for link in RedisLinks(settings, run, tails: tails, eventLoop: eventLoop, say: say).all {
                 group.addTask { await link() }
             }
@@ -129,13 +129,12 @@ package final class Generator: Sendable {
             ticks.stop()
             await end(run, changes: changesEnded.futureResult)
             flushing.cancel()
-            try? await eventLoop.submit {
-                run.value.voice.giveUp()
-                run.value.flush(to: ledgers)
-            }.get()
+            try? await eventLoop.submit { run.value.voice.giveUp() }.get()
             group.cancelAll()
-            return await reporter.final()
         }
+        // Only now, with all connections closed, is it known of every event whether an answer came.
+        try? await eventLoop.submit { run.value.flush(to: ledgers) }.get()
+        return await reporter.final()
     }
 
     /// Ends calls and changes, and waits a while for what is under way.

@@ -53,7 +53,10 @@ package struct GeneratorSettings: Sendable {
         try require(changesPerSecond, 0...10_000, "changes-per-second")
         try require(largeEvery, 1...Int(Int32.max), "large-every")
         try require(largeRows, 1...10_000_000, "large-rows")
-        if let duration, duration <= .zero { throw .setting("seconds: expected a positive number") }
+        try require(observedTenants, 0...100_000, "observed-tenants")
+        if let duration, duration <= .zero || duration > .seconds(1_000_000_000) {
+            throw .setting("seconds: expected 1 to 1000000000, found \(duration.components.seconds)")
+        }
         guard prefix.utf8.count <= 20 else { throw .setting("prefix: expected at most 20 bytes") }
     }
 }

@@ -18,13 +18,14 @@ extension PostgresCheck {
                 findings.append(finding)
                 continue
             }
+            findings += unfit(entry, table)
             if let finding = rowSecurity(table) { findings.append(finding) }
             for relation in state.relations where relation.root == entry.table && relation.holdsRows {
                 if let finding = identity(entry, relation) { identities.append(finding) }
             }
         }
         findings += [rights(state)].compactMap(\.self) + identities
-        if findings.isEmpty {
+        if !findings.contains(where: { $0.severity != .ok }) {
             let count = region.catalog.tables.count
             findings.append(
                 finding(
@@ -78,6 +79,42 @@ extension PostgresCheck {
             "\(entry.table) has no column \(absent.joined(separator: ", ")); "
                 + "it has \(table.columns.map(\.name).joined(separator: ", "))",
             .words("Correct the table's entry in the catalog of \(file)."))
+    }
+
+    /// Columns that cannot be projected, or not in full.
+    private func unfit(_ entry: CatalogTable, _ table: CatalogState.Relation) -> [Finding] {
+        var findings: [Finding] = []
+        let target = Self.quoted(table.name)
+        let reserved = table.published(entry).map(\.name).filter { ["_v", "_d"].contains($0) }
+        if !reserved.isEmpty {
+            findings.append(
+                finding(
+                    .error, "catalog",
+                    "\(entry.table) has a column \(reserved.joined(separator: ", ")), the name of a field of ours",
+                    .sql(
+                        reserved.map { name in
+                            let other = SQL.identifier("\(name.dropFirst())_column")
+                            return "ALTER TABLE \(target) RENAME COLUMN \(SQL.identifier(name)) TO \(other)"
+                        },
+                        note: "Or leave it in PostgreSQL: omit: [\(reserved.joined(separator: ", "))] at the table in "
+                            + "the catalog of \(file).")))
+        }
+        if let tenant = table.columns.first(where: { $0.name == entry.tenant }), !tenant.isInteger {
+            let column = SQL.identifier(tenant.name)
+            findings.append(
+                finding(
+                    .error, "catalog", "\(entry.table): the tenant, \(tenant.name), is of no integer type",
+                    .sql(
+                        "ALTER TABLE \(target) ALTER COLUMN \(column) TYPE bigint USING \(column)::bigint",
+                        note: "Or name another column as tenant in the catalog of \(file).")))
+        }
+        if let first = table.columns.first(where: { $0.name == entry.key.first }), first.isText {
+            findings.append(
+                finding(
+                    .ok, "catalog",
+                    "\(entry.table): keys are texts; an object whose \(first.name) begins with by: is not projected"))
+        }
+        return findings
     }
 
     // MARK: Rights

@@ -31,6 +31,10 @@ struct CatalogState: Sendable {
         let number: Int
         let name: String
         let isNotNull: Bool
+        /// A type of whole numbers, or a domain over one.
+        let isInteger: Bool
+        /// A type of texts, or a domain over one.
+        let isText: Bool
         /// Computed by PostgreSQL, so not replicated.
         let isGenerated: Bool
         /// Whether the worker's role may read it.
@@ -103,7 +107,8 @@ struct CatalogState: Sendable {
     private static func column(_ row: PostgresRow) throws(PostgresError) -> Column {
         Column(
             number: try row.integer("attnum"), name: try row.string("attname"),
-            isNotNull: try row.boolean("attnotnull"), isGenerated: try row.boolean("generated"),
+            isNotNull: try row.boolean("attnotnull"), isInteger: try row.boolean("integer"),
+            isText: try row.boolean("text"), isGenerated: try row.boolean("generated"),
             isAllowed: try row.boolean("allowed"))
     }
 
@@ -138,8 +143,10 @@ struct CatalogState: Sendable {
 
     private static let columnsQuery = """
         SELECT attrelid, attnum, attname, attnotnull, attgenerated <> '' AS generated,
-            has_column_privilege(attrelid, attnum, 'SELECT') AS allowed
-        FROM pg_attribute
+            has_column_privilege(attrelid, attnum, 'SELECT') AS allowed, typcategory = 'S' AS text,
+            CASE WHEN typtype = 'd' THEN typbasetype ELSE pg_type.oid END
+                IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AS integer
+        FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
         WHERE attrelid = ANY ($1::oid[]) AND (attnum > 0 OR attname = 'ctid') AND NOT attisdropped
         ORDER BY attrelid, attnum
         """

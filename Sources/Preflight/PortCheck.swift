@@ -1,3 +1,4 @@
+internal import Foundation
 internal import NIOCore
 internal import NIOPosix
 internal import RegionConfig
@@ -31,8 +32,13 @@ struct PortCheck: Sendable {
             return Finding(.ok, at: place, key, "free")
         } catch {
             let code = (error as? IOError)?.errnoCode
-            if code == EADDRINUSE, key == "admin", await isWorker(address) {
-                return Finding(.ok, at: place, key, "in use, by a worker that runs")
+            if code == EADDRINUSE, key == "admin", let running = await regionOfWorker(at: address) {
+                guard running != region.name else {
+                    return Finding(.ok, at: place, key, "in use, by this region's worker, which runs")
+                }
+                return Finding(
+                    .error, at: place, key, "in use by the worker of region \(running)",
+                    .words("Each worker on a host has an admin port of its own: another port under \(key)."))
             }
             return Finding(.error, at: place, key, Self.reason(code, error), Self.remedy(code, address, key))
         }
@@ -59,40 +65,44 @@ struct PortCheck: Sendable {
         }
     }
 
-    /// Whether what listens there answers `/livez` as a worker does.
-    private func isWorker(_ address: Region.Address) async -> Bool {
-        let answer = eventLoop.makePromise(of: Bool.self)
+    /// The region whose worker answers `/status` there; nil where no worker does.
+    private func regionOfWorker(at address: Region.Address) async -> String? {
+        let answer = eventLoop.makePromise(of: String?.self)
         do {
             let channel = try await ClientBootstrap(group: eventLoop).connectTimeout(.seconds(1))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(LivenessReader(answer: answer))
+                        try channel.pipeline.syncOperations.addHandler(StatusReader(region: answer))
                     }
                 }
                 .connect(host: address.host, port: address.port).get()
-            let request = "GET /livez HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
+            let request = "GET /status HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
             channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
-            let timeout = eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
-            let isWorker = try await answer.futureResult.get()
+            let timeout = eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
+            let region = try await answer.futureResult.get()
             timeout.cancel()
-            return isWorker
+            return region
         } catch {
-            answer.succeed(false)
-            return false
+            answer.succeed(nil)
+            return nil
         }
     }
 }
 
-/// Collects an HTTP answer until the connection ends, and says whether it is `alive`.
-private final class LivenessReader: ChannelInboundHandler {
+/// Collects an HTTP answer until the connection ends, and takes the region from the status in it.
+private final class StatusReader: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private static let maximumBytes = 4096
-    private let answer: EventLoopPromise<Bool>
+    private struct Status: Decodable {
+        let region: String
+    }
+
+    private static let maximumBytes = 4 << 20
+    private let region: EventLoopPromise<String?>
     private var received = ByteBuffer()
 
-    init(answer: EventLoopPromise<Bool>) {
-        self.answer = answer
+    init(region: EventLoopPromise<String?>) {
+        self.region = region
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -102,8 +112,10 @@ private final class LivenessReader: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let text = String(buffer: received)
-        answer.succeed(text.hasPrefix("HTTP/1.1 200") && text.hasSuffix("alive\n"))
+        let parts = String(buffer: received).split(separator: "\r\n\r\n", maxSplits: 1)
+        let isGiven = parts.count == 2 && parts[0].hasPrefix("HTTP/1.1 200")
+        let status = isGiven ? try? JSONDecoder().decode(Status.self, from: Data(parts[1].utf8)) : nil
+        region.succeed(status?.region)
         context.fireChannelInactive()
     }
 

@@ -142,7 +142,7 @@ struct PostgresCheck: Sendable {
 
     private func settings(_ connection: PostgresConnection) async throws(PostgresError) -> [Finding] {
         let sql = """
-            SELECT current_setting('wal_level') AS wal_level, pg_is_in_recovery() AS recovers,
+            SELECT current_setting('wal_level') AS wal_level, current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS recovers,
                 current_setting('max_replication_slots')::int AS slots,
                 (SELECT count(*) FROM pg_replication_slots) AS used_slots,
                 EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1) AS has_slot,
@@ -169,6 +169,7 @@ struct PostgresCheck: Sendable {
                 : finding(
                     .error, "wal_level", "\(level); expected logical",
                     .sql("ALTER SYSTEM SET wal_level = 'logical'", note: "Then restart PostgreSQL.")))
+        if let wrong = encoding(try row.string("encoding")) { findings.append(wrong) }
         findings.append(
             try capacity(
                 "max_replication_slots", of: row.integer("slots"), used: row.integer("used_slots"),
@@ -179,6 +180,19 @@ struct PostgresCheck: Sendable {
                 needed: row.boolean("streams") ? 0 : 1))
         if let warning = keepSize(try row.integer("keep_bytes")) { findings.append(warning) }
         return findings
+    }
+
+    /// Entries, keys and values are UTF-8; digests of another encoding's bytes would differ from PostgreSQL's own.
+    private func encoding(_ name: String) -> Finding? {
+        guard name != "UTF8" else { return nil }
+        let other = postgres.database + "_utf8"
+        return finding(
+            .error, "server_encoding", "database \(postgres.database) is in \(name); expected UTF8",
+            .sql(
+                "CREATE DATABASE \(SQL.identifier(other)) TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'",
+                note:
+                    "Then move the data: pg_dump \(postgres.database) | psql \(other); and postgres.database: \(other) "
+                    + "in \(file)."))
     }
 
     private func capacity(_ name: String, of limit: Int, used: Int, needed: Int) -> Finding {

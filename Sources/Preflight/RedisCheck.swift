@@ -1,6 +1,7 @@
 internal import Connections
 internal import Journal
 internal import NIOCore
+internal import Projection
 internal import RESP
 internal import RedisClient
 internal import RegionConfig
@@ -10,7 +11,8 @@ struct RedisCheck: Sendable {
     /// What the server is to the region.
     enum Role: Hashable, Sendable {
         case own(region: String)
-        case peer(region: String)
+        /// The peer's, into which `writer`, the region of the file, writes copies.
+        case peer(region: String, writer: String)
     }
 
     /// What was found, and which server it was.
@@ -33,7 +35,7 @@ struct RedisCheck: Sendable {
     var place: String {
         switch role {
         case .own: "redis \(redis.address)"
-        case .peer(let region): "redis of \(region) \(redis.address)"
+        case .peer(let region, _): "redis of \(region) \(redis.address)"
         }
     }
 
@@ -51,9 +53,9 @@ struct RedisCheck: Sendable {
     }
 
     private func look(through connection: RedisConnection) async -> Outcome {
-        let info: InfoFields
+        let info: ServerInfo
         do {
-            info = InfoFields(try await connection.send(RedisCommand("INFO")))
+            info = try await ServerInfo.ask(connection)
         } catch {
             return Outcome(findings: [finding(.error, "INFO", "\(error)", permissionRemedy)])
         }
@@ -93,9 +95,9 @@ struct RedisCheck: Sendable {
 
     // MARK: What INFO says
 
-    private func version(_ info: InfoFields) -> Finding {
-        let version = info["redis_version"] ?? "of an unknown version"
-        guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
+    private func version(_ info: ServerInfo) -> Finding {
+        let version = info.version
+        guard info.hasFunctions else {
             return finding(
                 .error, "version", "Redis \(version) has no functions; expected 7.0 or newer",
                 .words("Install Redis 7.0 or newer; its data files can be read by the newer one."))
@@ -103,7 +105,7 @@ struct RedisCheck: Sendable {
         return finding(.ok, "version", "Redis \(version)" + (redis.tls == nil ? "" : ", TLS"))
     }
 
-    private func topology(_ info: InfoFields) -> Finding? {
+    private func topology(_ info: ServerInfo) -> Finding? {
         if info["role"] == "slave" {
             let primary = "\(info["master_host"] ?? "?"):\(info["master_port"] ?? "?")"
             return finding(
@@ -118,9 +120,9 @@ struct RedisCheck: Sendable {
         return nil
     }
 
-    private func eviction(_ info: InfoFields) -> Finding {
-        let policy = info["maxmemory_policy"] ?? "unknown"
-        guard policy == "noeviction" || policy.hasPrefix("volatile-") else {
+    private func eviction(_ info: ServerInfo) -> Finding {
+        let policy = info.evictionPolicy
+        guard !info.mayEvict else {
             return finding(
                 .error, "eviction policy", "maxmemory-policy \(policy) may throw journals away",
                 .redis(
@@ -131,7 +133,7 @@ struct RedisCheck: Sendable {
         return finding(.ok, "eviction policy", policy + limit)
     }
 
-    private func persistence(_ info: InfoFields) -> Finding {
+    private func persistence(_ info: ServerInfo) -> Finding {
         let subject = "persistence"
         if info["loading"] == "1" || info["async_loading"] == "1" {
             return finding(.error, subject, "is still loading its data", .words("Wait, then check again."))
@@ -162,12 +164,23 @@ struct RedisCheck: Sendable {
         } catch {
             return [finding(.error, "functions", "\(error)", permissionRemedy)]
         }
-        let ours = JournalFunctions.library
-        let code = Dictionary(
-            reply.elements.map(Self.library), uniquingKeysWith: { first, _ in first })
+        let code = Dictionary(reply.elements.map(Self.library), uniquingKeysWith: { first, _ in first })
+        return libraries.flatMap { functions($0, among: code) }
+    }
+
+    /// Those the worker loads there.
+    private var libraries: [FunctionLibrary] {
+        switch role {
+        case .own: [JournalFunctions.library, ProjectionFunctions.library]
+        case .peer: [JournalFunctions.library]
+        }
+    }
+
+    /// How `ours` stands among the libraries there, whose code is given by name.
+    private func functions(_ ours: FunctionLibrary, among code: [String: String]) -> [Finding] {
         var findings: [Finding] = []
         switch code[ours.name] {
-        case nil: findings.append(finding(.ok, "functions", "none yet; the worker loads its own"))
+        case nil: findings.append(finding(.ok, "functions", "\(ours.name) is not there yet; the worker loads it"))
         case ours.code: findings.append(finding(.ok, "functions", "\(ours.name) is loaded"))
         default:
             findings.append(
@@ -210,18 +223,4 @@ private struct LibraryVersion {
         family = name[..<end]
         self.number = number
     }
-}
-
-/// The fields of an answer to `INFO`.
-struct InfoFields: Sendable {
-    private var fields: [Substring: Substring] = [:]
-
-    init(_ reply: RedisReply) {
-        for line in (reply.string ?? "").split(whereSeparator: \.isNewline) {
-            let parts = line.split(separator: ":", maxSplits: 1)
-            if parts.count == 2 { fields[parts[0]] = parts[1] }
-        }
-    }
-
-    subscript(name: Substring) -> String? { fields[name].map { String($0) } }
 }

@@ -4,18 +4,26 @@ internal import RedisClient
 internal import RegionConfig
 
 extension RedisCheck {
-    /// A command the worker needs, sent so that it changes nothing: Redis looks at a user's rights before it looks at the
-    /// arguments, so a refusal of the arguments is a permission.
+    /// A command the worker sends, or its functions call with the worker's rights.
     private struct Probe {
-        let name: String
         let words: [String]
+
+        init(_ words: String...) { self.words = words }
+
+        /// `XADD`, `CLIENT UNBLOCK`.
+        var name: String {
+            words.prefix(["FUNCTION", "CLIENT", "XINFO"].contains(words[0]) ? 2 : 1).joined(separator: " ")
+        }
+
+        /// The first key.
+        var key: String? { words.first { $0.contains(":{") } }
     }
 
     /// Gives a user everything the worker does, and nothing that is dangerous to others (`INFO` and `RESTORE` count as
     /// such; the projection writes whole objects with the latter).
     private static let rights =
-        "~rs:* ~cfg:* ~call:* ~calls:* ~agent:* +@read +@write +@connection +@scripting +@blocking -@dangerous +info "
-        + "+restore +client|unblock"
+        "~rs:* ~cfg:* ~call:* ~calls:* ~agent:* +@read +@write +@connection +@scripting +@transaction +@blocking "
+        + "-@dangerous +info +restore +client|unblock"
 
     private var user: String { redis.username ?? "default" }
 
@@ -25,63 +33,98 @@ extension RedisCheck {
             note: "As an administrator; and the same in the ACL file, or ACL SAVE.")
     }
 
-    /// Tries the commands of mirror and capture, and for the region's own server those of projection and lease.
+    /// Tries the commands of mirror and capture, and for the region's own server those of the projection.
     func permissions(through connection: RedisConnection) async -> Finding {
-        let probes = Self.probes(role)
-        let answers = await connection.pipeline(probes.map { RedisCommand(words: $0.words, runs: []) })
-        var missing: [String] = []
-        var failure: RedisError?
-        for (probe, answer) in zip(probes, answers) {
-            switch answer {
-            case .failure(.server("NOPERM", _)): missing.append(probe.name)
-            case .success, .failure(.server): break
-            case .failure(let error): failure = error
+        do {
+            let missing = try await missingRights(through: connection)
+            guard missing.isEmpty else {
+                return finding(
+                    .error, "permissions", "user \(user) may not: \(missing.joined(separator: ", "))",
+                    permissionRemedy)
             }
+            return finding(.ok, "permissions", "user \(user) may do all that is needed")
+        } catch {
+            return finding(.error, "permissions", "\(error)")
         }
-        if let failure { return finding(.error, "permissions", "\(failure)") }
-        guard missing.isEmpty else {
-            return finding(
-                .error, "permissions", "user \(user) may not: \(missing.joined(separator: ", "))", permissionRemedy)
-        }
-        return finding(.ok, "permissions", "user \(user) may do all that is needed")
     }
 
-    private static func probes(_ role: Role) -> [Probe] {
-        let region =
-            switch role {
-            case .own(let region), .peer(let region): region
-            }
-        let journal = JournalName.control(origin: region)
-        var probes = [
-            Probe(name: "FUNCTION LOAD", words: ["FUNCTION", "LOAD", "#!lua name=regionsync_probe\n"]),
-            Probe(name: "FCALL", words: ["FCALL", "regionsync_probe", "1", journal.key]),
-            Probe(name: "EVAL", words: ["EVAL", "return 1", "1", journal.key]),
-            Probe(name: "XSETID", words: ["XSETID", journal.key, "x"]),
-            Probe(name: "XDEL", words: ["XDEL", journal.key, "x"]),
-            Probe(name: "CLIENT UNBLOCK", words: ["CLIENT", "UNBLOCK", "x"]),
-            Probe(name: "XADD", words: ["XADD", journal.key, "x", "f", "v"]),
-            Probe(name: "XREAD", words: ["XREAD", "COUNT", "1", "STREAMS", journal.key, "x"]),
-            Probe(name: "XRANGE", words: ["XRANGE", journal.key, "x", "+"]),
-            Probe(name: "XREVRANGE", words: ["XREVRANGE", journal.key, "x", "-"]),
-            Probe(name: "XTRIM", words: ["XTRIM", journal.key, "MINID", "x"]),
-            Probe(name: "XINFO STREAM", words: ["XINFO", "STREAM", journal.key, "x"]),
-            Probe(name: "XLEN", words: ["XLEN", journal.key]),
-            Probe(name: "HSET", words: ["HSET", journal.metaKey, "f", "v", "x"]),
-            Probe(name: "HMGET", words: ["HMGET", journal.metaKey, "birth"]),
-            Probe(name: "RENAME", words: ["RENAME", "rs:{_}:regionsync-probe", "rs:{_}:regionsync-probe"]),
-        ]
-        guard case .own = role else { return probes }
-        for family in ["cfg:{_}", "call:{_}", "calls:{_}", "agent:{_}"] {
-            probes.append(Probe(name: "keys \(family.prefix { $0 != "{" })*", words: ["EXISTS", "\(family):probe"]))
+    /// Commands, and keys as `keys <key>`, that the user may not use.
+    ///
+    /// Commands are queued in a transaction and given up: Redis looks at a user's rights when it queues, and carries out
+    /// nothing. EXEC is tried before; without MULTI nothing else can be.
+    private func missingRights(through connection: RedisConnection) async throws(RedisError) -> [String] {
+        var missing: [String] = []
+        do throws(RedisError) {
+            _ = try await connection.send(RedisCommand("EXEC"))
+        } catch .server(_, let message) {
+            // "EXECABORT Transaction discarded because of: NOPERM …"; "ERR EXEC without MULTI" is a right.
+            if message.contains("NOPERM") { missing.append("EXEC") }
         }
-        probes += [
-            Probe(name: "SET", words: ["SET", "rs:{_}:worker", "x", "PX", "0"]),
-            Probe(name: "RESTORE", words: ["RESTORE", "cfg:{_}:probe", "0", "x"]),
-            Probe(name: "SREM", words: ["SREM", "rs:{_}:regionsync-probe", "x"]),
-            Probe(name: "SMEMBERS", words: ["SMEMBERS", "rs:{_}:tenants"]),
-            Probe(name: "HDEL", words: ["HDEL", "rs:{_}:regionsync-probe", "x"]),
-            Probe(name: "DEL", words: ["DEL", "rs:{_}:regionsync-probe"]),
-        ]
-        return probes
+        do throws(RedisError) {
+            _ = try await connection.send(RedisCommand("MULTI"))
+        } catch .server("NOPERM", _) {
+            return missing + ["MULTI"]
+        }
+        let probes = probes
+        let commands = (probes + [Probe("DISCARD")]).map { RedisCommand(words: $0.words, runs: []) }
+        let answers = await connection.pipeline(commands)
+        for (probe, answer) in zip(probes, answers) {
+            switch answer {
+            case .failure(.server("NOPERM", let message)):
+                // "… no permissions to run the 'xadd' command"; else it is a key that may not be accessed.
+                let name = message.contains("to run the '") ? probe.name : "keys \(probe.key ?? probe.name)"
+                if !missing.contains(name) { missing.append(name) }
+            case .success, .failure(.server): break
+            case .failure(let error): throw error
+            }
+        }
+        return missing
     }
+
+    private var probes: [Probe] {
+        switch role {
+        case .own(let region):
+            Self.journals(of: region).flatMap(Self.journalProbes) + Self.connectionProbes + Self.projectionProbes
+        case .peer(_, let writer):
+            Self.journals(of: writer).flatMap(Self.journalProbes) + Self.connectionProbes
+        }
+    }
+
+    /// One of each topic that is mirrored; any tenant's key is as good as another's.
+    private static func journals(of region: String) -> [JournalName] {
+        [.voice(tenant: "1", origin: region), .control(origin: region), .provisioning(origin: region)]
+    }
+
+    /// What the mirror, capture and the journals' functions do with a journal.
+    private static func journalProbes(_ journal: JournalName) -> [Probe] {
+        let (key, meta) = (journal.key, journal.metaKey)
+        return [
+            Probe("FCALL", "regionsync_probe", "2", key, meta), Probe("EVAL", "return 1", "2", key, meta),
+            Probe("XADD", key, "*", "f", "v"), Probe("XDEL", key, "1-0"), Probe("XLEN", key),
+            Probe("XSETID", key, "1-0"), Probe("XTRIM", key, "MINID", "1-0"), Probe("XINFO", "STREAM", key),
+            Probe("XRANGE", key, "-", "+"), Probe("XREVRANGE", key, "+", "-"),
+            Probe("XREAD", "BLOCK", "1", "STREAMS", key, "$"), Probe("EXISTS", meta), Probe("HDEL", meta, "f"),
+            Probe("HGET", meta, "f"), Probe("HINCRBY", meta, "f", "1"), Probe("HMGET", meta, "f"),
+            Probe("HSET", meta, "f", "v"), Probe("HSETNX", meta, "f", "v"),
+        ]
+    }
+
+    private static let connectionProbes = [
+        Probe("FUNCTION", "LOAD", "#!lua name=regionsync_probe\n"), Probe("CLIENT", "UNBLOCK", "1"),
+        Probe("INFO"), Probe("PING"),
+    ]
+
+    /// What the projection and its functions do with their own keys and with what they project.
+    private static let projectionProbes =
+        ["rs:{1}:projection", "rs:{1}:quarantine", "rs:{1}:digest:probe", "rs:{_}:projection", tenantsKey]
+        .map { Probe("HDEL", $0, "f") }
+        + ["cfg:{1}:probe", "call:{1}:probe", "calls:{1}:probe", "agent:{1}:probe"].flatMap { key in
+            [
+                Probe("FCALL_RO", "regionsync_probe", "1", key), Probe("DEL", key), Probe("EXPIRE", key, "1"),
+                Probe("HDEL", key, "f"), Probe("HGET", key, "f"), Probe("HGETALL", key), Probe("HMGET", key, "f"),
+                Probe("HSET", key, "f", "v"), Probe("RESTORE", key, "0", "v"), Probe("SADD", key, "v"),
+                Probe("SISMEMBER", key, "v"), Probe("SMEMBERS", key), Probe("SREM", key, "v"),
+                Probe("SSCAN", key, "0"),
+            ]
+        }
 }

@@ -30,7 +30,8 @@ package struct RegionCheck: Sendable {
         let checks =
             [RedisCheck(region.redis, role: .own(region: region.name), key: "redis")]
             + region.peers.enumerated().map { index, peer in
-                RedisCheck(peer.redis, role: .peer(region: peer.region), key: "peers[\(index)].redis")
+                RedisCheck(
+                    peer.redis, role: .peer(region: peer.region, writer: region.name), key: "peers[\(index)].redis")
             }
         let survey = await withTaskGroup(of: (Int, RedisCheck.Outcome).self) { group in
             for (index, check) in checks.enumerated() {

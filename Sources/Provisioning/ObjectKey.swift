@@ -25,27 +25,6 @@ package enum ObjectKey {
         return String(decoding: key, as: UTF8.self)
     }
 
-    /// The texts of the key columns that `key` was made of; nil where it was not made of that many.
-    package static func columns(of key: String, count: Int) -> [String]? {
-        guard count != 1 else { return [key] }
-        var columns: [[UInt8]] = [[]]
-        var isEscaped = false
-        for byte in key.utf8 {
-            switch byte {
-            case UInt8(ascii: "\\") where !isEscaped:
-                isEscaped = true
-                continue
-            case UInt8(ascii: ",") where !isEscaped:
-                columns.append([])
-            default:
-                columns[columns.count - 1].append(byte)
-            }
-            isEscaped = false
-        }
-        guard columns.count == count, !isEscaped else { return nil }
-        return columns.map { String(decoding: $0, as: UTF8.self) }
-    }
-
     /// SQL that makes the same key of a row.
     package static func sql(_ columns: [String]) -> String {
         guard columns.count > 1 else { return columns.map { SQL.text($0) }.joined() }

@@ -1,3 +1,4 @@
+internal import Glibc
 package import NIOCore
 internal import NIOPosix
 internal import NIOSSL
@@ -137,8 +138,15 @@ extension RedisConnection {
             } else {
                 "\(endpoint): unknown host"
             }
+        case let error as IOError: "\(endpoint): \(words(of: error))"
         default: "\(endpoint): \(error)"
         }
+    }
+
+    /// The kernel's words, such as `connection refused`.
+    private static func words(of error: IOError) -> String {
+        let words = unsafe String(cString: strerror(error.errnoCode))
+        return words.prefix(1).lowercased() + words.dropFirst()
     }
 
     private static func milliseconds(_ duration: Duration) -> Int {

@@ -129,14 +129,10 @@ package struct Region: Hashable, Sendable {
 
     /// Bounds of memory, batches and records.
     package struct Limits: Hashable, Sendable {
-        /// Entries held in memory on all ways together; the peers' windows must fit.
-        package let memoryBacklogBytes: Int
         /// Streams one blocking read waits on.
         package let streamsPerReader: Int
         /// Entries one read asks of one stream.
         package let entriesPerRead: Int
-        /// Rows of a snapshot that become one append.
-        package let snapshotBatch: Int
         /// Objects of one tenant that are applied in one call; larger transactions go in chunks under a mark.
         package let objectsPerApply: Int
         /// How long the record of an ended call stays readable.

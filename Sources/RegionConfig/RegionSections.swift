@@ -57,13 +57,6 @@ extension Region: RegionSection {
         if let same = peers.first(where: { $0.redis.address == redis.address }) {
             throw reader.failure(.peers, "\(same.region) has this region's own Redis, \(redis.address)")
         }
-        let windows = peers.reduce(0) { $0 + $1.windowBytes }
-        guard windows <= limits.memoryBacklogBytes else {
-            let bound = ByteCountText.format(limits.memoryBacklogBytes)
-            let sum = ByteCountText.format(windows)
-            throw reader.failure(
-                .peers, "their windows are \(sum) together; expected at most limits.memoryBacklogBytes, \(bound)")
-        }
     }
 
     private func checkPorts(_ reader: SectionReader<CodingKeys>) throws {
@@ -125,23 +118,19 @@ extension Region.Retention: RegionSection {
 
 extension Region.Limits: RegionSection {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case memoryBacklogBytes, streamsPerReader, entriesPerRead, snapshotBatch, objectsPerApply, callRecordTime
-        case retainedWALBytes
+        case streamsPerReader, entriesPerRead, objectsPerApply, callRecordTime, retainedWALBytes
     }
 
     static let shape = Shape(CodingKeys.self)
     static let defaults = Region.Limits(
-        memoryBacklogBytes: 32 << 20, streamsPerReader: 16, entriesPerRead: 1000, snapshotBatch: 1000,
-        objectsPerApply: 1000, callRecordTime: .seconds(600), retainedWALBytes: 8 << 30)
+        streamsPerReader: 16, entriesPerRead: 1000, objectsPerApply: 1000, callRecordTime: .seconds(600),
+        retainedWALBytes: 8 << 30)
 
     package init(from decoder: any Decoder) throws {
         let reader = try SectionReader(decoder, keys: CodingKeys.self)
         let defaults = Self.defaults
-        memoryBacklogBytes = try reader.bytes(
-            .memoryBacklogBytes, in: 1 << 20...1 << 36, default: defaults.memoryBacklogBytes)
         streamsPerReader = try reader.integer(.streamsPerReader, in: 1...256, default: defaults.streamsPerReader)
         entriesPerRead = try reader.integer(.entriesPerRead, in: 1...100_000, default: defaults.entriesPerRead)
-        snapshotBatch = try reader.integer(.snapshotBatch, in: 1...100_000, default: defaults.snapshotBatch)
         objectsPerApply = try reader.integer(.objectsPerApply, in: 1...10_000, default: defaults.objectsPerApply)
         callRecordTime = try reader.duration(
             .callRecordTime, in: .zero ... .seconds(7 * 86_400), default: defaults.callRecordTime)

@@ -5,7 +5,8 @@ internal import RedisClient
 internal import RegionConfig
 internal import RESP
 
-/// One walk over all keys of a region's cache: what is there and names nothing that PostgreSQL has.
+/// A walk over all keys of a region's cache: what is there and names nothing that PostgreSQL has, and what the projection
+/// left undone.
 struct CacheSweep {
     private let comparison: ObjectComparison
     /// By table: tenants that have rows; their sets of IDs were compared with the rows.
@@ -27,7 +28,9 @@ struct CacheSweep {
         try await region.scan(["SCAN"], then: ["MATCH", "cfg:*", "COUNT", "1000"]) { page in
             try await check(page.compactMap(\.string))
         }
-        try await checkDigests()
+        try await region.scan(["SCAN"], then: ["MATCH", "rs:*", "COUNT", "1000"]) { page in
+            try await check(state: page.compactMap(\.string))
+        }
     }
 
     private mutating func check(_ keys: [String]) async throws {
@@ -92,22 +95,60 @@ struct CacheSweep {
         }
     }
 
-    /// Counters of tenants that have no rows of a type.
-    private mutating func checkDigests() async throws {
-        for (table, published) in comparison.tables.enumerated() {
-            let type = published.table.type
-            let others = tenants.reduce(Set()) { $0.union($1) }.subtracting(tenants[table]).sorted()
-            for start in stride(from: 0, to: others.count, by: 500) {
-                let some = others[start..<min(start + 500, others.count)]
-                let replies = try await region.ask(
-                    some.map { RedisCommand("HGETALL", ProjectionKeys.digests(tenant: $0, type: type)) })
-                for (tenant, reply) in zip(some, replies) {
-                    suspects.add(
-                        BucketCounters(reply).differing(from: [:]).map {
-                            .bucket(table: table, tenant: tenant, bucket: $0)
-                        })
+    // MARK: What the projection keeps beside the objects
+
+    private mutating func check(state keys: [String]) async throws {
+        let region = region
+        var cursors: [(key: String, tenant: String)] = []
+        var digests: [(key: String, table: Int, tenant: String)] = []
+        for key in keys {
+            switch ProjectionStateKey(key) {
+            case .cursors(let tenant): cursors.append((key, tenant))
+            case .digests(let tenant, let type):
+                guard let table = comparison.tables.firstIndex(where: { $0.table.type == type }) else {
+                    suspects.add([.foreignKey(key)])
+                    continue
                 }
+                // The others' were compared with the rows.
+                if !tenants[table].contains(tenant) { digests.append((key, table, tenant)) }
+            case .quarantine(let tenant):
+                try await region.scan(["SSCAN", key], then: ["COUNT", "1000"]) { page in
+                    suspects.add(page.compactMap(\.string).map { .quarantined(tenant: tenant, name: $0) })
+                }
+            case nil: continue
             }
+        }
+        let marks = try await region.ask(cursors.map { RedisCommand("HEXISTS", $0.key, "applying") })
+        suspects.add(zip(cursors, marks).filter { $1.integer == 1 }.map { .halfApplied(tenant: $0.0.tenant) })
+        let counters = try await region.ask(digests.map { RedisCommand("HGETALL", $0.key) })
+        for (digest, reply) in zip(digests, counters) {
+            suspects.add(
+                BucketCounters(reply).differing(from: [:]).map {
+                    .bucket(table: digest.table, tenant: digest.tenant, bucket: $0)
+                })
+        }
+    }
+}
+
+/// A key of what the projection keeps of a tenant beside the objects (`ProjectionKeys`).
+private enum ProjectionStateKey {
+    case digests(tenant: String, type: String)
+    case cursors(tenant: String)
+    case quarantine(tenant: String)
+
+    /// Nil for any other key.
+    init?(_ key: String) {
+        guard key.hasPrefix("rs:{"), let close = key.firstIndex(of: "}") else { return nil }
+        let tenant = String(key[key.index(key.startIndex, offsetBy: 4)..<close])
+        let name = key[key.index(after: close)...]
+        if name == ":projection" {
+            self = .cursors(tenant: tenant)
+        } else if name == ":quarantine" {
+            self = .quarantine(tenant: tenant)
+        } else if name.hasPrefix(":digest:") {
+            self = .digests(tenant: tenant, type: String(name.dropFirst(":digest:".count)))
+        } else {
+            return nil
         }
     }
 }

@@ -33,11 +33,7 @@ package struct JournalListing: Sendable {
 
     /// Reads the keys of a region's Redis; throws `VerificationError` when it cannot.
     package init(of region: RegionServer) async throws {
-        var keys: Set<String> = []
-        try await region.scan(["SCAN"], then: ["MATCH", "rs:*", "COUNT", "1000", "TYPE", "stream"]) { page in
-            keys.formUnion(page.compactMap(\.string))
-        }
-        let names = keys.compactMap { key in Self.name(of: key).map { (key: key, name: $0) } }
+        let names = try await region.journalKeys().compactMap { key in Self.name(of: key).map { (key: key, name: $0) } }
             .sorted { ($0.name, $0.key) < ($1.name, $1.key) }
         var journals: [Entry] = []
         for start in stride(from: 0, to: names.count, by: 200) {
@@ -85,6 +81,17 @@ package struct JournalListing: Sendable {
             ])
         }
         return table.isEmpty ? "There are no journals.\n" : table.text
+    }
+}
+
+extension RegionServer {
+    /// Keys of all streams that may be journals, closed copies among them.
+    func journalKeys() async throws -> Set<String> {
+        var keys: Set<String> = []
+        try await scan(["SCAN"], then: ["MATCH", "rs:*", "COUNT", "1000", "TYPE", "stream"]) { page in
+            keys.formUnion(page.compactMap(\.string))
+        }
+        return keys
     }
 }
 

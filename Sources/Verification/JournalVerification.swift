@@ -17,7 +17,7 @@ package struct JournalVerification: Sendable {
 
     /// Compares; one result a journal and copy, by journal. Throws `VerificationError` when it cannot look.
     package func run() async throws -> [JournalFindings] {
-        let tenants = try await Self.tenants(of: regions)
+        let tenants = try await tenants()
         var findings: [JournalFindings] = []
         let deadline = ContinuousClock.now + wait
         for source in regions {
@@ -39,12 +39,14 @@ package struct JournalVerification: Sendable {
         return findings.sorted { ($0.journal, $0.copy) < ($1.journal, $1.copy) }
     }
 
-    /// Dbids of the tenants that any of the regions knows.
-    static func tenants(of regions: [RegionServer]) async throws -> [String] {
+    /// Dbids of the tenants that any of the regions knows or has a voice journal of.
+    private func tenants() async throws -> [String] {
         var tenants: Set<String> = []
         for region in regions {
             tenants.formUnion(region.staticTenants)
             tenants.formUnion(try await region.ask("SMEMBERS", tenantsKey).elements.compactMap(\.string))
+            let journals = try await region.journalKeys().compactMap { JournalName(key: $0) }
+            tenants.formUnion(journals.filter { $0.topic == .voice }.map(\.tenant))
         }
         return tenants.sorted { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
     }

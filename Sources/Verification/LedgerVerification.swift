@@ -1,9 +1,7 @@
 internal import Journal
 internal import NIOCore
 internal import Projection
-internal import Provisioning
 internal import RedisClient
-package import RegionConfig
 internal import RESP
 package import Traffic
 internal import VoiceEvents
@@ -35,7 +33,10 @@ package struct LedgerVerification: Sendable {
             events.reduce(into: LedgerCheck.Findings()) { $0 += $1.findings }
         }
 
-        /// Whether every region holds exactly what was produced.
+        /// Events and transactions that retention removed somewhere, so that nothing is known of them there.
+        package var trimmed: Int { total.trimmed + transactions.values.reduce(0) { $0 + $1.trimmed } }
+
+        /// Whether every region holds exactly what was produced, but for what was trimmed.
         package var isClean: Bool {
             total.isClean && objects.values.allSatisfy { $0.drift == 0 }
                 && transactions.values.allSatisfy { $0.lost + $0.duplicated == 0 }
@@ -43,18 +44,16 @@ package struct LedgerVerification: Sendable {
     }
 
     private let ledger: Ledger
-    private let catalog: Catalog
     private let regions: [RegionServer]
     private let wait: Duration
     private let progress: @Sendable (String) -> Void
 
     /// A comparison with a ledger, which waits at most `wait` for events and objects that are under way.
     package init(
-        _ ledger: Ledger, catalog: Catalog, regions: [RegionServer], wait: Duration,
+        _ ledger: Ledger, regions: [RegionServer], wait: Duration,
         progress: @escaping @Sendable (String) -> Void
     ) {
         self.ledger = ledger
-        self.catalog = catalog
         self.regions = regions
         self.wait = wait
         self.progress = progress
@@ -68,13 +67,13 @@ package struct LedgerVerification: Sendable {
             guard let journal = JournalName(key: key) else {
                 throw VerificationError.ledger("\(key) is not the key of a journal")
             }
-            var mirrored = record.events.count
+            var isMirrored = record.events.map { _ in true }
             for region in regions {
-                let findings = try await check(record, journal, in: region)
-                mirrored = min(mirrored, findings.matched)
+                let (findings, intact) = try await check(record, journal, in: region)
+                for (place, isIntact) in intact.enumerated() where !isIntact { isMirrored[place] = false }
                 result.events.append(Events(journal: key, region: region.name, findings: findings))
             }
-            result.mirrored += mirrored
+            result.mirrored += isMirrored.count(where: \.self)
         }
         for region in regions {
             progress("\(region.name): \(ledger.objects.count) objects and \(ledger.transactions.count) transactions")
@@ -88,7 +87,7 @@ package struct LedgerVerification: Sendable {
 
     private func check(
         _ record: Ledger.JournalRecord, _ journal: JournalName, in region: RegionServer
-    ) async throws -> LedgerCheck.Findings {
+    ) async throws -> (findings: LedgerCheck.Findings, intact: [Bool]) {
         progress("\(region.name): \(record.events.count) events of \(journal)")
         let deadline = ContinuousClock.now + wait
         var end = try await region.ends(of: [journal])[0]
@@ -105,7 +104,8 @@ package struct LedgerVerification: Sendable {
                 check.entryRead(entry.id, event?.identity, digest: event?.digest ?? 0)
             }
         }
-        return check.finish(floor: try await region.ends(of: [journal])[0].floor)
+        let intact = check.intact
+        return (check.finish(floor: try await region.ends(of: [journal])[0].floor), intact)
     }
 
     /// What names the event of an entry, and its digest; nil for an entry that is no event, or nobody's.
@@ -128,10 +128,11 @@ package struct LedgerVerification: Sendable {
         var tally = TransactionTally(ledger)
         for origin in regions {
             let journal = JournalName.provisioning(origin: origin.name)
-            tally.floorRead(try await region.ends(of: [journal])[0].floor)
             try await region.forEachPage(of: journal) { page in
                 try page.forEachEntry { tally.entryRead($0) }
             }
+            // Behind the entries: some may have been trimmed while they were read.
+            tally.floorRead(try await region.ends(of: [journal])[0].floor)
         }
         return tally.finish()
     }
@@ -154,7 +155,7 @@ package struct LedgerVerification: Sendable {
             let replies = try await region.ask(
                 some.map { name in
                     RedisCommand(
-                        "HGETALL", ProjectionKeys.object(tenant: name.tenant, type: name.type, id: id(of: name)))
+                        "HGETALL", ProjectionKeys.object(tenant: name.tenant, type: name.type, id: name.key))
                 })
             for (name, reply) in zip(some, replies) where reply.count > 0 {
                 var columns: [(String, String?)] = []
@@ -166,11 +167,5 @@ package struct LedgerVerification: Sendable {
             }
         }
         return check.finish()
-    }
-
-    /// The ledger joins a key's columns by colons; they are dbids, which hold none.
-    private func id(of name: Traffic.ObjectKey) -> String {
-        guard let count = catalog[type: name.type]?.key.count, count > 1 else { return name.key }
-        return Provisioning.ObjectKey.text(name.key.split(separator: ":").map(String.init))
     }
 }

@@ -74,6 +74,12 @@ struct SecondLook {
                     let field = comparison.tables[table].table.indexes[index].field
                     wrong[suspect] = (.staleIndex(field: field), 0)
                 }
+            case .halfApplied(let tenant):
+                let mark = try await region.ask("HGET", ProjectionKeys.cursors(tenant: tenant), "applying")
+                if let mark = mark.string { wrong[suspect] = (.halfApplied, mark.hashValue) }
+            case .quarantined(let tenant, let name):
+                let member = try await region.ask("SISMEMBER", ProjectionKeys.quarantine(tenant: tenant), name)
+                if member.integer == 1 { wrong[suspect] = (.quarantined, 0) }
             case .foreignKey(let key):
                 if try await region.ask("EXISTS", key).integer == 1 { wrong[suspect] = (.foreignKey, 0) }
             }
@@ -192,6 +198,8 @@ struct SecondLook {
             case .indexEntry(let table, let tenant, _, _, let id):
                 "\(tenant)/\(comparison.tables[table].table.type)/\(id)"
             case .bucket(let table, let tenant, _): "\(tenant)/\(comparison.tables[table].table.type)"
+            case .halfApplied(let tenant): tenant
+            case .quarantined(let tenant, let name): "\(tenant)/\(name.replacing(":", with: "/", maxReplacements: 1))"
             case .foreignKey(let key): key
             }
         return CacheFinding(region: region.name, object: object, problem: problem)

@@ -8,7 +8,7 @@ package struct StatusOverview: Encodable, Sendable {
         /// Where its admin port is.
         package let address: String
         package let running: Bool
-        /// Why there is no status.
+        /// Why there is no status, or whose it is instead.
         package let problem: String?
         package let status: WorkerStatus?
         /// Entries a second that each peer acknowledged between the last two looks.
@@ -17,8 +17,8 @@ package struct StatusOverview: Encodable, Sendable {
 
     package let regions: [Worker]
 
-    /// Whether every worker runs and is ready.
-    package var isReady: Bool { regions.allSatisfy { $0.status?.ready ?? false } }
+    /// Whether every region's own worker runs and is ready.
+    package var isReady: Bool { regions.allSatisfy { $0.problem == nil && $0.status?.ready ?? false } }
 }
 
 /// Looks at workers again and again, and remembers what rates are made of.

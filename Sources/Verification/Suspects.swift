@@ -8,6 +8,10 @@ enum Suspect: Hashable, Sendable {
     case indexEntry(table: Int, tenant: String, index: Int, value: ByteBuffer, id: String)
     /// The counters of a bucket.
     case bucket(table: Int, tenant: String, bucket: Int)
+    /// A tenant of which a transaction is half applied.
+    case halfApplied(tenant: String)
+    /// An object, `<type>:<id>`, that the projection has set aside.
+    case quarantined(tenant: String, name: String)
     /// A key that belongs to no table of the catalog.
     case foreignKey(String)
 }
@@ -48,6 +52,10 @@ package enum CacheProblem: Hashable, Sendable {
     case staleIndex(field: String)
     /// The counters of a bucket are not those of its objects.
     case digest(bucket: Int)
+    /// A transaction was begun and not ended.
+    case halfApplied
+    /// The projection could not make the object of its change and waits for the next one.
+    case quarantined
     /// A key of a type that the catalog lacks.
     case foreignKey
 
@@ -61,6 +69,8 @@ package enum CacheProblem: Hashable, Sendable {
         case .unindexed: "unindexed"
         case .staleIndex: "stale-index"
         case .digest: "digest"
+        case .halfApplied: "half-applied"
+        case .quarantined: "quarantined"
         case .foreignKey: "foreign-key"
         }
     }
@@ -76,6 +86,8 @@ extension CacheProblem: CustomStringConvertible {
         case .unindexed(let field): "is not named by the index over \(field)"
         case .staleIndex(let field): "is named by the index over \(field) under a value it does not have"
         case .digest(let bucket): "has other objects in bucket \(bucket) than the counters say"
+        case .halfApplied: "has a transaction that is applied in part"
+        case .quarantined: "could not be projected and is in quarantine"
         case .foreignKey: "belongs to no table of the catalog"
         }
     }
@@ -85,7 +97,7 @@ extension CacheProblem: CustomStringConvertible {
 package struct CacheFinding: Hashable, Sendable {
     /// The region whose cache it is.
     package let region: String
-    /// `101/person/17`, `101/person` for a bucket, or a key. Never a value.
+    /// `101/person/17`, `101/person` for a bucket, `101` for a tenant, or a key. Never a value.
     package let object: String
     package let problem: CacheProblem
 }

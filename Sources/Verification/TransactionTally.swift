@@ -13,7 +13,7 @@ package struct TransactionTally {
         package internal(set) var matched = 0
         /// Part of a snapshot.
         package internal(set) var inSnapshot = 0
-        /// Not closed, and the journal was trimmed since, so that nobody can tell.
+        /// Not closed, before the first that is, and the journal was trimmed below that one: nobody can tell.
         package internal(set) var trimmed = 0
         /// Acknowledged, not closed.
         package internal(set) var lost = 0
@@ -73,13 +73,14 @@ package struct TransactionTally {
             next = max(next, place + 1)
         }
         if let start = coveredFrom, start < count { for index in start..<count { covered[index] = true } }
-        let firstKept = closed.firstIndex(of: true) ?? count
+        let kept = closings.filter { $0.place != nil && $0.id > floor }.compactMap(\.place)
+        let firstKept = floor > .zero ? kept.min() ?? 0 : 0
         for place in 0..<count {
             if closed[place] {
                 findings.matched += 1
             } else if covered[place] {
                 findings.inSnapshot += 1
-            } else if floor > .zero, place < firstKept {
+            } else if place < firstKept {
                 findings.trimmed += 1
             } else {
                 findings.lost += 1

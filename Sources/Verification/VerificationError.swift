@@ -12,6 +12,8 @@ package enum VerificationError: Error, Hashable, Sendable {
     case notPublished(table: String, publication: String)
     /// A row that PostgreSQL sent cannot be read.
     case unreadableRow(table: String)
+    /// Without its peers' files a region's journals cannot be compared with their copies.
+    case peersNotGiven(region: String, peers: [String])
     /// A ledger file cannot be read.
     case ledger(String)
 }
@@ -25,6 +27,9 @@ extension VerificationError: CustomStringConvertible {
         case .notPublished(let table, let publication):
             "publication \(publication) does not carry \(table): run `regionsync migrate`, or take it out of the catalog"
         case .unreadableRow(let table): "PostgreSQL sent a row of \(table) that cannot be read"
+        case .peersNotGiven(let region, let peers):
+            "journals cannot be compared: region \(region) has \(peers.count == 1 ? "peer" : "peers") "
+                + "\(peers.joined(separator: ", ")); give the region file of each with --region"
         case .ledger(let problem): "the ledger: \(problem)"
         }
     }

@@ -9,11 +9,13 @@ package struct VerificationReport: Encodable, Sendable {
         package let objects: Int
         /// Differences over all regions.
         package let drift: Int
-        /// With a ledger: its transactions that every region's journals hold. Without: nothing is known of any.
+        /// With a ledger: its transactions that a region's journals hold, of the region that holds the fewest.
         package let transactions: Int?
         /// Transactions of the ledger that a region's journals lack or hold twice.
         package let transactionsLost: Int?
         package let transactionsDuplicated: Int?
+        /// Transactions of the ledger of which a region's journals, trimmed since, say nothing.
+        package let transactionsTrimmed: Int?
         package let regions: [Cache]
     }
 
@@ -80,15 +82,17 @@ package struct VerificationReport: Encodable, Sendable {
     /// Whether everything is equal.
     package let ok: Bool
 
+    /// What the parts found. With `allowsTrimmed` what retention removed since counts as equal.
     package init(
         caches: CacheVerification.Result, regions: [String], journals: [JournalFindings],
-        ledger: LedgerVerification.Result?
+        ledger: LedgerVerification.Result?, allowsTrimmed: Bool
     ) {
         provisioning = Provisioning(
             objects: caches.objects, drift: caches.drift,
-            transactions: ledger?.transactions.values.map { $0.matched + $0.inSnapshot + $0.trimmed }.min(),
+            transactions: ledger?.transactions.values.map { $0.matched + $0.inSnapshot }.min(),
             transactionsLost: ledger.map { $0.transactions.values.reduce(0) { $0 + $1.lost } },
             transactionsDuplicated: ledger.map { $0.transactions.values.reduce(0) { $0 + $1.duplicated } },
+            transactionsTrimmed: ledger.map { $0.transactions.values.reduce(0) { $0 + $1.trimmed } },
             regions: regions.map { Cache($0, caches, ledger) })
         self.journals = journals.map { Copy($0) }
         events = ledger.map { ledger in
@@ -98,7 +102,9 @@ package struct VerificationReport: Encodable, Sendable {
                 reordered: total.reordered, altered: total.altered, invented: total.invented,
                 unrecorded: total.unrecorded, trimmed: total.trimmed)
         }
-        ok = caches.drift == 0 && journals.allSatisfy(\.isEqual) && ledger?.isClean ?? true
+        ok =
+            caches.drift == 0 && journals.allSatisfy(\.isEqual)
+            && ledger.map { $0.isClean && (allowsTrimmed || $0.trimmed == 0) } ?? true
     }
 }
 
@@ -135,7 +141,9 @@ extension VerificationReport {
         if let transactions = provisioning.transactions {
             text += "Ledger: \(transactions) transactions in every region's journals; "
             text += "lost \(provisioning.transactionsLost ?? 0), "
-            text += "duplicated \(provisioning.transactionsDuplicated ?? 0)\n\n"
+            text += "duplicated \(provisioning.transactionsDuplicated ?? 0)"
+            if let trimmed = provisioning.transactionsTrimmed, trimmed > 0 { text += "; \(trimmed) gone by retention" }
+            text += "\n\n"
         }
         for cache in provisioning.regions {
             for example in cache.examples { text += "\(cache.region): \(example)\n" }

@@ -10,22 +10,30 @@ package struct Verifier: Sendable {
     private let regions: [Region]
     private let ledgerFolder: String?
     private let wait: Duration
+    private let allowsTrimmed: Bool
     private let progress: @Sendable (String) -> Void
 
     /// A verification of `regions`, not empty; PostgreSQL and the catalog are the first one's. `ledgerFolder` holds the
-    /// producers' ledger files. `wait` bounds the time that what is under way gets to arrive.
+    /// producers' ledger files. `wait` bounds the time that what is under way gets to arrive. With `allowsTrimmed` what
+    /// the ledger has and retention removed is no difference.
     package init(
-        regions: [Region], ledgerFolder: String? = nil, wait: Duration = .seconds(10),
+        regions: [Region], ledgerFolder: String? = nil, wait: Duration = .seconds(10), allowsTrimmed: Bool = false,
         progress: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.regions = regions
         self.ledgerFolder = ledgerFolder
         self.wait = wait
+        self.allowsTrimmed = allowsTrimmed
         self.progress = progress
     }
 
     /// Looks. Throws `VerificationError` when it cannot.
     package func run() async throws(VerificationError) -> VerificationReport {
+        let given = Set(regions.map(\.name))
+        for region in regions {
+            let missing = region.peers.map(\.region).filter { !given.contains($0) }
+            guard missing.isEmpty else { throw .peersNotGiven(region: region.name, peers: missing) }
+        }
         var servers: [RegionServer] = []
         defer { for server in servers { server.close() } }
         for region in regions { servers.append(try await RegionServer.connect(region)) }
@@ -60,11 +68,12 @@ package struct Verifier: Sendable {
         var produced: LedgerVerification.Result?
         if let ledger {
             produced = try await LedgerVerification(
-                ledger, catalog: region.catalog, regions: servers, wait: wait, progress: progress
+                ledger, regions: servers, wait: wait, progress: progress
             ).run()
         }
         return VerificationReport(
-            caches: caches, regions: regions.map(\.name), journals: journals, ledger: produced)
+            caches: caches, regions: regions.map(\.name), journals: journals, ledger: produced,
+            allowsTrimmed: allowsTrimmed)
     }
 
     /// All ledger files of a folder, in the order of their names.

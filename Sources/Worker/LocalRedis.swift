@@ -37,21 +37,21 @@ struct LocalRedis: Sendable {
         switch await client.state {
         case .connected(let connection):
             do throws(RedisError) {
-                let survey = try await RedisSurvey.ask(connection)
-                guard !survey.mayEvict else {
+                let info = try await ServerInfo.ask(connection)
+                guard !info.mayEvict else {
                     states.set(
                         Self.component,
                         ComponentState(
                             "refused-evicting", .stopped,
-                            reason: "maxmemory-policy \(survey.evictionPolicy) may throw journals away",
-                            advice: RedisSurvey.advice))
+                            reason: "maxmemory-policy \(info.evictionPolicy) may throw journals away",
+                            advice: ServerInfo.evictionAdvice))
                     return false
                 }
-                guard let major = Int(survey.version.prefix { $0 != "." }), major >= 7 else {
+                guard info.hasFunctions else {
                     states.set(
                         Self.component,
                         ComponentState(
-                            "refused-version", .stopped, reason: "Redis \(survey.version) has no functions",
+                            "refused-version", .stopped, reason: "Redis \(info.version) has no functions",
                             advice: "use Redis 7.0 or newer"))
                     return false
                 }

@@ -22,8 +22,8 @@ struct GenerateCommand: AsyncParsableCommand {
             no room for the ledger; with --fill-only also no PostgreSQL), 78 for a wrong file.
             """)
 
-    @Option(name: .shortAndLong, help: "A region file; once for each region.", completion: .file(extensions: ["yaml"]))
-    var region: [String]
+    @OptionGroup
+    var regions: RegionsOption
 
     @Option(help: "Tenants.")
     var tenants = 2
@@ -61,14 +61,8 @@ struct GenerateCommand: AsyncParsableCommand {
     @Flag(help: "Only make the tenants.")
     var fillOnly = false
 
-    @Option(help: "Role that writes to PostgreSQL, with no password but a given one; else the region file's.")
-    var postgresUser: String?
-
-    @Option(help: "File with that role's password.", completion: .file())
-    var postgresPasswordFile: String?
-
-    @Option(help: "Environment variable with that role's password.")
-    var postgresPasswordEnv: String?
+    @OptionGroup
+    var postgres: PostgresLoginOptions
 
     @Option(help: "Tenants whose copies are watched at most; each costs the peers' Redis work.")
     var observedTenants = 100
@@ -100,7 +94,7 @@ struct GenerateCommand: AsyncParsableCommand {
     }
 
     private func settings() throws -> GeneratorSettings {
-        var settings = GeneratorSettings(regions: try region.map { try loadRegion($0) })
+        var settings = GeneratorSettings(regions: try regions.load().map(\.region))
         settings.tenants = tenants
         settings.persons = persons
         settings.eventsPerSecond = eventsPerSecond
@@ -113,23 +107,9 @@ struct GenerateCommand: AsyncParsableCommand {
         settings.ledgerFolder = ledger
         settings.reportPath = report
         settings.fillsOnly = fillOnly
-        settings.postgresUser = postgresUser
-        settings.postgresPassword = try password()
+        settings.postgresUser = postgres.user
+        settings.postgresPassword = try postgres.password()
         settings.observedTenants = observedTenants
         return settings
-    }
-
-    private func password() throws(GeneratorError) -> Secret? {
-        if let file = postgresPasswordFile {
-            guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-                throw .setting("postgres-password-file: cannot read \(file)")
-            }
-            return Secret(text.trimmingCharacters(in: .newlines))
-        }
-        guard let variable = postgresPasswordEnv else { return nil }
-        guard let text = ProcessInfo.processInfo.environment[variable], !text.isEmpty else {
-            throw .setting("postgres-password-env: \(variable) is not set")
-        }
-        return Secret(text)
     }
 }

@@ -11,14 +11,14 @@ struct JournalsCommand: AsyncParsableCommand {
             copy whose history split from its source; it is kept for inspection.
             """)
 
-    @Option(name: .shortAndLong, help: "The region file.", completion: .file(extensions: ["yaml"]))
-    var region: String
+    @OptionGroup
+    var region: RegionOption
 
     @Flag(help: "Print one JSON object instead of a table.")
     var json = false
 
     func run() async throws {
-        let region = try loadRegion(region)
+        let region = try region.load()
         do {
             let server = try await RegionServer.connect(region)
             defer { server.close() }

@@ -15,7 +15,8 @@ struct MigrateCommand: AsyncParsableCommand {
             captures, the roles regionsync_capture, regionsync_read and regionsync_write (without passwords: \
             ALTER ROLE … PASSWORD sets them), their grants, and the publication of the catalog's tables. Run it again \
             after an upgrade or a change of the catalog; where all is in place it says so and changes nothing. Tables \
-            of your own are only published and granted: what they lack, `regionsync check` says.
+            of your own are only published and granted: what they lack, `regionsync check` says. The role that does it is \
+            a superuser, or may create roles and owns the tables.
 
               regionsync migrate --region regions/us-east.yaml --postgres-user postgres --postgres-password-env PGPASSWORD
 
@@ -26,19 +27,8 @@ struct MigrateCommand: AsyncParsableCommand {
     @OptionGroup
     var region: RegionOption
 
-    @Option(
-        help: ArgumentHelp(
-            "Who migrates: a superuser, or a role that may create roles and owns the tables. "
-                + "Without it, the user of the region file.", valueName: "name"))
-    var postgresUser: String?
-
-    @Option(
-        help: ArgumentHelp("A file whose first line is that user's password.", valueName: "file"),
-        completion: .file())
-    var postgresPasswordFile: String?
-
-    @Option(help: ArgumentHelp("The environment variable with that user's password.", valueName: "variable"))
-    var postgresPasswordEnv: String?
+    @OptionGroup
+    var postgres: PostgresLoginOptions
 
     @Option(
         help: ArgumentHelp(
@@ -49,28 +39,19 @@ struct MigrateCommand: AsyncParsableCommand {
     @Flag(help: "Do everything, say what was done, and take it back.")
     var dryRun = false
 
-    func validate() throws {
-        if postgresUser == nil, postgresPasswordFile != nil || postgresPasswordEnv != nil {
-            throw ValidationError("A password needs --postgres-user beside it.")
-        }
-        if postgresPasswordFile != nil, postgresPasswordEnv != nil {
-            throw ValidationError("Give --postgres-password-file or --postgres-password-env, not both.")
-        }
-    }
-
     func run() async throws {
         let region = try region.load()
         let known = [region.name] + region.peers.map(\.region)
         if let captureRegion, !known.contains(captureRegion) {
             throw ValidationError("--capture-region \(captureRegion): the file knows \(known.joined(separator: ", ")).")
         }
-        let login = try postgresUser.map { SchemaMigration.Login(user: $0, password: try password()) }
+        let login = try postgres.user.map { SchemaMigration.Login(user: $0, password: try postgres.password()) }
         let migration = SchemaMigration(region, as: login, capturingRegion: captureRegion)
         let steps: [SchemaMigration.Step]
         do {
             steps = try await migration.run(isDryRun: dryRun) { print($0) }
         } catch let error as PostgresError {
-            throw refusal(error, user: postgresUser ?? region.postgres.user)
+            throw refusal(error, user: postgres.user ?? region.postgres.user)
         } catch let error as ProvisioningSchema.NewerSchema {
             throw failure("\(error)", .failed)
         }
@@ -79,20 +60,6 @@ struct MigrateCommand: AsyncParsableCommand {
         case (false, true): print("all of it works, and was taken back: this was a dry run")
         case (false, false): print("done")
         }
-    }
-
-    private func password() throws -> Secret? {
-        if let variable = postgresPasswordEnv {
-            guard let value = ProcessInfo.processInfo.environment[variable], !value.isEmpty else {
-                throw failure("--postgres-password-env: \(variable) is not set", .badFile)
-            }
-            return Secret(value)
-        }
-        guard let file = postgresPasswordFile else { return nil }
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8),
-            let line = text.split(whereSeparator: \.isNewline).first
-        else { throw failure("--postgres-password-file: \(file) cannot be read, or is empty", .badFile) }
-        return Secret(String(line))
     }
 
     private func refusal(_ error: PostgresError, user: String) -> ExitCode {
@@ -104,7 +71,7 @@ struct MigrateCommand: AsyncParsableCommand {
         case .server("42P01", _, _, _):
             failure("\(error)\nthe catalog names a table that is not there: regionsync check says which", .failed)
         case .server: failure("\(error)", .failed)
-        case .authentication where postgresUser == nil:
+        case .authentication where postgres.user == nil:
             failure("\(error)\non a first run use --postgres-user with a superuser's name", .unavailable)
         case .connect, .authentication, .closed, .timeout, .cancelled, .protocolViolation:
             failure("\(error)", .unavailable)

@@ -16,8 +16,8 @@ struct RunCommand: AsyncParsableCommand {
             A second SIGTERM does not hurry it; SIGKILL at any moment loses nothing.
             """)
 
-    @Option(name: .shortAndLong, help: "The region file.", completion: .file(extensions: ["yaml"]))
-    var region: String
+    @OptionGroup
+    var region: RegionOption
 
     @Option(help: "How log lines look: logfmt or json.")
     var logFormat: LogOutput.Format = .logfmt
@@ -29,7 +29,7 @@ struct RunCommand: AsyncParsableCommand {
     var withoutProjection = false
 
     func run() async throws {
-        let region = try loadRegion(region)
+        let region = try region.load()
         let output = LogOutput.standardError(format: logFormat, level: logLevel.level)
         output.installForLibraries()
         let worker = RegionWorker(region: region, projects: !withoutProjection) { component in

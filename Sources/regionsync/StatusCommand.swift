@@ -13,10 +13,8 @@ struct StatusCommand: AsyncParsableCommand {
             Exit code: 0 every worker runs and is ready, 1 one does not.
             """)
 
-    @Option(
-        name: .shortAndLong, parsing: .singleValue, help: "A region file; give one for each region.",
-        completion: .file(extensions: ["yaml"]))
-    var region: [String]
+    @OptionGroup
+    var regions: RegionsOption
 
     @Flag(help: "Print JSON instead of tables: one object a look.")
     var json = false
@@ -24,12 +22,8 @@ struct StatusCommand: AsyncParsableCommand {
     @Flag(help: "Look again every second until Ctrl-C.")
     var watch = false
 
-    func validate() throws {
-        guard !region.isEmpty else { throw ValidationError("give at least one --region") }
-    }
-
     func run() async throws {
-        let regions = try region.map { try loadRegion($0) }
+        let regions = try regions.load().map(\.region)
         var workers = StatusWatch(regions.map { ($0.name, $0.admin.host, $0.admin.port) })
         var overview = await workers.look()
         repeat {

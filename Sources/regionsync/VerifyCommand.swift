@@ -11,16 +11,14 @@ struct VerifyCommand: AsyncParsableCommand {
             Every object of the catalog in PostgreSQL is compared with each region's cache, column by column, with its \
             indexes and digests; every journal with its copies, entry by entry; and, with --ledger, what `regionsync \
             generate` produced with what every region holds. It only reads, and may run while everything is moving: \
-            what differs is looked at again until the regions have caught up, or --wait is over.
+            what differs is looked at again until the regions have caught up, or --wait is over. Give the file of each \
+            region and its peers; PostgreSQL and the catalog are taken from the first.
 
             Exit code: 0 everything is equal, 1 there are differences, 2 it could not look, 64 wrong usage.
             """)
 
-    @Option(
-        name: .shortAndLong, parsing: .singleValue,
-        help: "A region file; give one for each region. PostgreSQL and the catalog are taken from the first.",
-        completion: .file(extensions: ["yaml"]))
-    var region: [String]
+    @OptionGroup
+    var regions: RegionsOption
 
     @Option(help: "The folder of the ledger files that `regionsync generate` wrote.", completion: .directory)
     var ledger: String?
@@ -28,20 +26,24 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(help: "How many seconds what is under way gets to arrive.")
     var wait: Double = 10
 
+    @Flag(help: "What the ledger has and retention removed since is no difference.")
+    var allowTrimmed = false
+
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
     func validate() throws {
-        guard !region.isEmpty else { throw ValidationError("give at least one --region") }
         guard wait >= 0, wait <= 86_400 else { throw ValidationError("--wait must be from 0 to 86400 seconds") }
     }
 
     func run() async throws {
-        let regions = try region.map { path in
+        let regions = try regions.files.map { path in
             do throws(RegionFileError) { return try RegionFile.load(path) } catch { throw unseen("\(error)") }
         }
         guard Set(regions.map(\.name)).count == regions.count else { throw unseen("a region is given twice") }
-        let verifier = Verifier(regions: regions, ledgerFolder: ledger, wait: .seconds(wait)) { line in
+        let verifier = Verifier(
+            regions: regions, ledgerFolder: ledger, wait: .seconds(wait), allowsTrimmed: allowTrimmed
+        ) { line in
             FileHandle.standardError.write(Data("\(line)\n".utf8))
         }
         let report: VerificationReport

@@ -7,6 +7,7 @@ import RESP
 import RedisClient
 import RegionConfig
 import ServerFixtures
+import Testing
 
 /// Two regions' Redis and one PostgreSQL of the test's own, the schema migrated as `regionsync migrate` does.
 struct TestRegions: Sendable {
@@ -63,7 +64,25 @@ struct TestRegions: Sendable {
         settings.persons = 60
         settings.postgresUser = "regionsync_write"
         settings.ledgerFolder = folder.path
+        settings.reportPath = reportURL.path
         return settings
+    }
+
+    private var reportURL: URL { folder.appending(path: "report.json") }
+
+    /// The generator's newest report, once there is one that `matches`.
+    @discardableResult
+    func report(_ matches: (GeneratorReport) -> Bool = { _ in true }) async throws -> GeneratorReport {
+        let deadline = ContinuousClock.now + .seconds(30)
+        var report: GeneratorReport?
+        while ContinuousClock.now < deadline {
+            if let data = try? Data(contentsOf: reportURL) {
+                report = try JSONDecoder().decode(GeneratorReport.self, from: data)
+                if let report, matches(report) { return report }
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return try #require(nil as GeneratorReport?, "\(report.map { "\($0)" } ?? "no report")")
     }
 
     /// Sends a command to the first region's Redis.

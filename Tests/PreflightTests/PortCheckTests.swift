@@ -30,10 +30,16 @@ struct PortCheckTests {
         try await taken.close().get()
     }
 
-    @Test("The admin port of a worker that runs is no fault; another program that speaks HTTP is")
+    @Test("The admin port of the region's own worker is no fault; another region's, or another program's, is")
     func runningWorker() async throws {
-        for (body, severity) in [("alive\n", Finding.Severity.ok), ("hello\n", .error)] {
-            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n" + body
+        let cases = [
+            (#"{"ready":true,"region":"us-east"}"#, "in use, by this region's worker, which runs"),
+            (#"{"ready":true,"region":"eu-west"}"#, "in use by the worker of region eu-west"),
+            ("alive\n", "in use by another program"), ("{}", "in use by another program"),
+        ]
+        for (body, statement) in cases {
+            let answer =
+                "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n" + body
             let worker = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
@@ -46,7 +52,8 @@ struct PortCheckTests {
             region.postgres.append("port: \(try freePort())")
             region.admin = try #require(worker.localAddress?.port)
             let report = try await region.check()
-            #expect(report.findings(at: "listen").map(\.severity) == [severity])
+            #expect(report.findings(at: "listen").map(\.statement) == [statement])
+            #expect(report.findings(at: "listen").map { $0.severity == .ok } == [body.contains("us-east")])
             try await worker.close().get()
         }
     }

@@ -88,6 +88,45 @@ struct PostgresCheckTests {
         }
     }
 
+    @Test("Names of our own fields may be omitted; a domain over integers is a tenant; text keys are said")
+    func columns() async throws {
+        try await PostgresDatabase.withOwnTables { database in
+            try await database.superuser.query(
+                """
+                CREATE DOMAIN dbid AS bigint;
+                CREATE TABLE named (name text, tenant dbid, _v int, PRIMARY KEY (tenant, name));
+                """)
+            var wider = database
+            wider.region.catalog.append("  - {table: public.named, key: [name], tenant: tenant, omit: [_v]}")
+            try await wider.migrate()
+            try await wider.expectNoFault()
+            let statements = try await wider.region.check().findings(at: "postgres").map(\.statement)
+            #expect(
+                statements.contains(
+                    "public.named: keys are texts; an object whose name begins with by: is not projected"))
+            #expect(statements.contains("3 tables, readable, rows told apart by tenant and key"))
+        }
+    }
+
+    @Test("A database in another encoding than UTF8")
+    func encoding() async throws {
+        try await PostgresDatabase.with { database in
+            try await database.superuser.query(
+                "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+            var region = database.region
+            region.postgres = [
+                "host: 127.0.0.1", "port: \(database.server.port)", "user: postgres", "database: latin",
+            ]
+            let fault = try await region.check().fault("server_encoding")
+            #expect(fault.severity == .error)
+            #expect(fault.statement == "database latin is in LATIN1; expected UTF8")
+            for command in try #require(fault.remedy).commands { try await database.superuser.query(command) }
+            region.postgres[3] = "database: latin_utf8"
+            let findings = try await region.check().findings
+            #expect(!findings.contains { $0.subject == "server_encoding" })
+        }
+    }
+
     @Test("A server that is not set up for logical replication")
     func settings() async throws {
         let settings = ["wal_level": "replica", "max_replication_slots": "1", "max_slot_wal_keep_size": "64MB"]

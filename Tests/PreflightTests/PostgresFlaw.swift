@@ -111,6 +111,12 @@ struct PostgresFlaw {
         PostgresFlaw(
             subject: "catalog", says: "public.plain is unlogged",
             sql: ["ALTER PUBLICATION regionsync DROP TABLE plain", "ALTER TABLE plain SET UNLOGGED"]),
+        PostgresFlaw(
+            subject: "catalog", says: "public.plain has a column _v, _d, the name of a field of ours",
+            sql: ["ALTER TABLE plain ADD COLUMN _v int, ADD COLUMN _d int, ADD COLUMN v int"]),
+        PostgresFlaw(
+            subject: "catalog", says: "public.plain: the tenant, tenant, is of no integer type",
+            sql: ["ALTER TABLE plain ALTER COLUMN tenant TYPE text"]),
     ]
 
     private static let slots = [

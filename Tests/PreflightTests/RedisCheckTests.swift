@@ -13,7 +13,9 @@ struct RedisCheckTests {
             let findings = try await check(server).findings(at: "redis")
             #expect(findings.allSatisfy { $0.severity == .ok }, "\(findings)")
             #expect(
-                findings.map(\.subject) == ["version", "eviction policy", "persistence", "functions", "permissions"])
+                findings.map(\.subject) == [
+                    "version", "eviction policy", "persistence", "functions", "functions", "permissions",
+                ])
             try await with(server) { connection in
                 let libraries = try await connection.send(RedisCommand("FUNCTION", "LIST"))
                 #expect(libraries.count == 0)
@@ -28,9 +30,11 @@ struct RedisCheckTests {
         (["CONFIG SET maxmemory-policy allkeys-lru"], "eviction policy", .error, "allkeys-lru may throw journals away"),
         (["CONFIG SET appendonly no"], "persistence", .warning, "no append-only file"),
         (["REPLICAOF 127.0.0.1 1"], "role", .error, "is a replica of 127.0.0.1:1"),
-        (["library 0"], "functions", .warning, "an older worker than this one"),
-        (["library 9"], "functions", .warning, "a newer worker than this one"),
-        (["library 1"], "functions", .warning, "with other code"),
+        (["library journal_0"], "functions", .warning, "an older worker than this one"),
+        (["library journal_9"], "functions", .warning, "a newer worker than this one"),
+        (["library journal_1"], "functions", .warning, "with other code"),
+        (["library projection_0"], "functions", .warning, "regionsync_projection_0 is loaded: an older worker"),
+        (["library projection_1"], "functions", .warning, "regionsync_projection_1 is loaded with other code"),
     ]
 
     @Test("Each flaw is found, and the command that is printed mends it")
@@ -53,7 +57,7 @@ struct RedisCheckTests {
     @Test("A user who may not do all that is needed is found, and the command that is printed gives just that")
     func permissions() async throws {
         try await RedisServer.with(settings: ["appendonly yes"]) { server in
-            try await run("ACL SETUSER worker on >canary-secret ~rs:* +@read +@connection +info", on: server)
+            try await run("ACL SETUSER worker on >canary-secret ~rs:* +@read +@connection +info +multi", on: server)
             var region = CheckedRegion()
             region.redis = ["host: 127.0.0.1", "port: \(server.port)", "username: worker", "passwordEnv: PASSWORD"]
             region.environment = ["PASSWORD": "canary-secret"]
@@ -61,7 +65,7 @@ struct RedisCheckTests {
             #expect(functions.statement.contains("NOPERM"))
             let report = try await region.check()
             let fault = try report.fault("permissions", at: "redis")
-            for name in ["FUNCTION LOAD", "FCALL", "XADD", "keys cfg:*", "SET"] {
+            for name in ["FUNCTION LOAD", "FCALL", "XADD", "keys cfg:{1}:", "HSETNX", "EXEC"] {
                 #expect(fault.statement.contains(name), "\(fault)")
             }
             #expect(!fault.statement.contains("XRANGE"))
@@ -74,6 +78,59 @@ struct RedisCheckTests {
             let connection = try refused.fault("connection", at: "redis")
             #expect(connection.statement.contains("WRONGPASS"))
             for text in [refused.table, refused.json] { #expect(!text.contains("canary")) }
+        }
+    }
+
+    /// A right that is taken from a user who has all, and what must be said to be lacking.
+    static let rights: [(rule: String, lacks: String)] =
+        [
+            "DEL", "EVAL", "EXEC", "EXISTS", "EXPIRE", "FCALL", "FCALL_RO", "HDEL", "HGET", "HGETALL", "HINCRBY",
+            "HMGET", "HSET", "HSETNX", "INFO", "MULTI", "RESTORE", "SADD", "SISMEMBER", "SMEMBERS", "SREM", "SSCAN",
+            "XADD", "XDEL", "XLEN", "XRANGE", "XREAD", "XREVRANGE", "XSETID", "XTRIM",
+        ].map { ("-\($0)", $0) } + [
+            ("-client|unblock", "CLIENT UNBLOCK"), ("-function|load", "FUNCTION LOAD"),
+            ("resetkeys ~rs:{_}:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
+            ("resetkeys ~rs:* ~cfg:* ~call:* ~calls:*", "keys agent:{1}:probe"),
+            ("resetkeys %R~rs:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
+        ]
+
+    @Test("Every right that a function or the worker needs is tried, and nothing is changed by that")
+    func eachRight() async throws {
+        try await RedisServer.with(settings: ["appendonly yes"]) { server in
+            var region = CheckedRegion()
+            region.redis = ["host: 127.0.0.1", "port: \(server.port)", "username: worker", "passwordEnv: PASSWORD"]
+            region.environment = ["PASSWORD": "secret"]
+            for right in Self.rights {
+                try await run("ACL SETUSER worker reset on >secret ~* +@all", on: server)
+                try await run("ACL SETUSER worker \(right.rule)", on: server)
+                let findings = try await region.check().findings(at: "redis")
+                let fault = try #require(
+                    findings.first { $0.severity == .error && ["permissions", "INFO"].contains($0.subject) }, "\(right)"
+                )
+                let lacks = fault.statement.split(separator: "may not: ").last.map { $0.split(separator: ", ") } ?? []
+                let isSaid = lacks.first == right.lacks[...] && (right.lacks.hasPrefix("keys") || lacks.count == 1)
+                #expect(isSaid || fault.subject == "INFO", "\(right) \(fault)")
+            }
+            try await with(server) { connection in
+                let keys = try await connection.send(RedisCommand("DBSIZE"))
+                #expect(keys.integer == 0)
+            }
+        }
+    }
+
+    @Test("At a peer the keys of this region's copies are tried, not the peer's own")
+    func peerRights() async throws {
+        try await RedisServer.with(settings: ["appendonly yes"]) { server in
+            try await run("ACL SETUSER mirror on >secret ~rs:{*}:*:us-east* +@all", on: server)
+            var region = CheckedRegion()
+            region.redis = ["host: 127.0.0.1", "port: \(try freePort())"]
+            region.peer = ["host: 127.0.0.1", "port: \(server.port)", "username: mirror", "passwordEnv: PASSWORD"]
+            region.environment = ["PASSWORD": "secret"]
+            let findings = try await region.check().findings(at: "redis of eu-west")
+            #expect(findings.allSatisfy { $0.severity == .ok }, "\(findings)")
+            try await run("ACL SETUSER mirror resetkeys ~rs:{*}:*:eu-west*", on: server)
+            let fault = try await region.check().fault("permissions", at: "redis of eu-west")
+            #expect(fault.statement.contains("keys rs:{1}:voice:us-east"))
         }
     }
 
@@ -100,11 +157,11 @@ struct RedisCheckTests {
         return try await region.check()
     }
 
-    /// `library n` loads a version of the journal's functions that is not the worker's.
+    /// `library journal_n` loads a version of the journal's functions that is not the worker's.
     private func run(_ command: String, on server: RedisServer) async throws {
         var words = command.split(separator: " ").map(String.init)
         if words[0] == "library" {
-            let name = "#!lua name=regionsync_journal_\(words[1])\n"
+            let name = "#!lua name=regionsync_\(words[1])\n"
             words = ["FUNCTION", "LOAD", name + "redis.register_function('f\(words[1])', function() end)"]
         }
         try await with(server) { _ = try await $0.send(RedisCommand(words: words, runs: [])) }

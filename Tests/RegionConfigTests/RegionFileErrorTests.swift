@@ -70,10 +70,6 @@ struct RegionFileErrorTests {
                 "  - region: eu-west", "  - region: eu-west\n    windowBytes: 1KiB",
                 "r.yaml:10: peers[0].windowBytes: expected a size"
             ),
-            (
-                "  - region: eu-west", "  - region: eu-west\n    windowBytes: 64MiB",
-                "r.yaml:8: peers: their windows are 64MiB"
-            ),
             ("  - table: public.thing", "  - table: thing", "r.yaml:13: catalog[0].table: expected schema.table"),
             (
                 "    tenant: tenant", "    tenant: 'a\"b'",

@@ -50,9 +50,6 @@ struct LedgerCheckTests {
         var copy = held
         copy.remove(at: 5)
         #expect(try findings(copy).lost == 1)
-        #expect(try findings(copy, floor: entry(6)).trimmed == 1)
-        #expect(try findings(copy, floor: entry(6)).isClean)
-        #expect(try findings(copy, floor: entry(5)).lost == 1)
 
         copy = held
         copy.append(Entry(id: entry(21), identity: held[3].identity, digest: 7))
@@ -80,6 +77,21 @@ struct LedgerCheckTests {
         #expect(try findings(copy).invented == 1)
         copy.append(Entry(id: entry(31), identity: nil, digest: 7))
         #expect(try findings(copy).foreign == 1)
+    }
+
+    @Test("what is missing is trimmed only below the floor, and where something above the floor is there")
+    func trimmed() throws {
+        var copy = held
+        copy.remove(at: 5)
+        var found = try findings(copy, floor: entry(6))
+        #expect((found.trimmed, found.lost, found.matched, found.isClean) == (1, 0, 19, true))
+        found = try findings(copy, floor: entry(5))
+        #expect((found.trimmed, found.lost) == (0, 1))
+        // A floor that nothing stands above proves no trimming.
+        found = try findings([], floor: entry(20))
+        #expect((found.trimmed, found.lost) == (0, 20))
+        found = try findings(Array(held.suffix(1)), floor: entry(19))
+        #expect((found.trimmed, found.lost, found.matched) == (19, 0, 1))
     }
 
     @Test("an event whose answer never came may be there or not")
@@ -118,7 +130,7 @@ struct LedgerCheckTests {
         #expect(found.matched == 20 - lost - altered)
     }
 
-    @Test("objects and transactions against the cache and the journals")
+    @Test("objects against the cache")
     func provisioning() throws {
         func name(_ key: String) -> ObjectKey { ObjectKey(tenant: "1", type: "person", key: key) }
         let path = FileManager.default.temporaryDirectory.appending(path: "objects-\(UUID().uuidString)").path
@@ -144,9 +156,5 @@ struct LedgerCheckTests {
         let found = objects.finish()
         #expect((found.matched, found.altered, found.leftOver, found.missing, found.unknown) == (2, 1, 1, 1, 1))
         #expect(found.drift == 3)
-        var transactions = TransactionCheck(ledger)
-        for xid: UInt32 in [100, 101, 102, 102, 103, 999] { transactions.commitRead(xid: xid) }
-        let commits = transactions.finish()
-        #expect((commits.matched, commits.duplicated, commits.lost) == (4, 1, 1))
     }
 }

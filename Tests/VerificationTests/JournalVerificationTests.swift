@@ -79,9 +79,44 @@ struct JournalVerificationTests {
             try await regions.redis(
                 0, ["XTRIM", Self.journal, "MINID", "1101-0"], ["HSET", "\(Self.journal):meta", "floor", "1100-0"])
             report = try await regions.verify(ledger: ledger)
+            #expect(!report.ok)
+            #expect(report.text.contains("100 gone by retention"))
+            report = try await regions.verify(ledger: ledger, allowsTrimmed: true)
             #expect(report.ok, "\(report.text)")
             #expect(report.journals.map(\.equal) == [1_400])
-            #expect(report.events?.trimmed == 100)
+            #expect((report.events?.trimmed, report.events?.mirrored) == (100, 1_400))
+        }
+    }
+
+    @Test("an event counts as mirrored where it is whole in every region, not where each lacks another")
+    func mirrored() async throws {
+        try await TwoRegions.run { regions in
+            try await Self.fill(regions)
+            try await regions.redis(0, ["XDEL", Self.journal, "1007-0"])
+            try await regions.redis(1, ["XDEL", Self.journal, "1008-0"])
+            let report = try await regions.verify(ledger: try Self.ledger(in: regions))
+            #expect((report.events?.lost, report.events?.mirrored) == (2, 1_498))
+        }
+    }
+
+    @Test("journals of a tenant that no region knows are compared as well")
+    func unknownTenant() async throws {
+        try await TwoRegions.run { regions in
+            try await regions.redis(0, ["XADD", "rs:{777}:voice:east", "5-0", "event", "e"])
+            try await regions.redis(1, ["XADD", "rs:{778}:voice:east", "5-0", "event", "e"])
+            let report = try await regions.verify()
+            #expect(!report.ok)
+            #expect(report.journals.map(\.journal) == ["rs:{777}:voice:east", "rs:{778}:voice:east"])
+            #expect(report.journals.map { [$0.missing + $0.behind, $0.invented] } == [[1, 0], [0, 1]])
+        }
+    }
+
+    @Test("a region whose peer is not given is refused: none of its journals would be compared")
+    func peerNotGiven() async throws {
+        try await TwoRegions.run { regions in
+            let error = VerificationError.peersNotGiven(region: "east", peers: ["west"])
+            await #expect(throws: error) { try await Verifier(regions: [regions.regions[0]], wait: .zero).run() }
+            #expect("\(error)".contains("--region"))
         }
     }
 
@@ -165,7 +200,7 @@ struct JournalVerificationTests {
                 [("tenant", "101"), ("left_id", "3"), ("right_id", "a,b3")] as [(String, String?)])
             for number in 1...5 {
                 let object = TouchedObject(
-                    ObjectKey(tenant: "101", type: "bond", key: "3:a,b3"), digest: digest)
+                    ObjectKey(tenant: "101", type: "bond", key: #"3,a\,b3"#), digest: digest)
                 try writer.committed(
                     ProducedTransaction(number: Int64(number), xid: UInt32(700 + number), touched: [object]))
             }
@@ -180,6 +215,23 @@ struct JournalVerificationTests {
             var report = try await regions.verify(ledger: folder.path)
             #expect(report.ok, "\(report.text)")
             #expect(report.provisioning.transactions == 5)
+
+            // What stands above the floor says that the journal was trimmed, and of what nothing is known.
+            try await regions.redis(0, ["XDEL", journal, "10-9"], ["HSET", "\(journal):meta", "floor", "10-9"])
+            report = try await regions.verify(ledger: folder.path)
+            #expect(!report.ok)
+            #expect((report.provisioning.transactions, report.provisioning.transactionsTrimmed) == (3, 2))
+            #expect(report.provisioning.transactionsLost == 0)
+            report = try await regions.verify(ledger: folder.path, allowsTrimmed: true)
+            #expect(report.ok, "\(report.text)")
+            // A floor above everything forgives nothing.
+            try await regions.redis(0, ["HSET", "\(journal):meta", "floor", "14-2"])
+            report = try await regions.verify(ledger: folder.path, allowsTrimmed: true)
+            #expect((report.provisioning.transactionsLost, report.provisioning.transactionsTrimmed) == (2, 0))
+            try await regions.redis(0, ["DEL", journal, "\(journal):meta"])
+            try await regions.redis(
+                0, ["XADD", journal, "10-9", "op", "end-snapshot"], commit("11-2", 703), commit("12-2", 704),
+                commit("13-2", 999), commit("14-2", 705))
 
             try await regions.redis(1, ["XDEL", journal, "12-2"], commit("15-2", 705))
             try await regions.redis(1, ["HSET", "cfg:{101}:bond:3,a\\,b3", "right_id", "x"])

@@ -45,7 +45,7 @@ struct TwoRegions {
         var clients: [RedisConnection] = []
         for (name, server) in zip(Self.names, servers) {
             let path = folder.appending(path: "\(name).yaml").path
-            try Data(Self.regionFile(name, server, postgres).utf8).write(to: URL(filePath: path))
+            try Data(Self.regionFile(name, servers, postgres).utf8).write(to: URL(filePath: path))
             regions.append(try RegionFile.load(path, environment: [:]))
             clients.append(
                 try await RedisConnection.connect(
@@ -66,16 +66,18 @@ struct TwoRegions {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    private static func regionFile(_ name: String, _ server: RedisServer, _ postgres: PostgresServer) -> String {
-        """
-        region: \(name)
-        redis: {host: \(server.host), port: \(server.port)}
-        postgres: {host: \(postgres.host), port: \(postgres.port), database: postgres, user: postgres}
-        catalog:
-          - {table: public.thing, type: thing, key: [id], tenant: tenant, omit: [secret],
-             indexes: [{field: name, unique: true}, {field: city}]}
-          - {table: public.bond, type: bond, key: [left_id, right_id], tenant: tenant}
-        """
+    private static func regionFile(_ name: String, _ servers: [RedisServer], _ postgres: PostgresServer) -> String {
+        let (own, peer) = name == names[0] ? (servers[0], servers[1]) : (servers[1], servers[0])
+        return """
+            region: \(name)
+            redis: {host: \(own.host), port: \(own.port)}
+            peers: [{region: \(name == names[0] ? names[1] : names[0]), redis: {host: \(peer.host), port: \(peer.port)}}]
+            postgres: {host: \(postgres.host), port: \(postgres.port), database: postgres, user: postgres}
+            catalog:
+              - {table: public.thing, type: thing, key: [id], tenant: tenant, omit: [secret],
+                 indexes: [{field: name, unique: true}, {field: city}]}
+              - {table: public.bond, type: bond, key: [left_id, right_id], tenant: tenant}
+            """
     }
 
     // MARK: Provisioning
@@ -153,7 +155,9 @@ struct TwoRegions {
         try await clients[index].pipeline(commands.map { RedisCommand(words: $0, runs: []) }).map { try $0.get() }
     }
 
-    func verify(ledger: String? = nil, wait: Duration = .zero) async throws -> VerificationReport {
-        try await Verifier(regions: regions, ledgerFolder: ledger, wait: wait).run()
+    func verify(
+        ledger: String? = nil, wait: Duration = .zero, allowsTrimmed: Bool = false
+    ) async throws -> VerificationReport {
+        try await Verifier(regions: regions, ledgerFolder: ledger, wait: wait, allowsTrimmed: allowsTrimmed).run()
     }
 }

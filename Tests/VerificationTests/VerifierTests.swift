@@ -54,6 +54,19 @@ struct CacheVerificationTests {
             ["HINCRBY", "rs:{102}:digest:thing", "5:d", "1"], ["HINCRBY", "rs:{102}:digest:bond", "6:n", "1"],
             finds: ["digest": 2], saying: "102/thing has other objects in bucket 5"),
         Fault(
+            ["HSET", "rs:{103}:digest:thing", "5:n", "1", "5:d", "9"], finds: ["digest": 1],
+            saying: "103/thing has other objects in bucket 5"),
+        Fault(
+            ["HSET", "rs:{103}:digest:nothing", "5:n", "1"], finds: ["foreign-key": 1],
+            saying: "rs:{103}:digest:nothing belongs to no table"),
+        Fault(
+            ["HSET", "rs:{101}:projection", "provisioning", "7", "applying", "8"],
+            ["HSET", "rs:{103}:projection", "applying", "8"], finds: ["half-applied": 2],
+            saying: "103 has a transaction that is applied in part"),
+        Fault(
+            ["SADD", "rs:{101}:quarantine", "thing:a:b"], finds: ["quarantined": 1],
+            saying: "101/thing/a:b could not be projected"),
+        Fault(
             ["SET", "cfg:{101}:nothing:1", "x"], finds: ["foreign-key": 1],
             saying: "cfg:{101}:nothing:1 belongs to no table"),
     ]

@@ -5,8 +5,8 @@
         postgres.sql("SELECT 1")
 
 Everything started here writes a log into the folder, is stopped by its process id, also on Ctrl-C and exceptions, and
-ends by itself (PR_SET_PDEATHSIG, through setpriv) should this process be killed. When a block ends with an error the tails
-of all logs are printed and the folder is kept.
+ends by itself (PR_SET_PDEATHSIG, through setpriv) should this process be killed. When a block ends with an error or a
+failing exit status the tails of all logs are printed and the folder is kept.
 """
 
 import contextlib
@@ -55,6 +55,9 @@ def wait_until(what, condition, seconds=30, pause=0.01):
         time.sleep(pause)
 
 
+INTERRUPTS = (signal.SIGHUP, signal.SIGTERM)
+
+
 def stop_on_signals():
     """Makes SIGTERM and SIGHUP end this process as Ctrl-C does: through all `with` blocks."""
     # A shell lets its background jobs ignore Ctrl-C; who sends it to us means it.
@@ -63,7 +66,7 @@ def stop_on_signals():
     def interrupt(number, frame):
         raise SystemExit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in INTERRUPTS:
         signal.signal(number, interrupt)
 
 
@@ -80,7 +83,9 @@ class Folder:
         return self
 
     def __exit__(self, kind, error, trace):
-        failed = kind is not None and not issubclass(kind, (KeyboardInterrupt, SystemExit))
+        failed = kind is not None and not issubclass(kind, KeyboardInterrupt)
+        if isinstance(error, SystemExit):
+            failed = error.code not in (None, 0, *(128 + number for number in INTERRUPTS))
         if failed:
             for process in self.processes:
                 if tail := process.log_tail():
@@ -161,9 +166,12 @@ class Program:
             raise ServerFailure(f"{self.name} ended with code {code}\n{self.log_tail()}")
 
     def stop(self, number=None):
-        """Ends it with its own signal (or `number`), with SIGKILL when that takes too long. Fine when it has ended."""
+        """Ends it with its own signal (or `number`), with SIGKILL when that takes too long. Fine when it has ended.
+
+        Returns its exit code, negative for the signal that ended it; None where it was not running.
+        """
         if self.process is None:
-            return
+            return None
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number or self.end_signal)
             self.process.send_signal(signal.SIGCONT)
@@ -173,7 +181,9 @@ class Program:
             print(f"{self.name} does not end: SIGKILL", file=sys.stderr)
             self.process.kill()
             self.process.wait()
+        code = self.process.returncode
         self.process = None
+        return code
 
     def kill(self):
         self.stop(signal.SIGKILL)
@@ -261,7 +271,7 @@ class Redis(Program):
             with contextlib.suppress(ConnectionError):
                 self.ask("SHUTDOWN", "SAVE")
         self._close()
-        super().stop(number)
+        return super().stop(number)
 
     def info(self, section):
         lines = self.ask("INFO", section).splitlines()

@@ -30,12 +30,8 @@ package struct Ledger: Sendable {
     package private(set) var objects: [ObjectKey: Expectation] = [:]
     /// Transactions that were acknowledged, in order.
     package private(set) var transactions: [(number: Int64, xid: UInt32)] = []
-    /// Transactions of which nobody knows.
-    package private(set) var unansweredTransactions: [(number: Int64, xid: UInt32)] = []
     /// Runs that ended without being closed: their last events may be in journals and not in the ledger.
     package private(set) var openRuns: Set<Int64> = []
-    /// A last line was cut, by a kill.
-    package private(set) var isCut = false
 
     package init() {}
 
@@ -43,7 +39,7 @@ package struct Ledger: Sendable {
     package mutating func read(_ path: String) throws {
         var reader = try LedgerReader(path: path)
         var records: [JournalRecord] = []
-        var openRuns = 0
+        var closedRuns: Set<Int> = []
         while let line = try reader.next() {
             while records.count < reader.journals.count { records.append(JournalRecord()) }
             switch line {
@@ -53,12 +49,11 @@ package struct Ledger: Sendable {
                 records[journal].unanswered.insert(identity)
             case .transaction(let transaction):
                 add(transaction)
-            case .closed:
-                openRuns = reader.runs.count
+            case .closed(let firstRun):
+                closedRuns.formUnion(firstRun..<reader.runs.count)
             }
         }
-        self.openRuns.formUnion(reader.runs[openRuns...])
-        isCut = isCut || reader.cutByteCount > 0
+        openRuns.formUnion(reader.runs.indices.filter { !closedRuns.contains($0) }.map { reader.runs[$0] })
         for (key, record) in zip(reader.journals, records) {
             var merged = journals.removeValue(forKey: key) ?? JournalRecord()
             merged.events += record.events
@@ -74,8 +69,6 @@ package struct Ledger: Sendable {
     private mutating func add(_ transaction: ProducedTransaction) {
         if transaction.isAnswered {
             transactions.append((transaction.number, transaction.xid))
-        } else {
-            unansweredTransactions.append((transaction.number, transaction.xid))
         }
         for object in transaction.touched {
             objects[object.name] =

@@ -21,7 +21,7 @@ package struct LedgerCheck: Sendable {
         package var invented = 0
         /// There, and not in the ledger because no answer came or the producer was killed before it wrote the line.
         package var unrecorded = 0
-        /// Acknowledged, not there, and at or below the journal's floor.
+        /// Acknowledged, not there, and at or below the journal's floor, above which others are there.
         package var trimmed = 0
         /// Entries without an identity: somebody else's.
         package var foreign = 0
@@ -53,6 +53,8 @@ package struct LedgerCheck: Sendable {
     /// Places in `record.events` by rising identity.
     private let byIdentity: [Int]
     private var seen: [Bool]
+    /// By place in the record's events: there once so far, in place, unaltered.
+    package private(set) var intact: [Bool]
     /// Place behind the furthest event seen.
     private var frontier = 0
     private var findings = Findings()
@@ -63,6 +65,7 @@ package struct LedgerCheck: Sendable {
         self.openRuns = openRuns
         byIdentity = record.events.indices.sorted { record.events[$0].identity < record.events[$1].identity }
         seen = Array(repeating: false, count: record.events.count)
+        intact = seen
     }
 
     /// The copy holds this entry; nil identity for one that carries none.
@@ -82,6 +85,7 @@ package struct LedgerCheck: Sendable {
         }
         if seen[place] {
             findings.duplicated += 1
+            intact[place] = false
             return example(entry)
         }
         seen[place] = true
@@ -94,14 +98,17 @@ package struct LedgerCheck: Sendable {
             example(entry)
         } else {
             findings.matched += 1
+            intact[place] = true
         }
         frontier = max(frontier, place + 1)
     }
 
-    /// Everything was read; what is missing at or below `floor` was trimmed.
+    /// Everything was read; what is missing at or below `floor` was trimmed, if an event above it is there. A floor that
+    /// nothing stands above may be wrong itself.
     package consuming func finish(floor: EntryID = .zero) -> Findings {
+        let hasKept = zip(record.events, intact).contains { event, isIntact in isIntact && event.entry > floor }
         for (event, isSeen) in zip(record.events, seen) where !isSeen {
-            if event.entry <= floor {
+            if hasKept, event.entry <= floor {
                 findings.trimmed += 1
             } else {
                 findings.lost += 1

@@ -12,14 +12,15 @@ package import Journal
 ///     U 0 0 18 60303ae22b998861                           no answer came: it may be there or not
 ///     T 5 7712 101/person/17=fd61a03af4f77d87 101/skill/3=-   number, xid, objects; `-` is deleted
 ///     V 6 7713 101/person/18=fd61a03af4f77d88             no answer came to COMMIT
-///     C                                                   closed in order: everything produced is above
+///     C 0                                                 closed in order: all that runs 0 and later produced is above
 package enum LedgerLine: Hashable, Sendable {
     /// An event that Redis acknowledged under this entry ID.
     case event(journal: Int, EventIdentity, EntryID, digest: UInt64)
     /// An event to which no answer came.
     case unanswered(journal: Int, EventIdentity, digest: UInt64)
     case transaction(ProducedTransaction)
-    case closed
+    /// Everything that runs from this number on produced is recorded; those before ended with an earlier opening.
+    case closed(firstRun: Int)
 }
 
 /// A transaction of which PostgreSQL acknowledged the COMMIT, or never answered it.

@@ -27,8 +27,6 @@ package struct LedgerReader: ~Copyable {
     package private(set) var runs: [Int64] = []
     /// Bytes up to and with the last whole line read.
     package private(set) var wholeByteCount: UInt64 = 0
-    /// Bytes of a last line that was cut, known when `next` gave nil.
-    package private(set) var cutByteCount = 0
 
     /// Throws what Foundation does when the file cannot be opened.
     package init(path: String) throws {
@@ -58,10 +56,7 @@ package struct LedgerReader: ~Copyable {
                 defer { position = end + 1 }
                 return position..<end
             }
-            if isAtEnd {
-                cutByteCount = chunk.count - position
-                return nil
-            }
+            if isAtEnd { return nil }
             searched = chunk.count - position
             chunk.removeFirst(position)
             position = 0
@@ -111,8 +106,8 @@ package struct LedgerReader: ~Copyable {
             else { throw error }
             return .run(startTime)
         case UInt8(ascii: "C"):
-            guard words.isOver else { throw error }
-            return .line(.closed)
+            guard let first = words.decimal(bytes), first <= runs.count, words.isOver else { throw error }
+            return .line(.closed(firstRun: Int(first)))
         default:
             throw error
         }

@@ -10,6 +10,8 @@ package struct LedgerWriter: ~Copyable {
     private var pending: [UInt8] = []
     private var journals: [String: Int] = [:]
     private var runs: [Int64: Int] = [:]
+    /// Number of the first run that begins with this writer.
+    private let firstRun: Int
 
     private static let flushSize = 1 << 18
 
@@ -29,6 +31,7 @@ package struct LedgerWriter: ~Copyable {
         self.file = file
         for (number, journal) in reader.journals.enumerated() { journals[journal] = number }
         for (number, startTime) in reader.runs.enumerated() { runs[startTime] = number }
+        firstRun = reader.runs.count
         if reader.wholeByteCount == 0 { append(LedgerReader.header) }
     }
 
@@ -65,9 +68,9 @@ package struct LedgerWriter: ~Copyable {
         pending.removeAll(keepingCapacity: true)
     }
 
-    /// Everything that was produced is recorded; ends the file for this run.
+    /// Everything that was produced since the file was opened is recorded. Says nothing of runs before that.
     package mutating func close() throws {
-        append("C")
+        append("C \(firstRun)")
         try flush()
         try file.close()
     }

@@ -61,38 +61,3 @@ package struct ObjectCheck: Sendable {
         if findings.examples.count < ObjectCheck.examplesKept { findings.examples.append(name) }
     }
 }
-
-/// Compares the `commit` entries of the provisioning journals with the transactions that PostgreSQL acknowledged.
-package struct TransactionCheck: Sendable {
-    /// What was found; `lost` and `duplicated` must be 0.
-    package struct Findings: Hashable, Sendable {
-        package var matched = 0
-        package var lost = 0
-        package var duplicated = 0
-
-        package init() {}
-    }
-
-    private var seen: [UInt32: Int]
-    private var findings = Findings()
-
-    package init(_ ledger: Ledger) {
-        let known = ledger.transactions.filter { $0.xid != 0 }
-        seen = Dictionary(known.map { ($0.xid, 0) }, uniquingKeysWith: { first, _ in first })
-    }
-
-    /// A journal holds a `commit` entry of this transaction; others' are passed over.
-    package mutating func commitRead(xid: UInt32) {
-        guard let count = seen[xid] else { return }
-        seen[xid] = count + 1
-        if count > 0 { findings.duplicated += 1 }
-    }
-
-    /// Everything was read.
-    package consuming func finish() -> Findings {
-        for count in seen.values {
-            if count == 0 { findings.lost += 1 } else { findings.matched += 1 }
-        }
-        return findings
-    }
-}

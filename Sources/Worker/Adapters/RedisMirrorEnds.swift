@@ -28,10 +28,10 @@ package struct RedisMirrorConnector: MirrorConnector {
     package func target() async throws(Refusal) -> any MirrorTarget {
         let connection = try await open(remote, name: "mirror-\(region)", loading: JournalFunctions.library)
         do {
-            let survey = try await RedisSurvey.ask(connection)
-            guard survey.mayEvict else { return RedisMirrorTarget(connection: connection) }
+            let info = try await ServerInfo.ask(connection)
+            guard info.mayEvict else { return RedisMirrorTarget(connection: connection) }
             throw Refusal.unavailable(
-                "\(remote) may evict journals (maxmemory-policy \(survey.evictionPolicy)): \(RedisSurvey.advice)")
+                "\(remote) may evict journals (maxmemory-policy \(info.evictionPolicy)): \(ServerInfo.evictionAdvice)")
         } catch {
             connection.closeSoon()
             throw Refusal(error)
@@ -113,7 +113,7 @@ struct RedisMirrorSource: MirrorSource {
 
     func identity() -> EventLoopFuture<ServerIdentity> {
         connection.send(RedisCommand("INFO", "server", "replication")).refusing().map { reply in
-            let fields = InfoFields(reply)
+            let fields = ServerInfo(reply)
             return ServerIdentity(runID: fields["run_id"] ?? "", replicationID: fields["master_replid"] ?? "")
         }
     }

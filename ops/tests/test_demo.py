@@ -1,0 +1,129 @@
+"""What ops/demo and its servers make of crashes, empty ledgers and bad ends. Run by ops/test."""
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import pathlib
+import random
+import signal
+import sys
+import types
+import unittest
+
+sys.dont_write_bytecode = True
+OPS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(OPS / "lib"))
+
+import servers
+
+loader = importlib.machinery.SourceFileLoader("demo", str(OPS / "demo"))
+demo = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
+loader.exec_module(demo)
+
+
+class Shell(servers.Program):
+    """A program that runs a shell script."""
+
+    def __init__(self, folder, name, script):
+        super().__init__(folder, name)
+        self.script = script
+
+    def command(self):
+        return ["sh", "-c", self.script]
+
+    def numbers(self):
+        return None
+
+
+class FolderTests(unittest.TestCase):
+    def leave(self, error):
+        """Whether the folder and the logs' tails are left after a block that raised `error`."""
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            try:
+                with servers.Folder("test") as folder:
+                    program = Shell(folder, "program", "echo last words")
+                    program.start(wait=False)
+                    program.process.wait()
+                    if error is not None:
+                        raise error
+            except BaseException as raised:
+                self.assertIs(raised, error)
+        is_kept = folder.path.exists()
+        if is_kept:
+            servers.shutil.rmtree(folder.path)
+        self.assertEqual("last words" in said.getvalue(), is_kept)
+        return is_kept
+
+    def test_evidence_is_kept_on_failure(self):
+        for error in (SystemExit(1), SystemExit("ops/demo: no"), ValueError("no"), servers.ServerFailure("no")):
+            self.assertTrue(self.leave(error), error)
+
+    def test_nothing_is_kept_on_success_or_interrupt(self):
+        for error in (None, SystemExit(0), SystemExit(), SystemExit(129), SystemExit(143), KeyboardInterrupt()):
+            self.assertFalse(self.leave(error), error)
+
+
+class DemoTests(unittest.TestCase):
+    def setUp(self):
+        self.folder = servers.Folder("test", keep=False)
+        self.addCleanup(self.folder.__exit__, None, None, None)
+
+    def make(self, generator="exec sleep 60", worker="exec sleep 60", **arguments):
+        """A demo whose generator and workers are shell scripts that have started."""
+        one = demo.Demo.__new__(demo.Demo)
+        one.arguments = types.SimpleNamespace(
+            **{"seconds": 30, "kills": 0, "events_per_second": 1, "changes_per_second": 1, **arguments})
+        one.random = random.Random(1)
+        one.kills = 0
+        one.program = "/bin/true"
+        one.generator = Shell(self.folder, "generate", generator)
+        scripts = dict(zip(demo.REGIONS, ["exec sleep 60", worker]))
+        one.workers = {name: Shell(self.folder, name, script) for name, script in scripts.items()}
+        for program in [one.generator, *one.workers.values()]:
+            program.start(wait=False)
+            self.addCleanup(program.stop, signal.SIGKILL)
+        return one
+
+    def test_a_worker_that_ends_by_itself_ends_the_demo(self):
+        one = self.make(worker="exit 3")
+        one.workers["eu-west"].process.wait()
+        for step in (one._watch, lambda: one._verify({})):
+            with self.assertRaisesRegex(servers.ServerFailure, "eu-west ended with code 3"):
+                step()
+
+    def test_a_crash_is_not_hidden_by_the_next_kill(self):
+        one = self.make(worker="exit 3")
+        one.workers["eu-west"].process.wait()
+        one.random = types.SimpleNamespace(choice=lambda names: "eu-west")
+        with self.assertRaisesRegex(servers.ServerFailure, "eu-west ended with code 3"):
+            one._kill_one()
+        self.assertEqual(one.kills, 0)
+
+    def test_a_generator_that_fails_at_the_end_ends_the_demo(self):
+        trap = "trap 'exit 69' TERM; echo ready; while :; do sleep 0.01; done"
+        one = self.make(generator=trap)
+        servers.wait_until("trap", lambda: "ready" in one.generator.log_tail())
+        with self.assertRaisesRegex(servers.ServerFailure, "generate ended with code 69"):
+            one._verify({})
+
+    def test_an_empty_or_short_ledger_proves_nothing(self):
+        arguments = types.SimpleNamespace(events_per_second=10, changes_per_second=10)
+
+        def complaints(produced=20, acknowledged=(10, 10), transactions=5, is_final=True, arguments=arguments):
+            return demo.unproduced(
+                {"events": {"produced": produced}, "provisioning": {"transactions": transactions}},
+                {"isFinal": is_final, "regions": [{"acknowledged": count} for count in acknowledged]}, arguments)
+
+        self.assertEqual(complaints(), [])
+        self.assertEqual(len(complaints(produced=19)), 1)
+        self.assertEqual(len(complaints(produced=0, acknowledged=(0, 0))), 1)
+        self.assertEqual(len(complaints(transactions=0)), 1)
+        self.assertEqual(len(complaints(is_final=False)), 1)
+        idle = types.SimpleNamespace(events_per_second=0, changes_per_second=0)
+        self.assertEqual(complaints(produced=0, acknowledged=(0, 0), transactions=0, arguments=idle), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
