@@ -21,22 +21,31 @@ package struct JournalEntry: Sendable {
     }
 
     /// The value of the first field of that name; nil when there is none.
-    package func value(of field: StaticString) -> ByteBufferView? { values(of: [field])[0] }
+    package func value(of field: StaticString) -> ByteBufferView? { places(of: [field])[0].map { bytes(at: $0) } }
 
-    /// For each name the value of the first field of that name, found in one walk; nil where there is none.
-    package func values<let count: Int>(
-        of names: InlineArray<count, StaticString>
-    ) -> InlineArray<count, ByteBufferView?> {
-        var values = InlineArray<count, ByteBufferView?>(repeating: nil)
+    /// For each name where the value of the first field of that name stands, found in one walk; nil where there is none.
+    func places<let count: Int>(of names: InlineArray<count, StaticString>) -> InlineArray<count, Range<Int>?> {
+        var places = InlineArray<count, Range<Int>?>(repeating: nil)
         var walk = BulkStringWalk(wire)
         for _ in 0..<stringCount / 2 {
             guard let name = walk.nextRange(), let value = walk.nextRange() else { break }
-            for index in names.indices where values[index] == nil && walk.holds(names[index], at: name) {
-                values[index] = wire[value]
+            for index in names.indices where places[index] == nil && walk.holds(names[index], at: name) {
+                places[index] = value
                 break
             }
         }
-        return values
+        return places
+    }
+
+    /// The string at a place that `places` gave.
+    func bytes(at place: Range<Int>) -> ByteBufferView { wire[place] }
+
+    /// The string at a place that `places` gave; ill-formed UTF-8 is repaired.
+    func text(at place: Range<Int>) -> String {
+        let start = wire.startIndex
+        return unsafe wire.withUnsafeBytes { bytes in
+            unsafe String(decoding: bytes[place.lowerBound - start..<place.upperBound - start], as: UTF8.self)
+        }
     }
 }
 

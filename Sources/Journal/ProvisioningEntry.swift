@@ -71,66 +71,65 @@ extension ProvisioningEntry {
     }
 
     package init(_ entry: JournalEntry) throws(Unreadable) {
-        let fields = entry.values(of: ["op", "tenant", "type", "key", "data"])
-        guard let operation = fields[0].flatMap({ Operation($0) }) else { throw .unknownOperation }
+        let fields = Fields(["op", "tenant", "type", "key", "data"], of: entry)
+        guard let operation = Operation(rawValue: (try? fields.text(0)) ?? "") else { throw .unknownOperation }
         switch operation {
-        case .put: self = .put(try Self.name(fields), data: try Self.require("data", fields[4]))
-        case .patch: self = .patch(try Self.name(fields), data: try Self.require("data", fields[4]))
-        case .delete: self = .delete(try Self.name(fields))
-        case .truncate: self = .truncate(type: try Self.text("type", fields[2]))
+        case .put: self = .put(try fields.objectName(), data: try fields.bytes(4))
+        case .patch: self = .patch(try fields.objectName(), data: try fields.bytes(4))
+        case .delete: self = .delete(try fields.objectName())
+        case .truncate: self = .truncate(type: try fields.text(2))
         case .beginSnapshot: self = .beginSnapshot
         case .endSnapshot: self = .endSnapshot(try Closing(entry))
         case .commit: self = .commit(try Closing(entry))
         }
     }
-
-    /// The object that the fields `tenant`, `type` and `key` name.
-    private static func name(_ fields: InlineArray<5, ByteBufferView?>) throws(Unreadable) -> ObjectName {
-        let tenant = try require("tenant", fields[1])
-        guard !tenant.isEmpty, tenant.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
-            throw .field("tenant")
-        }
-        return ObjectName(
-            tenant: String(decoding: tenant, as: UTF8.self), type: try text("type", fields[2]),
-            key: try text("key", fields[3]))
-    }
-
-    private static func require(_ name: String, _ value: ByteBufferView?) throws(Unreadable) -> ByteBufferView {
-        guard let value else { throw .field(name) }
-        return value
-    }
-
-    private static func text(_ name: String, _ value: ByteBufferView?) throws(Unreadable) -> String {
-        String(decoding: try require(name, value), as: UTF8.self)
-    }
-
-    fileprivate static func number<Number: FixedWidthInteger>(
-        _ name: String, _ value: ByteBufferView?
-    ) throws(Unreadable) -> Number {
-        guard let number = Number(try text(name, value)) else { throw .field(name) }
-        return number
-    }
 }
 
-extension ProvisioningEntry.Operation {
-    /// nil for a word that is none.
-    fileprivate init?(_ word: ByteBufferView) {
-        // Nearly all are.
-        guard !word.elementsEqual("put".utf8) else {
-            self = .put
-            return
+/// The fields of an entry that are asked for, by their place in the list of names.
+private struct Fields<let count: Int> {
+    let entry: JournalEntry
+    let names: InlineArray<count, StaticString>
+    let places: InlineArray<count, Range<Int>?>
+
+    init(_ names: InlineArray<count, StaticString>, of entry: JournalEntry) {
+        self.entry = entry
+        self.names = names
+        places = entry.places(of: names)
+    }
+
+    func bytes(_ index: Int) throws(ProvisioningEntry.Unreadable) -> ByteBufferView {
+        entry.bytes(at: try place(index))
+    }
+
+    func text(_ index: Int) throws(ProvisioningEntry.Unreadable) -> String { entry.text(at: try place(index)) }
+
+    func number<Number: FixedWidthInteger>(_ index: Int) throws(ProvisioningEntry.Unreadable) -> Number {
+        guard let number = Number(try text(index)) else { throw .field("\(names[index])") }
+        return number
+    }
+
+    /// The object that the fields behind the first name.
+    func objectName() throws(ProvisioningEntry.Unreadable) -> ProvisioningEntry.ObjectName {
+        let tenant = try text(1)
+        guard !tenant.isEmpty, tenant.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
+            throw .field("tenant")
         }
-        self.init(rawValue: String(decoding: word, as: UTF8.self))
+        return ProvisioningEntry.ObjectName(tenant: tenant, type: try text(2), key: try text(3))
+    }
+
+    private func place(_ index: Int) throws(ProvisioningEntry.Unreadable) -> Range<Int> {
+        guard let place = places[index] else { throw .field("\(names[index])") }
+        return place
     }
 }
 
 extension ProvisioningEntry.Closing {
     fileprivate init(_ entry: JournalEntry) throws(ProvisioningEntry.Unreadable) {
-        let fields = entry.values(of: ["count", "end", "xid", "time"])
-        count = try ProvisioningEntry.number("count", fields[0])
-        end = try ProvisioningEntry.number("end", fields[1])
-        xid = try ProvisioningEntry.number("xid", fields[2])
-        time = try ProvisioningEntry.number("time", fields[3])
+        let fields = Fields(["count", "end", "xid", "time"], of: entry)
+        count = try fields.number(0)
+        end = try fields.number(1)
+        xid = try fields.number(2)
+        time = try fields.number(3)
     }
 }
 

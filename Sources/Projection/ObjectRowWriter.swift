@@ -54,14 +54,15 @@ struct ObjectRowWriter: Sendable {
         let room = HashDump.room(pairs: pairs, byteCount: row.byteCount + 44)
         unsafe withUnsafeTemporaryAllocation(byteCount: room, alignment: 8) { memory in
             var dump = unsafe HashDump(memory, pairs: pairs, longest: object.longest)
+            // First what is asked for with every change: a listpack is searched from its beginning.
+            dump.append("_d")
+            dump.append(digest.value)
+            dump.append("_v")
+            dump.append(version.number)
             object.forEachColumn(of: row) { name, value in
                 dump.append(name)
                 dump.append(value)
             }
-            dump.append("_v")
-            dump.append(version.number)
-            dump.append("_d")
-            dump.append(digest.value)
             dump.finish { words.append($0) }
         }
         for field in layout.fields {

@@ -17,6 +17,8 @@ internal import ServiceLifecycle
 /// It starts in any order with its servers, waits for what is missing and says for what; it stops when its service group
 /// shuts down gracefully.
 package struct RegionWorker: Service {
+    /// What `regionsync --version` and the metric `build_info` say.
+    package static let version = "0.1.0"
     static let component = "worker"
 
     package let region: Region
@@ -34,6 +36,7 @@ package struct RegionWorker: Service {
         self.logger = logger
         states.install(in: metrics)
         ProcessMetrics.install(in: metrics)
+        metrics.gauge(.buildInfo, [.version: Self.version, .region: region.name]).set(1)
     }
 
     package func run() async throws {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Worker
 
 /// The command line's root.
 @main
@@ -10,6 +11,7 @@ struct RegionsyncCommand: AsyncParsableCommand {
             One worker runs in each region beside its Redis: `regionsync run --region regions/us-east.yaml`.
             Every command explains itself with --help; region files are explained in regions/README.md.
             """,
+        version: RegionWorker.version,
         subcommands: [
             RunCommand.self, CheckCommand.self, StatusCommand.self, VerifyCommand.self, JournalsCommand.self,
             MigrateCommand.self, GenerateCommand.self,
