@@ -14,8 +14,8 @@ extension RedisCheck {
     /// Gives a user everything the worker does, and nothing that is dangerous to others (`INFO` and `RESTORE` count as
     /// such; the projection writes whole objects with the latter).
     private static let rights =
-        "~rs:* ~cfg:* ~call:* ~calls:* ~agent:* +@read +@write +@connection +@scripting +@blocking -@dangerous +info "
-        + "+restore +client|unblock"
+        "~rs:* ~cfg:* ~call:* ~calls:* ~agent:* +@read +@write +@connection +@scripting +@transaction +@blocking "
+        + "-@dangerous +info +restore +client|unblock"
 
     private var user: String { redis.username ?? "default" }
 
@@ -33,7 +33,8 @@ extension RedisCheck {
         var failure: RedisError?
         for (probe, answer) in zip(probes, answers) {
             switch answer {
-            case .failure(.server("NOPERM", _)): missing.append(probe.name)
+            case .failure(.server("NOPERM", _)), .failure(.server("EXECABORT", _)):  // the latter is said of EXEC
+                if !missing.contains(probe.name) { missing.append(probe.name) }
             case .success, .failure(.server): break
             case .failure(let error): failure = error
             }
@@ -69,6 +70,17 @@ extension RedisCheck {
             Probe(name: "HSET", words: ["HSET", journal.metaKey, "f", "v", "x"]),
             Probe(name: "HMGET", words: ["HMGET", journal.metaKey, "birth"]),
             Probe(name: "RENAME", words: ["RENAME", "rs:{_}:regionsync-probe", "rs:{_}:regionsync-probe"]),
+            Probe(name: "HINCRBY", words: ["HINCRBY", journal.metaKey, "count", "x"]),
+            Probe(name: "HGET", words: ["HGET", journal.metaKey, "birth"]),
+            Probe(name: "EXISTS", words: ["EXISTS", journal.metaKey]),
+            Probe(name: "HDEL", words: ["HDEL", "rs:{_}:regionsync-probe", "x"]),
+            Probe(name: "DEL", words: ["DEL", "rs:{_}:regionsync-probe"]),
+            Probe(name: "INFO", words: ["INFO", "server"]),
+            Probe(name: "FUNCTION LIST", words: ["FUNCTION", "LIST", "LIBRARYNAME", "regionsync_probe"]),
+            // Alone it is refused; together they are a transaction of nothing.
+            Probe(name: "EXEC", words: ["EXEC"]),
+            Probe(name: "MULTI", words: ["MULTI"]),
+            Probe(name: "EXEC", words: ["EXEC"]),
         ]
         guard case .own = role else { return probes }
         for family in ["cfg:{_}", "call:{_}", "calls:{_}", "agent:{_}"] {
@@ -79,8 +91,7 @@ extension RedisCheck {
             Probe(name: "RESTORE", words: ["RESTORE", "cfg:{_}:probe", "0", "x"]),
             Probe(name: "SREM", words: ["SREM", "rs:{_}:regionsync-probe", "x"]),
             Probe(name: "SMEMBERS", words: ["SMEMBERS", "rs:{_}:tenants"]),
-            Probe(name: "HDEL", words: ["HDEL", "rs:{_}:regionsync-probe", "x"]),
-            Probe(name: "DEL", words: ["DEL", "rs:{_}:regionsync-probe"]),
+            Probe(name: "MEMORY USAGE", words: ["MEMORY", "USAGE", journal.key]),
         ]
         return probes
     }
