@@ -50,6 +50,7 @@ package enum JournalFunctions {
     ///   Refuses with `WIDE` before anything is written what Lua's stack cannot hold: an entry of over 3,000 fields.
     /// - `rsj1_position stream meta birth expected position`: moves only `position`, under the same guard and never back.
     /// - `rsj1_trim stream meta minimum`: removes the entries below `minimum`, sets the floor; answers how many went.
+    /// - `rsj1_behead stream meta count`: removes the `count` oldest entries, sets the floor; answers the last that went.
     ///
     /// What the mirror needs to read from a full Redis, and to make room there, works beyond `maxmemory` too.
     ///
@@ -153,6 +154,15 @@ package enum JournalFunctions {
                 return removed
             end
 
+            local function behead(keys, args)
+                local stream, meta = keys[1], keys[2]
+                local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', args[1])
+                if #oldest == 0 then return false end
+                redis.call('XTRIM', stream, 'MAXLEN', redis.call('XLEN', stream) - #oldest)
+                redis.call('HSET', meta, 'floor', oldest[#oldest][1])
+                return oldest[#oldest][1]
+            end
+
             redis.register_function('rsj1_open', open)
             redis.register_function{function_name = 'rsj1_lineage', callback = lineage, flags = {'allow-oom'}}
             redis.register_function{
@@ -163,6 +173,7 @@ package enum JournalFunctions {
             redis.register_function('rsj1_append', append)
             redis.register_function('rsj1_position', position)
             redis.register_function{function_name = 'rsj1_trim', callback = trim, flags = {'allow-oom'}}
+            redis.register_function{function_name = 'rsj1_behead', callback = behead, flags = {'allow-oom'}}
             """)
 
     /// Asks where a journal ends; an empty one is born with the mark `birth`.
@@ -210,5 +221,10 @@ package enum JournalFunctions {
     /// Removes all entries below `minimum`, the lowest ID to keep.
     package static func trim(_ journal: JournalName, minimum: EntryID) -> RedisCommand {
         RedisCommand("FCALL", "rsj1_trim", "2", journal.key, journal.metaKey, minimum.description)
+    }
+
+    /// Removes the `count` oldest entries, whoever lacks them.
+    package static func behead(_ journal: JournalName, by count: Int) -> RedisCommand {
+        RedisCommand("FCALL", "rsj1_behead", "2", journal.key, journal.metaKey, "\(count)")
     }
 }

@@ -81,8 +81,8 @@ package enum Divergence: String, Error, Hashable, Sendable, CaseIterable {
             "find out who writes to this key in the peer's Redis; rename the stream there and delete its :meta to begin anew"
         case .sourceClosed: "a closed journal ends here; its successor has a birth mark of its own"
         case .trimmedBeyond:
-            "what the peer lacks is not in the journal any more: copy stream and :meta from the region of birth in one "
-                + "step (MIGRATE … COPY KEYS), then have capture take a new snapshot"
+            "what the peer lacks is not in the journal any more: stop the peer's worker, copy the stream, its :meta, cfg:* and "
+                + "rs:*:projection from the region of birth (MIGRATE … COPY KEYS), start it again"
         case .bornAgain, .tailLost, .cursorMissing:
             "the copy holds entries or has gaps that the journal cannot explain; compare with `regionsync verify`, then "
                 + "rename the copy and delete its :meta in the peer's Redis to begin it anew"

@@ -14,6 +14,8 @@ package actor MirrorLink {
     }
 
     let settings: MirrorSettings
+    /// The region to which it ships.
+    package nonisolated var peer: String { settings.peer }
     let connector: any MirrorConnector
     var report: MirrorReport
     var journals: [JournalName: MirroredJournal] = [:]
