@@ -67,13 +67,13 @@ extension MirrorLink {
         group.countTurn += 1
         let asksAll = group.countTurn.isMultiple(of: 10)
         let asked = group.journals.filter { $0.machine.isStreaming && (asksAll || $0.isUncounted) }
-        let cursors = asked.map { JournalCursor(journal: $0.name, after: $0.machine.readCursor) }
+        let cursors = asked.map { JournalCursor($0.name, behind: $0.machine.readCursor) }
         let limit = min(64, max(1, settings.readBytes / group.entryBytes / 8))
         guard !cursors.isEmpty, let counts = try? await reader.passed(cursors, limit: limit).get() else { return }
         guard self.session === session else { return }
         for (index, journal) in asked.enumerated() {
             guard let count = counts[index], journal.machine.isStreaming,
-                journal.machine.readCursor == cursors[index].after
+                journal.machine.readCursor == cursors[index].last
             else { continue }
             journal.isUncounted = false
             guard count != journal.passed else { continue }

@@ -60,7 +60,7 @@ extension MirrorLink {
                 return (cursors, 1, false)
             }
             journal.wantedRead = nil
-            cursors.append(JournalCursor(journal: journal.name, after: after))
+            cursors.append(JournalCursor(journal.name, behind: after))
         }
         let share = settings.readBytes / group.entryBytes / max(cursors.count, 1)
         return (cursors, min(settings.batchEntries, max(share, 1)), true)
@@ -79,7 +79,7 @@ extension MirrorLink {
             } else {
                 journal.isCaughtUp = true
                 if journal.machine.isStreaming { report.resumed(journal.name) }
-                journal.machine.readFailed(after: cursor.after)
+                journal.machine.readFailed(after: cursor.last)
             }
             advance(journal)
         }

@@ -1,28 +1,6 @@
 package import Journal
 package import NIOCore
 
-/// A place in a journal: everything up to `after` is known.
-package struct JournalCursor: Hashable, Sendable {
-    package let journal: JournalName
-    package let after: EntryID
-
-    package init(journal: JournalName, after: EntryID) {
-        self.journal = journal
-        self.after = after
-    }
-}
-
-/// Entries that a read found behind a cursor.
-package struct JournalRead: Sendable {
-    package let journal: JournalName
-    package let batch: EntryBatch
-
-    package init(journal: JournalName, batch: EntryBatch) {
-        self.journal = journal
-        self.batch = batch
-    }
-}
-
 /// What a read found, and the birth mark of the region's control journal as it was behind the read: a server that was
 /// flushed or restored in between shows another mark, and what it gave is of another history.
 package struct MarkedReads: Sendable {

@@ -240,7 +240,7 @@ struct GuardedAppendTests {
         try await Peer.with { peer in
             let source = try await peer.connector.source()
             let reader = try await source.reader(named: "test", replyBytes: 1 << 20)
-            let cursor = JournalCursor(journal: Peer.journal, after: .zero)
+            let cursor = JournalCursor(Peer.journal, behind: .zero)
             try await peer.run("FUNCTION", "FLUSH")
             _ = try await source.lineage(of: Peer.journal, cursor: .zero, peer: "west").get()
             try await peer.run("FUNCTION", "FLUSH")
@@ -295,7 +295,7 @@ struct GuardedAppendTests {
             let source = try await peer.connector.source()
             let reader = try await source.reader(named: "test", replyBytes: 1 << 20)
             func passed(_ number: UInt64) async throws -> UInt64? {
-                let cursor = JournalCursor(journal: Peer.journal, after: EntryID(first: number, second: 0))
+                let cursor = JournalCursor(Peer.journal, behind: EntryID(first: number, second: 0))
                 return try await reader.passed([cursor], limit: 10).get()[0]
             }
             #expect(try await passed(0) == nil)

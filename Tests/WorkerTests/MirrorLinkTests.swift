@@ -244,18 +244,22 @@ struct MirrorLinkTests {
     func readsFromFull() async throws {
         try await TwoRegions.run { regions in
             let client = try await regions.client(of: regions.east)
+            let peer = try await regions.client(of: regions.west)
             let ids = try await regions.write(100, through: client, label: "a")
             try await regions.waitForCopy(ids.last)
-            // Written while it is full, as by a voice front end that had a reserve.
-            let more = try await regions.write(100, through: client, label: "b")
             _ = try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
+            _ = try await peer.send(RedisCommand("FLUSHALL"))
             _ = try await client.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
-            _ = try await regions.client(of: regions.west).send(RedisCommand("FLUSHALL"))
+            try await regions.until {
+                try await peer.send(RedisCommand("XLEN", TwoRegions.journal.key)).integer == 100
+            }
             try await regions.until { regions.states.state(of: "mirror west")?.health == .degraded }
             #expect(regions.states.state(of: "mirror west")?.reason?.contains("OOM") == true)
             _ = try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))
             try await regions.until { regions.states.state(of: "mirror west")?.health == .working }
+            let more = try await regions.write(100, through: client, label: "b")
             try await regions.waitForCopy(more.last)
+            await peer.close()
             await client.close()
         }
     }

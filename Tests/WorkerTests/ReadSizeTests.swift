@@ -64,12 +64,12 @@ private final class LargeJournals: Sendable {
             return loop.makeFailedFuture(Refusal.unavailable("too large"))
         }
         let reads = cursors.compactMap { cursor in
-            var builder = EntryBatchBuilder(previous: cursor.after)
-            builder.append(id: EntryID(first: cursor.after.first + 1, second: 0), fields: 1) { strings in
+            var builder = EntryBatchBuilder(previous: cursor.last)
+            builder.append(id: EntryID(first: cursor.last.first + 1, second: 0), fields: 1) { strings in
                 strings.append("f")
                 strings.append(String(repeating: "x", count: size(behind: cursor)))
             }
-            return builder.batch().map { JournalRead(journal: cursor.journal, batch: $0) }
+            return builder.batch().map { JournalRead(cursor.journal, $0) }
         }
         let large = cursors.filter { size(behind: $0) == entryBytes }
         state.withLock { $0.given.formUnion(large.map(\.journal)) }
@@ -81,7 +81,7 @@ private final class LargeJournals: Sendable {
     }
 
     private func size(behind cursor: JournalCursor) -> Int {
-        cursor.after.first < smallEntries ? 100 : entryBytes
+        cursor.last.first < smallEntries ? 100 : entryBytes
     }
 }
 

@@ -152,24 +152,20 @@ struct RedisJournalReader: JournalReader {
     let region: String
 
     func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads> {
-        let asked = cursors.map { (journal: $0.journal, after: $0.after) }
-        let read = connection.send(StreamReads.command(asked, count: count, blockTime: blockTime)).refusing()
+        let read = connection.send(StreamReads.command(cursors, count: count, blockTime: blockTime)).refusing()
         // Answered behind the read: a server flushed before the read has no mark or another one.
         let metaKey = JournalName.control(origin: region).metaKey
         let mark = connection.send(
             RedisCommand("HGET", metaKey, "birth"), deadline: blockTime + connection.endpoint.responseTimeout
         ).refusing()
         return read.and(mark).flatMapThrowing { reply, mark in
-            MarkedReads(
-                reads: try StreamReads.batches(in: reply, of: asked).map {
-                    JournalRead(journal: $0.journal, batch: $0.batch)
-                }, mark: mark.string)
+            MarkedReads(reads: try StreamReads.batches(in: reply, of: cursors), mark: mark.string)
         }
     }
 
     func passed(_ cursors: [JournalCursor], limit: Int) -> EventLoopFuture<[UInt64?]> {
         let replies = cursors.map { cursor in
-            connection.call(JournalFunctions.passed(cursor.journal, cursor: cursor.after, limit: limit))
+            connection.call(JournalFunctions.passed(cursor.journal, cursor: cursor.last, limit: limit))
                 .map(\.entryCount).withoutTheUnexpected()
         }
         return EventLoopFuture.whenAllSucceed(replies, on: connection.eventLoop)
