@@ -40,7 +40,7 @@ package enum JournalFunctions {
 
     /// - `rsj1_open stream meta birth`: makes sure that the meta exists (an empty journal is born with `birth`, a stream
     ///   without meta is left alone) and answers `[birth|nil, last, count, floor, closed|nil, position|nil, generated]`.
-    /// - `rsj1_lineage stream meta birth cursor peer`: the same for the region of birth, where anyone may have written
+    /// - `rsj1_lineage stream meta birth cursor peer limit`: the same for the region of birth, where anyone may have written
     ///   first: answers `[birth, floor, closed|nil, generated, found|nil, passed|nil, missed|nil]`. `found` is the newest
     ///   entry at or below `cursor`, `missed` what was noted for `peer`.
     /// - `rsj1_passed stream cursor limit`: how many entries were ever added at or below `cursor`, those that left
@@ -94,7 +94,7 @@ package enum JournalFunctions {
                 local found = redis.call('XREVRANGE', stream, args[2], '-', 'COUNT', 1)[1]
                 return {
                     state[1], state[2] or '0-0', state[3], own or '0-0', found and found[1] or false,
-                    passed(stream, args[2], 16), state[4]
+                    passed(stream, args[2], tonumber(args[4])), state[4]
                 }
             end
 
@@ -185,7 +185,10 @@ package enum JournalFunctions {
     package static func lineage(
         _ journal: JournalName, birth: String, cursor: EntryID, peer: String
     ) -> RedisCommand {
-        RedisCommand("FCALL", "rsj1_lineage", "2", journal.key, journal.metaKey, birth, cursor.description, peer)
+        // A gap stops provisioning, so that it is worth more to know there.
+        let limit = journal.topic == .provisioning ? 1000 : 16
+        return RedisCommand(
+            "FCALL", "rsj1_lineage", "2", journal.key, journal.metaKey, birth, cursor.description, peer, "\(limit)")
     }
 
     /// Asks how many entries were ever added up to `cursor`; the answer is nil when more than `limit` follow.

@@ -122,11 +122,12 @@ package enum Lineage {
         let known = copy.count + source.missed
         let lost = source.passed.map { $0 > known ? $0 - known : 0 } ?? 0
         let resumption = Resumption(cursor: copy.last, lost: lost)
+        if topic == .provisioning, source.passed ?? known > copy.count { throw .trimmedBeyond }
         if source.found == copy.last { return resumption }
         // All up to the cursor is gone: trimmed, unless fewer were ever added than the copy holds.
         let isTrimmed = source.found == nil && (source.passed.map { $0 >= copy.count } ?? (copy.last <= source.floor))
         guard isTrimmed else { throw .cursorMissing }
-        if topic == .provisioning, lost > 0 || copy.last < source.floor { throw .trimmedBeyond }
+        if topic == .provisioning, source.passed == nil, copy.last < source.floor { throw .trimmedBeyond }
         return resumption
     }
 }

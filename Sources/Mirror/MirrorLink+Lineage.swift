@@ -77,10 +77,9 @@ extension MirrorLink {
             else { continue }
             journal.isUncounted = false
             guard count != journal.passed else { continue }
-            if count > journal.passed {
-                report.lost(count - journal.passed, of: journal.name)
-                miss(journal.missed + count - journal.passed, of: journal, in: session)
-            }
+            if count > journal.passed { report.lost(count - journal.passed, of: journal.name) }
+            let known = journal.missed + count
+            miss(known > journal.passed ? known - journal.passed : 0, of: journal, in: session)
             journal.passed = count
             reconsider(journal)
         }

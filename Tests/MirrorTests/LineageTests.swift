@@ -52,6 +52,11 @@ struct LineageTests {
         #expect(verdict(copy(last: 0), source) == resumes(at: 0, lost: 3))
         #expect(verdict(copy(last: 0), source, of: .control) == resumes(at: 0, lost: 3))
         #expect(verdict(copy(last: 0), source, of: .provisioning) == .failure(.trimmedBeyond))
+        // Also when the copy went on behind the gap, until the counts agree again.
+        #expect(verdict(copy(), self.source(passed: 7), of: .provisioning) == .failure(.trimmedBeyond))
+        #expect(verdict(copy(), self.source(passed: 7, missed: 2), of: .provisioning) == .failure(.trimmedBeyond))
+        #expect(verdict(copy(), self.source(passed: nil, missed: 2), of: .provisioning) == .failure(.trimmedBeyond))
+        #expect(verdict(copy(), self.source(missed: 2), of: .provisioning) == resumes(at: 5))
         let deleted = self.source(floor: 3, generated: 0, found: nil, passed: nil)
         #expect(verdict(copy(last: 0), deleted, of: .provisioning) == .failure(.trimmedBeyond))
     }

@@ -226,6 +226,7 @@ struct GuardedAppendTests {
             let source = try await peer.connector.source()
             let journal = JournalName.provisioning(origin: "east")
             let seen = try await source.lineage(of: journal, cursor: .zero, peer: "west").get()
+            #expect(try await peer.run("HMGET", journal.metaKey, "last", "count") == "[\"0-0\", \"0\"]")
             let state = try await peer.target.open(journal, birth: "other").get()
             #expect(state == CopyState(birth: seen.birth, last: .zero, count: 0, generated: .zero, isClosed: false))
             try await peer.run("HDEL", journal.metaKey, "last")
@@ -276,16 +277,19 @@ struct GuardedAppendTests {
         }
     }
 
-    @Test("a connection to a server that became a replica is given up", arguments: sizes)
+    @Test("a connection to a server that became a replica is given up", .timeLimit(.minutes(1)), arguments: sizes)
     func leavesReplica(size: UInt64) async throws {
         try await Peer.with { peer in
             _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            let source = try await peer.connector.source()
             try await flip(peer, on: true, kind: 2)
             guard case .failure(.unavailable) = try await peer.append(1...size) else {
                 Issue.record("a replica took it")
                 return
             }
             try await peer.target.closed.get()
+            await #expect(throws: Refusal.self) { try await source.probe(Peer.journal, peer: "west").get() }
+            try await source.closed.get()
         }
     }
 

@@ -213,6 +213,27 @@ struct MirrorLinkTests {
         }
     }
 
+    @Test("a gap that somebody else made in a provisioning journal stops it, and its copy tells of it for good")
+    func stopsAtGap() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let journal = JournalName.provisioning(origin: "east")
+            await regions.link.mirror([journal])
+            var commands = (1...10).map { RedisCommand("XADD", journal.key, "1-\($0)", "n", "\($0)") }
+            for result in await client.pipeline(commands) { _ = try result.get() }
+            try await regions.until { await regions.link.acknowledged(of: journal) == EntryID(first: 1, second: 10) }
+            commands = (1...10).map { RedisCommand("XADD", journal.key, "2-\($0)", "n", "\($0)") }
+            commands = [RedisCommand("MULTI")] + commands
+            commands += [RedisCommand("XTRIM", journal.key, "MAXLEN", "5"), RedisCommand("EXEC")]
+            for result in await client.pipeline(commands) { _ = try result.get() }
+            let component = "mirror west journals"
+            try await regions.until { regions.states.state(of: component)?.name == "stopped-trimmed-beyond" }
+            #expect(regions.metrics.counter(.mirrorLost, [.cause: "trimmed"]).value == 5)
+            #expect(try await client.send(RedisCommand("HGET", journal.metaKey, "missed:west")).string == "5")
+            await client.close()
+        }
+    }
+
     @Test("a wiped peer gets what is left of a voice journal, and what it cannot get is counted once")
     func countsBeheaded() async throws {
         try await TwoRegions.run { regions in

@@ -133,8 +133,8 @@ struct RedisMirrorSource: MirrorSource {
     }
 
     func probe(_ journal: JournalName, peer: String) -> EventLoopFuture<EntryID> {
-        connection.send(RedisCommand("XADD", journal.key, "*", "event", "probe", "key", peer)).refusing()
-            .flatMapThrowing { reply in
+        connection.send(RedisCommand("XADD", journal.key, "*", "event", "probe", "key", peer))
+            .leavingElsewhere(connection).refusing().flatMapThrowing { reply in
                 guard let id = reply.entryID else { throw Refusal.unexpected("XADD answered \(reply)") }
                 return id
             }
