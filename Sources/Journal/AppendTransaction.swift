@@ -7,24 +7,20 @@ internal import NIOCore
 /// `MULTI`, guard, one `XADD` an entry, closing script, `EXEC`, all in one round trip with many in flight. A transaction
 /// does not stop when one of its commands fails, so the guard must make every `XADD` fail: where the journal is not what
 /// was expected it sets the stream's last ID to the highest there is, and the closing script sets it back. Nobody sees
-/// that, a crash undoes or completes it whole, and there is no way for the guard to be left out: what keeps it from
-/// running (OOM, READONLY, MISCONF, NOREPLICAS, LOADING) is refused when queued, for it or for the first `XADD`, and then
-/// `EXEC` carries out nothing. Scripts travel by `EVAL`, since a missing function would fail only while the rest is
-/// carried out.
+/// that, and a crash undoes or completes it whole.
+///
+/// What the server refuses when a command is queued (OOM, READONLY, MISCONF, NOREPLICAS, LOADING, NOPERM) is refused for
+/// the guard or for the first `XADD`, and then `EXEC` carries out nothing. Scripts travel by `EVAL`, since a missing
+/// function would fail only while the rest is carried out. A guard that fails while it runs cannot stop the `XADD`s behind
+/// it. So it notes its consent in the meta, and a closing script that does not find it there closes the journal and
+/// answers `BROKEN`: nothing that was written unguarded is ever continued.
+///
+/// None of this holds for a user who may not use `MULTI` and `EXEC`: whoever sends these transactions asks for those
+/// rights first.
 package enum AppendTransaction {
-    private static let generated = """
-        local function generated(stream)
-            local info = redis.pcall('XINFO', 'STREAM', stream)
-            if info.err then return nil end
-            for i = 1, #info, 2 do
-                if info[i] == 'last-generated-id' then return info[i + 1] end
-            end
-        end
-        """
-
     /// Keys: stream, meta. Arguments: birth, expected.
     private static let guarding =
-        generated + """
+        JournalFunctions.generated + """
 
             local stream, meta = KEYS[1], KEYS[2]
             local own = generated(stream)
@@ -38,8 +34,16 @@ package enum AppendTransaction {
                 if (own or '0-0') ~= ARGV[2] then return 'FORKED ' .. (own or '0-0') end
             end
             local reason = refusal()
-            if not reason then return 'OK' end
+            if not reason then
+                redis.call('HSET', meta, 'guard', ARGV[2])
+                return 'OK'
+            end
             local top = '18446744073709551615-18446744073709551615'
+            if own == top then
+                -- Nothing can be added, and what the last ID was before is noted already, if anywhere.
+                redis.pcall('HSET', meta, 'refusal', reason)
+                return reason
+            end
             if own then
                 redis.call('XSETID', stream, top)
             else
@@ -50,37 +54,39 @@ package enum AppendTransaction {
             return reason
             """
 
-    /// Keys: stream, meta. Arguments: last, count, position.
+    /// Keys: stream, meta. Arguments: birth, expected, last, count, position.
     private static let closing =
-        generated + """
+        JournalFunctions.generated + """
 
             local stream, meta = KEYS[1], KEYS[2]
-            local refused = redis.pcall('HMGET', meta, 'refusal', 'restore')
-            if refused.err then
+            local own = generated(stream) or '0-0'
+            local state = redis.pcall('HMGET', meta, 'birth', 'last', 'closed', 'guard', 'refusal', 'restore')
+            if state.err then
                 -- The meta is no hash: the guard has refused, and could not note there what to set back.
                 local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
                 redis.call('XSETID', stream, newest and newest[1] or '0-0')
-                return redis.error_reply(refused.err)
+                return redis.error_reply(state.err)
             end
-            if refused[1] then
-                redis.call('HDEL', meta, 'refusal', 'restore')
-                if refused[2] == 'absent' then
-                    redis.call('DEL', stream)
-                else
-                    redis.call('XSETID', stream, refused[2])
+            if state[5] then
+                if state[6] == 'absent' then
+                    if redis.call('XLEN', stream) == 0 then redis.call('DEL', stream) end
+                elseif state[6] then
+                    redis.call('XSETID', stream, state[6])
                 end
-                return redis.error_reply(refused[1])
+                redis.call('HDEL', meta, 'refusal', 'restore')
+                return redis.error_reply(state[5])
             end
-            local own = generated(stream)
-            if own ~= ARGV[1] then
-                redis.call('HSET', meta, 'closed', 'append broke at ' .. (own or '0-0'))
-                return redis.error_reply('BROKEN ' .. (own or '0-0'))
+            local isGuarded = state[1] == ARGV[1] and (state[2] or '0-0') == ARGV[2] and not state[3]
+                and state[4] == ARGV[2]
+            if not isGuarded or own ~= ARGV[3] then
+                if not state[3] then redis.pcall('HSET', meta, 'closed', 'append broke at ' .. own) end
+                return redis.error_reply('BROKEN ' .. own)
             end
-            redis.call('HINCRBY', meta, 'count', ARGV[2])
-            if ARGV[3] == '' then
+            redis.call('HINCRBY', meta, 'count', ARGV[4])
+            if ARGV[5] == '' then
                 redis.call('HSET', meta, 'last', own)
             else
-                redis.call('HSET', meta, 'last', own, 'position', ARGV[3])
+                redis.call('HSET', meta, 'last', own, 'position', ARGV[5])
             end
             return own
             """
@@ -93,7 +99,7 @@ package enum AppendTransaction {
     package static func append(
         _ batch: EntryBatch, to journal: JournalName, birth: String, position: Position? = nil
     ) throws(EntryBatch.Malformed) -> RedisTransaction {
-        var transaction = RedisTransaction(capacity: batch.byteCount + batch.count * 64 + 3_000)
+        var transaction = RedisTransaction(capacity: batch.byteCount + batch.count * 64 + 5_000)
         let keys = ["2", journal.key, journal.metaKey]
         transaction.append(
             RedisCommand(words: ["EVAL", guarding] + keys + [birth, batch.previous.description], runs: []))
@@ -114,7 +120,8 @@ package enum AppendTransaction {
         transaction.append(
             RedisCommand(
                 words: ["EVAL", closing] + keys + [
-                    batch.last.description, "\(batch.count)", position?.description ?? "",
+                    birth, batch.previous.description, batch.last.description, "\(batch.count)",
+                    position?.description ?? "",
                 ], runs: []))
         transaction.finish()
         return transaction

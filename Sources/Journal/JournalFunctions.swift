@@ -20,29 +20,45 @@ package struct FunctionLibrary: Sendable, Hashable {
 
 /// The guarded operations on journals; each is atomic at the server and survives a crash whole or not at all.
 package enum JournalFunctions {
+    /// Lua: the last ID that a stream has given out and how many entries it was ever given, nil for no stream. Whatever
+    /// else keeps a stream from being looked at is an error: it must not pass for an empty journal.
+    static let generated = """
+        local function generated(stream)
+            local info = redis.pcall('XINFO', 'STREAM', stream)
+            if info.err then
+                if string.find(info.err, 'no such key', 1, true) then return nil end
+                error(info)
+            end
+            local own
+            for i = 1, #info, 2 do
+                if info[i] == 'last-generated-id' then own = info[i + 1] end
+                if info[i] == 'entries-added' then return own, info[i + 1] end
+            end
+            return own
+        end
+        """
+
     /// - `rsj1_open stream meta birth`: makes sure that the meta exists (an empty journal is born with `birth`, a stream
     ///   without meta is left alone) and answers `[birth|nil, last, count, floor, closed|nil, position|nil, generated]`.
-    /// - `rsj1_lineage stream meta birth cursor`: the same for the region of birth, where anyone may have written first:
-    ///   answers `[birth, floor, closed|nil, generated, first|nil, length, holds]`; `holds` is 1 if `cursor` is there.
+    /// - `rsj1_lineage stream meta birth cursor peer limit`: the same for the region of birth, where anyone may have written
+    ///   first: answers `[birth, floor, closed|nil, generated, found|nil, passed|nil, missed|nil]`. `found` is the newest
+    ///   entry at or below `cursor`, `missed` what was noted for `peer`.
+    /// - `rsj1_passed stream cursor limit`: how many entries were ever added at or below `cursor`, those that left
+    ///   without being read included; nil when there is no stream, or more than `limit` entries follow and older ones
+    ///   are there as well.
     /// - `rsj1_append stream meta birth expected position shape entries…`: the one guarded write.
     ///   Refuses with `WIDE` before anything is written what Lua's stack cannot hold: an entry of over 3,000 fields.
     /// - `rsj1_position stream meta birth expected position`: moves only `position`, under the same guard and never back.
     /// - `rsj1_trim stream meta minimum`: removes the entries below `minimum`, sets the floor; answers how many went.
+    /// - `rsj1_behead stream meta count`: removes the `count` oldest entries, sets the floor; answers the last that went.
+    ///
+    /// What the mirror needs to read from a full Redis, and to make room there, works beyond `maxmemory` too.
     ///
     /// Cost, on one core: about 4 µs an entry of three fields and 300 bytes.
     package static let library = FunctionLibrary(
         name: "regionsync_journal_1",
         body: """
-            local function generated(stream)
-                local info = redis.pcall('XINFO', 'STREAM', stream)
-                if info.err then
-                    if string.find(info.err, 'no such key', 1, true) then return nil end
-                    error(info)
-                end
-                for i = 1, #info, 2 do
-                    if info[i] == 'last-generated-id' then return info[i + 1] end
-                end
-            end
+            \(generated)
 
             local function open(keys, args)
                 local stream, meta = keys[1], keys[2]
@@ -51,21 +67,34 @@ package enum JournalFunctions {
                     redis.call('HSET', meta, 'birth', args[1], 'last', '0-0', 'count', 0, 'floor', '0-0')
                 end
                 local state = redis.call('HMGET', meta, 'birth', 'last', 'count', 'floor', 'closed', 'position')
+                if not own then state[2] = state[2] or '0-0' end
                 state[7] = own or '0-0'
                 return state
             end
 
+            local function passed(stream, cursor, limit)
+                local own, added = generated(stream)
+                if not own then return false end
+                if own == cursor then return added end
+                if not redis.call('XREVRANGE', stream, cursor, '-', 'COUNT', 1)[1] then
+                    return added - redis.call('XLEN', stream)
+                end
+                local behind = #redis.call('XRANGE', stream, '(' .. cursor, '+', 'COUNT', limit + 1)
+                return behind <= limit and added - behind
+            end
+
             local function lineage(keys, args)
                 local stream, meta = keys[1], keys[2]
+                local own = generated(stream)
                 if redis.call('HSETNX', meta, 'birth', args[1]) == 1 then
                     redis.call('HSET', meta, 'floor', '0-0')
+                    if not own then redis.call('HSET', meta, 'last', '0-0', 'count', 0) end
                 end
-                local state = redis.call('HMGET', meta, 'birth', 'floor', 'closed')
-                local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-                local holds = redis.call('XRANGE', stream, args[2], args[2], 'COUNT', 1)[1]
+                local state = redis.call('HMGET', meta, 'birth', 'floor', 'closed', 'missed:' .. args[3])
+                local found = redis.call('XREVRANGE', stream, args[2], '-', 'COUNT', 1)[1]
                 return {
-                    state[1], state[2] or '0-0', state[3], generated(stream) or '0-0', first and first[1] or false,
-                    redis.call('XLEN', stream), holds and 1 or 0
+                    state[1], state[2] or '0-0', state[3], own or '0-0', found and found[1] or false,
+                    passed(stream, args[2], tonumber(args[4])), state[4]
                 }
             end
 
@@ -125,11 +154,26 @@ package enum JournalFunctions {
                 return removed
             end
 
+            local function behead(keys, args)
+                local stream, meta = keys[1], keys[2]
+                local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', args[1])
+                if #oldest == 0 then return false end
+                redis.call('XTRIM', stream, 'MAXLEN', redis.call('XLEN', stream) - #oldest)
+                redis.call('HSET', meta, 'floor', oldest[#oldest][1])
+                return oldest[#oldest][1]
+            end
+
             redis.register_function('rsj1_open', open)
-            redis.register_function('rsj1_lineage', lineage)
+            redis.register_function{function_name = 'rsj1_lineage', callback = lineage, flags = {'allow-oom'}}
+            redis.register_function{
+                function_name = 'rsj1_passed',
+                callback = function(keys, args) return passed(keys[1], args[1], tonumber(args[2])) end,
+                flags = {'no-writes', 'allow-oom'}
+            }
             redis.register_function('rsj1_append', append)
             redis.register_function('rsj1_position', position)
-            redis.register_function('rsj1_trim', trim)
+            redis.register_function{function_name = 'rsj1_trim', callback = trim, flags = {'allow-oom'}}
+            redis.register_function{function_name = 'rsj1_behead', callback = behead, flags = {'allow-oom'}}
             """)
 
     /// Asks where a journal ends; an empty one is born with the mark `birth`.
@@ -137,9 +181,24 @@ package enum JournalFunctions {
         RedisCommand("FCALL", "rsj1_open", "2", journal.key, journal.metaKey, birth)
     }
 
-    /// Compares a copy's `cursor` with the journal itself; a journal without a birth mark gets `birth`.
-    package static func lineage(_ journal: JournalName, birth: String, cursor: EntryID) -> RedisCommand {
-        RedisCommand("FCALL", "rsj1_lineage", "2", journal.key, journal.metaKey, birth, cursor.description)
+    /// Compares the `cursor` of a peer's copy with the journal itself; a journal without a birth mark gets `birth`.
+    package static func lineage(
+        _ journal: JournalName, birth: String, cursor: EntryID, peer: String
+    ) -> RedisCommand {
+        // A gap stops provisioning, so that it is worth more to know there.
+        let limit = journal.topic == .provisioning ? 1000 : 16
+        return RedisCommand(
+            "FCALL", "rsj1_lineage", "2", journal.key, journal.metaKey, birth, cursor.description, peer, "\(limit)")
+    }
+
+    /// Asks how many entries were ever added up to `cursor`; the answer is nil when more than `limit` follow.
+    package static func passed(_ journal: JournalName, cursor: EntryID, limit: Int) -> RedisCommand {
+        RedisCommand("FCALL", "rsj1_passed", "1", journal.key, cursor.description, "\(limit)")
+    }
+
+    /// Notes how many entries up to the cursor of a peer's copy never came there and never will.
+    package static func note(missed: UInt64, by peer: String, of journal: JournalName) -> RedisCommand {
+        RedisCommand("HSET", journal.metaKey, "missed:\(peer)", "\(missed)")
     }
 
     /// Appends a batch to a journal that must end with the batch's `previous`; else the answer is `CURSOR <last>`.
@@ -165,5 +224,10 @@ package enum JournalFunctions {
     /// Removes all entries below `minimum`, the lowest ID to keep.
     package static func trim(_ journal: JournalName, minimum: EntryID) -> RedisCommand {
         RedisCommand("FCALL", "rsj1_trim", "2", journal.key, journal.metaKey, minimum.description)
+    }
+
+    /// Removes the `count` oldest entries, whoever lacks them.
+    package static func behead(_ journal: JournalName, by count: Int) -> RedisCommand {
+        RedisCommand("FCALL", "rsj1_behead", "2", journal.key, journal.metaKey, "\(count)")
     }
 }

@@ -51,7 +51,8 @@ package struct JournalName: Hashable, Sendable {
     /// The key of the stream: `rs:{<tenant>}:<topic>:<region>`. It never changes, so a reader's stream never does.
     package var key: String { "rs:{\(tenant)}:\(topic.rawValue):\(origin)" }
 
-    /// The key of the hash beside the stream, in the same slot: birth, last, count, floor, closed, position.
+    /// The key of the hash beside the stream, in the same slot: birth, last, count, floor, closed, position, guard
+    /// (the last ID that a transaction was let in behind), and where it is born `missed:<peer>`.
     package var metaKey: String { key + ":meta" }
 }
 

@@ -13,6 +13,10 @@ package enum Refusal: Error, Hashable, Sendable {
 }
 
 extension Refusal {
+    /// What a server answers that is not, or no longer, the one to write to: the connection is to be given up, so that the
+    /// next one resolves the name anew. A demoted primary would keep its connections for ever.
+    package static let elsewhereCodes: Set<String> = ["READONLY", "MASTERDOWN", "MOVED"]
+
     /// Sorts a server's error reply, once for all guarded writes.
     ///
     /// - Parameters:
@@ -23,8 +27,8 @@ extension Refusal {
         case "CURSOR": self = EntryID(message).map { .cursor(last: $0) } ?? .unexpected("CURSOR \(message)")
         case "FENCED": self = .fenced
         case "FORKED": self = .forked
-        case "READONLY", "OOM", "NOREPLICAS", "LOADING", "MISCONF", "MASTERDOWN", "BUSY", "UNKILLABLE", "CLUSTERDOWN",
-            "TRYAGAIN", "EXECABORT":
+        case _ where Self.elsewhereCodes.contains(code): self = .unavailable("\(code) \(message)")
+        case "OOM", "NOREPLICAS", "LOADING", "MISCONF", "BUSY", "UNKILLABLE", "CLUSTERDOWN", "TRYAGAIN", "EXECABORT":
             self = .unavailable("\(code) \(message)")
         case "ERR" where message.hasPrefix("Function not found"): self = .unavailable("\(code) \(message)")
         default: self = .unexpected("\(code) \(message)")

@@ -8,13 +8,13 @@ extension MirrorLink {
     func align(_ journal: MirroredJournal, attempt: Int, in session: Session) {
         let name = journal.name
         let number = session.number
-        let (source, target) = (session.source, session.target)
+        let (source, target, peer) = (session.source, session.target, settings.peer)
         let pause = attempt == 0 ? .zero : settings.pause(attempt: attempt)
         eventLoop.scheduleTask(in: TimeAmount(pause)) {}.futureResult
-            .flatMap { source.lineage(of: name, cursor: .zero) }
+            .flatMap { source.lineage(of: name, cursor: .zero, peer: peer) }
             .flatMap { born in
                 target.open(name, birth: born.birth).flatMap { copy in
-                    source.lineage(of: name, cursor: copy.last).map { (copy, $0) }
+                    source.lineage(of: name, cursor: copy.last, peer: peer).map { (copy, $0) }
                 }
             }
             .whenComplete { result in
@@ -29,14 +29,17 @@ extension MirrorLink {
         switch result {
         case .success(let (copy, source)):
             do throws(Divergence) {
-                let cursor = try Lineage.resumption(copy: copy, source: source)
+                let resumption = try Lineage.resumption(of: name.topic, copy: copy, source: source)
                 journal.birth = source.birth
                 journal.copied = copy.count
+                journal.passed = source.passed ?? copy.count + source.missed
+                journal.missed = source.missed
+                journal.isUncounted = true
                 journal.wasAligned = true
                 journal.wantedRead = nil
-                journal.machine.aligned(at: cursor)
-                if journal.isReportedStopped { report.resumed(name) }
-                journal.isReportedStopped = false
+                if journal.passed >= copy.count { miss(journal.passed - copy.count, of: journal, in: session) }
+                if resumption.lost > 0 { report.lost(resumption.lost, of: name) }
+                journal.machine.aligned(at: resumption.cursor)
             } catch {
                 journal.machine.diverged(error)
             }
@@ -49,6 +52,39 @@ extension MirrorLink {
         advance(journal)
     }
 
+    /// Keeps in mind, and beside the journal, how many entries this copy will never have.
+    private func miss(_ count: UInt64, of journal: MirroredJournal, in session: Session) {
+        guard journal.missed != count else { return }
+        journal.missed = count
+        session.source.note(missed: count, by: settings.peer, of: journal.name)
+    }
+
+    /// Compares, once a second, how many entries were read with how many there were: what somebody else trimmed before it
+    /// was read leaves no other trace. Asked through the reader between two reads, so that nothing is on its way.
+    func count(_ group: ReadGroup, through reader: any JournalReader, in session: Session) async {
+        guard NIODeadline.now() >= group.nextCount else { return }
+        group.nextCount = .now() + .seconds(1)
+        group.countTurn += 1
+        let asksAll = group.countTurn.isMultiple(of: 10)
+        let asked = group.journals.filter { $0.machine.isStreaming && (asksAll || $0.isUncounted) }
+        let cursors = asked.map { JournalCursor($0.name, behind: $0.machine.readCursor) }
+        let limit = min(64, max(1, settings.readBytes / group.entryBytes / 8))
+        guard !cursors.isEmpty, let counts = try? await reader.passed(cursors, limit: limit).get() else { return }
+        guard self.session === session else { return }
+        for (index, journal) in asked.enumerated() {
+            guard let count = counts[index], journal.machine.isStreaming,
+                journal.machine.readCursor == cursors[index].last
+            else { continue }
+            journal.isUncounted = false
+            guard count != journal.passed else { continue }
+            if count > journal.passed { report.lost(count - journal.passed, of: journal.name) }
+            let known = journal.missed + count
+            miss(known > journal.passed ? known - journal.passed : 0, of: journal, in: session)
+            journal.passed = count
+            reconsider(journal)
+        }
+    }
+
     /// Once a second while the session lasts: lineage, lag and backlog; every fifth time also what was stopped.
     func watch() async {
         var turn = 0
@@ -59,7 +95,7 @@ extension MirrorLink {
                 try await compareIdentity(in: session)
                 try await compareBirths(in: session)
                 try await measureBacklog(in: session)
-                try await sendProbe(in: session)
+                await sendProbe(in: session)
                 try await Task.sleep(for: .seconds(1))
             } catch {
                 return
@@ -100,24 +136,32 @@ extension MirrorLink {
         let added = behind.isEmpty ? [] : try await session.source.entriesAdded(to: behind.map(\.name)).get()
         var backlog: [Topic: UInt64] = [.provisioning: 0, .voice: 0, .control: 0]
         for (journal, count) in zip(behind, added) {
-            guard let count, count > journal.copied else { continue }
-            backlog[journal.name.topic, default: 0] += count - journal.copied
+            guard let count, count > journal.copied + journal.missed else { continue }
+            backlog[journal.name.topic, default: 0] += count - journal.copied - journal.missed
         }
         for (topic, count) in backlog { report.backlog(count, topic: topic) }
         report.inflightBytes.set(bytesInFlight)
     }
 
     /// Lag is what a probe takes from being written here until the peer has it, by this worker's clock alone. While one
-    /// is overdue, lag is at least its age.
-    private func sendProbe(in session: Session) async throws {
+    /// is overdue, lag is at least its age. A server that takes no probe, for want of memory say, may still be read.
+    private func sendProbe(in session: Session) async {
         if let oldest = probes.first {
             let age = Duration.nanoseconds((NIODeadline.now() - oldest.since).nanoseconds)
             if age > .seconds(1) { report.lag.set(age) }
             guard probes.count < 60 else { return }
         }
         let since = NIODeadline.now()
-        let id = try await session.source.probe(.control(origin: settings.region), peer: settings.peer).get()
+        let id: EntryID
+        do {
+            id = try await session.source.probe(.control(origin: settings.region), peer: settings.peer).get()
+        } catch {
+            guard self.session === session else { return }
+            if probes.isEmpty { report.lag.set(nil as Double?) }
+            return report.set(ComponentState("streaming", .degraded, reason: "no probe can be sent: \(error)"))
+        }
         guard self.session === session else { return }
+        report.set(ComponentState("streaming", .working))
         let acknowledged = journals[.control(origin: settings.region)]?.machine.acknowledged ?? .zero
         probes.append((id, since))
         if acknowledged >= id { settleProbes(upTo: acknowledged) }

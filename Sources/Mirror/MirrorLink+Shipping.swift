@@ -10,67 +10,91 @@ extension MirrorLink {
         let group = groups[index]
         let reader: any JournalReader
         do throws(Refusal) {
-            reader = try await session.source.reader(named: "\(settings.peer):\(index)")
+            reader = try await session.source.reader(
+                named: "\(settings.peer):\(index)", replyBytes: settings.replyBytes)
         } catch {
             session.source.close()
             return
         }
         group.reader = reader
         while self.session === session, !Task.isCancelled {
-            let (cursors, count) = takeReads(of: group)
+            let (cursors, count, isWhole) = takeReads(of: group)
             guard !cursors.isEmpty else {
                 await group.wait()
                 continue
             }
             group.isReading = true
-            let reading = reader.read(cursors, count: count, blockTime: settings.blockTime)
+            let blockTime = isWhole ? settings.blockTime : .zero
+            let reading = reader.read(cursors, count: count, blockTime: blockTime)
             let answer = try? await reading.value()
             group.isReading = false
-            guard let answer, self.session === session else { break }
+            guard let answer else {
+                // Its answer may have been too large.
+                group.entryBytes = min(group.entryBytes * 32, settings.replyBytes)
+                break
+            }
+            guard self.session === session else { break }
             guard answer.mark == session.mark else {
                 report.sourceChanged()
                 break
             }
-            accept(answer.reads, asked: cursors, count: count)
+            accept(answer.reads, asked: cursors, count: count, of: group)
+            await self.count(group, through: reader, in: session)
         }
         group.reader = nil
         reader.close()
         if self.session === session { session.source.close() }
     }
 
-    /// The reads that the group's machines ask for, and how many entries each may give: a wake's memory is bounded.
-    private func takeReads(of group: ReadGroup) -> (cursors: [JournalCursor], count: Int) {
-        guard bytesInFlight < settings.windowBytes else { return ([], 0) }
+    /// The reads that the group's machines ask for, and how many entries each may give: a wake's memory is bounded. Not
+    /// whole when there are more journals than that allows; they take turns.
+    private func takeReads(of group: ReadGroup) -> (cursors: [JournalCursor], count: Int, isWhole: Bool) {
+        guard bytesInFlight < settings.windowBytes else { return ([], 0, true) }
+        let most = max(1, settings.windowBytes / group.entryBytes)
         var cursors: [JournalCursor] = []
-        var entryBytes = 1
-        for journal in group.journals {
+        for offset in group.journals.indices {
+            let index = (group.turn + offset) % group.journals.count
+            let journal = group.journals[index]
             guard let after = journal.wantedRead else { continue }
+            guard cursors.count < most else {
+                group.turn = index
+                return (cursors, 1, false)
+            }
             journal.wantedRead = nil
-            cursors.append(JournalCursor(journal: journal.name, after: after))
-            entryBytes = max(entryBytes, journal.entryBytes)
+            cursors.append(JournalCursor(journal.name, behind: after))
         }
-        let share = settings.readBytes / entryBytes / max(cursors.count, 1)
-        return (cursors, min(settings.batchEntries, max(share, 8)))
+        let share = settings.readBytes / group.entryBytes / max(cursors.count, 1)
+        return (cursors, min(settings.batchEntries, max(share, 1)), true)
     }
 
-    private func accept(_ reads: [JournalRead], asked cursors: [JournalCursor], count: Int) {
+    private func accept(_ reads: [JournalRead], asked cursors: [JournalCursor], count: Int, of group: ReadGroup) {
         var found: [JournalName: EntryBatch] = [:]
         for read in reads { found[read.journal] = read.batch }
+        var entryBytes = group.entryBytes / 4
         for cursor in cursors {
             guard let journal = journals[cursor.journal] else { continue }
             if let batch = found[cursor.journal] {
-                journal.batch = batch
+                entryBytes = max(entryBytes, batch.byteCount / max(batch.count, 1))
+                accept(batch, of: journal)
                 journal.isCaughtUp = batch.count < count
-                journal.entryBytes = (3 * journal.entryBytes + batch.byteCount / max(batch.count, 1)) / 4
-                journal.machine.sourceRead(
-                    MirrorMachine.Batch(
-                        previous: batch.previous, last: batch.last, byteCount: batch.byteCount))
             } else {
                 journal.isCaughtUp = true
-                journal.machine.readFailed(after: cursor.after)
+                if journal.machine.isStreaming { report.resumed(journal.name) }
+                journal.machine.readFailed(after: cursor.last)
             }
             advance(journal)
         }
+        if !reads.isEmpty { group.entryBytes = max(entryBytes, 1) }
+    }
+
+    private func accept(_ batch: EntryBatch, of journal: MirroredJournal) {
+        let before = journal.machine.readCursor
+        journal.batch = batch
+        journal.machine.sourceRead(
+            MirrorMachine.Batch(previous: batch.previous, last: batch.last, byteCount: batch.byteCount))
+        guard journal.machine.readCursor != before else { return }
+        journal.passed += UInt64(batch.count)
+        journal.isUncounted = true
     }
 
     /// Performs what the journal's machine wants done.
@@ -87,7 +111,6 @@ extension MirrorLink {
                 journal.batch = nil
             case .stop(let divergence):
                 if divergence != .refused { report.stopped(journal.name, divergence, detail: nil) }
-                journal.isReportedStopped = true
             }
         }
     }
@@ -128,6 +151,7 @@ extension MirrorLink {
         switch result {
         case .success:
             journal.machine.appended(unit)
+            report.resumed(name)
             journal.copied += UInt64(count)
             report.appended(count, topic: name.topic)
             report.latency.observe(Duration.nanoseconds((NIODeadline.now() - since).nanoseconds), count: count)

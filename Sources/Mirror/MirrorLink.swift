@@ -14,8 +14,10 @@ package actor MirrorLink {
     }
 
     let settings: MirrorSettings
+    /// The region to which it ships.
+    package nonisolated var peer: String { settings.peer }
     let connector: any MirrorConnector
-    let report: MirrorReport
+    var report: MirrorReport
     var journals: [JournalName: MirroredJournal] = [:]
     var groups: [ReadGroup] = []
     var session: Session?
@@ -59,7 +61,7 @@ package actor MirrorLink {
     package func mirror(_ names: [JournalName]) {
         for name in names where journals[name] == nil {
             if groups.last.map({ $0.journals.count >= settings.journalsPerReader }) ?? true {
-                groups.append(ReadGroup())
+                groups.append(ReadGroup(entryBytes: settings.readBytes / 8))
                 session?.groupAdded.yield(groups.count - 1)
             }
             let group = groups.count - 1
@@ -99,7 +101,7 @@ package actor MirrorLink {
         let source = try await connector.source()
         do {
             let control = JournalName.control(origin: settings.region)
-            let mark = try await source.lineage(of: control, cursor: .zero).get().birth
+            let mark = try await source.lineage(of: control, cursor: .zero, peer: settings.peer).get().birth
             let target = try await connector.target()
             sessionCount += 1
             return Session(number: sessionCount, source: source, target: target, mark: mark)

@@ -41,7 +41,7 @@ package struct MirrorMachine: Sendable {
         case streaming
         /// A batch was refused; answers of the batches behind it are awaited. → unaligned, aligning, stopped
         case draining
-        /// Lineage repair is needed. → unaligned
+        /// Lineage repair is needed. → unaligned, draining
         case stopped
     }
 
@@ -50,10 +50,11 @@ package struct MirrorMachine: Sendable {
     private var state: State = .unaligned
     private var pending: [Action] = []
     private var batchesInFlight = 0
-    private var readCursor = EntryID.zero
     private var attempt = 0
     private var isReading = false
 
+    /// The last entry read, or the cursor that reading began behind.
+    package private(set) var readCursor = EntryID.zero
     /// Bytes read and not yet acknowledged.
     package private(set) var bytesInFlight = 0
     /// Everything up to here is on the target, by the target's own word.
@@ -84,8 +85,9 @@ package struct MirrorMachine: Sendable {
     /// The copy does not continue its journal.
     package mutating func diverged(_ divergence: Divergence) {
         if case .stopped = state { return }
+        dropUnsent()
         state = .stopped
-        pending = [.stop(divergence)]
+        pending.append(.stop(divergence))
     }
 
     /// The source answered a read with entries. An answer that does not continue what was read is dropped.
@@ -137,15 +139,15 @@ package struct MirrorMachine: Sendable {
 
     /// An operator may have mended what stopped the journal: align again.
     package mutating func lookedAgain() {
-        if case .stopped = state { state = .unaligned }
+        if case .stopped = state { state = batchesInFlight == 0 ? .unaligned : .draining }
     }
 
     /// The link to the target is gone, and with it every answer still owed. What arrived there is unknown until aligned.
     package mutating func linkLost() {
-        if case .stopped = state { return }
-        pending.removeAll()
+        dropUnsent()
         batchesInFlight = 0
         bytesInFlight = 0
+        if case .stopped = state { return }
         state = .unaligned
     }
 
@@ -176,8 +178,16 @@ package struct MirrorMachine: Sendable {
 
     private mutating func beginAgain() {
         if case .stopped = state { return }
-        for case .append(let unsent) in pending { settle(unsent) }
-        pending.removeAll()
+        dropUnsent()
         state = batchesInFlight == 0 ? .unaligned : .draining
+    }
+
+    /// Forgets the appends that nobody has asked for yet; a stop stands.
+    private mutating func dropUnsent() {
+        let unsent = pending
+        pending.removeAll()
+        for action in unsent {
+            if case .append(let batch) = action { settle(batch) } else { pending.append(action) }
+        }
     }
 }

@@ -1,28 +1,6 @@
 package import Journal
 package import NIOCore
 
-/// A place in a journal: everything up to `after` is known.
-package struct JournalCursor: Hashable, Sendable {
-    package let journal: JournalName
-    package let after: EntryID
-
-    package init(journal: JournalName, after: EntryID) {
-        self.journal = journal
-        self.after = after
-    }
-}
-
-/// Entries that a read found behind a cursor.
-package struct JournalRead: Sendable {
-    package let journal: JournalName
-    package let batch: EntryBatch
-
-    package init(journal: JournalName, batch: EntryBatch) {
-        self.journal = journal
-        self.batch = batch
-    }
-}
-
 /// What a read found, and the birth mark of the region's control journal as it was behind the read: a server that was
 /// flushed or restored in between shows another mark, and what it gave is of another history.
 package struct MarkedReads: Sendable {
@@ -53,16 +31,22 @@ package protocol JournalReader: Sendable {
     /// Up to `count` entries of each journal behind its cursor; waits up to `blockTime` for the first one, then answers
     /// an empty list.
     func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads>
+    /// Entries ever added at or below each cursor, behind all reads asked before; where none of them is left, also those
+    /// above it that are gone. Nil when more than `limit` follow, and where there is no such journal.
+    func passed(_ cursors: [JournalCursor], limit: Int) -> EventLoopFuture<[UInt64?]>
     func close()
 }
 
 /// The region's own Redis, from which a link reads.
 package protocol MirrorSource: Sendable {
-    /// Another reading connection. Throws `Refusal` when there is none to be had now.
-    func reader(named name: String) async throws(Refusal) -> any JournalReader
-    /// What the journal is, asked with a copy's cursor; a journal without a birth mark gets one.
-    func lineage(of journal: JournalName, cursor: EntryID) -> EventLoopFuture<SourceState>
-    /// The birth marks as they are now; nil for a journal that has none.
+    /// Another reading connection, which no reply of more than `replyBytes` passes. Throws `Refusal` when there is none to
+    /// be had now.
+    func reader(named name: String, replyBytes: Int) async throws(Refusal) -> any JournalReader
+    /// What the journal is, asked with the cursor of a peer's copy; a journal without a birth mark gets one.
+    func lineage(of journal: JournalName, cursor: EntryID, peer: String) -> EventLoopFuture<SourceState>
+    /// Notes beside the journal how many entries up to its cursor a peer's copy will never have.
+    func note(missed: UInt64, by peer: String, of journal: JournalName)
+    /// The birth marks as they are now; nil for a journal that has none, or whose mark cannot be read.
     func births(of journals: [JournalName]) -> EventLoopFuture<[String?]>
     /// Entries ever added to each journal; nil where there is no stream.
     func entriesAdded(to journals: [JournalName]) -> EventLoopFuture<[UInt64?]>

@@ -10,6 +10,8 @@ package struct MirrorReport: Sendable {
     private let logger: Logger
     private let metrics: MetricsRegistry
     private let peer: String
+    private var stops: [JournalName: Stop] = [:]
+    private var stopCount = 0
     let linkUp: Gauge
     let lag: Gauge
     let latency: Histogram
@@ -58,12 +60,21 @@ package struct MirrorReport: Sendable {
             [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
     }
 
-    /// A journal's copy does not continue it: named, counted, loud; the other journals go on.
-    func stopped(_ journal: JournalName, _ divergence: Divergence, detail: String?) {
-        let state = ComponentState(
-            "stopped-\(divergence.rawValue)", .stopped, reason: detail ?? divergence.rawValue,
-            advice: divergence.advice)
-        guard states.set("\(component) \(journal)", state) else { return }
+    /// Entries that left a journal before the peer had them: counted, loud; what follows is shipped.
+    func lost(_ count: UInt64, of journal: JournalName) {
+        metrics.counter(.mirrorLost, [.cause: "trimmed"]).add(Int(clamping: count))
+        logger.warning(
+            "Entries left the journal before the peer had them",
+            [.journal: "\(journal)", .entries: "\(count)"])
+    }
+
+    /// A journal's copy does not continue it: named, counted once, loud; the other journals go on.
+    mutating func stopped(_ journal: JournalName, _ divergence: Divergence, detail: String?) {
+        let known = stops[journal]
+        stopCount += 1
+        stops[journal] = Stop(number: known?.number ?? stopCount, divergence: divergence, detail: detail)
+        showStops()
+        guard known == nil else { return }
         metrics.counter(.mirrorForks, [.cause: divergence.rawValue]).add()
         logger.error(
             "Journal is no longer mirrored: its copy does not continue it",
@@ -73,11 +84,30 @@ package struct MirrorReport: Sendable {
             ])
     }
 
-    /// A journal that was stopped is shipped again.
-    func resumed(_ journal: JournalName) {
-        states.remove("\(component) \(journal)")
+    /// A journal is shipped; news only if it was stopped.
+    mutating func resumed(_ journal: JournalName) {
+        guard !stops.isEmpty, stops.removeValue(forKey: journal) != nil else { return }
+        showStops()
         logger.info("Journal is mirrored again", [.journal: "\(journal)"])
     }
+
+    /// One component for all that is stopped: journals' names are text there, never label values.
+    private func showStops() {
+        guard let first = stops.min(by: { $0.value.number < $1.value.number }) else {
+            return states.remove(stopsComponent)
+        }
+        let divergence = first.value.divergence
+        let names = stops.keys.sorted().map(\.key).joined(separator: ", ")
+        states.set(
+            stopsComponent,
+            ComponentState(
+                "stopped-\(divergence.rawValue)", .stopped,
+                reason: "\(stops.count) stopped, first \(first.key): \(first.value.detail ?? divergence.rawValue); "
+                    + "all: \(names)",
+                advice: divergence.advice))
+    }
+
+    private var stopsComponent: String { "\(component) journals" }
 
     func refused(_ journal: JournalName, _ refusal: Refusal) {
         if refusal == .fenced { fenced.add() }
@@ -86,5 +116,15 @@ package struct MirrorReport: Sendable {
 
     func sourceChanged() {
         logger.warning("The local Redis may have another history than before; aligning every journal again", [:])
+    }
+}
+
+extension MirrorReport {
+    /// A journal whose copy does not continue it.
+    private struct Stop {
+        /// Order among the stops of the link.
+        let number: Int
+        let divergence: Divergence
+        let detail: String?
     }
 }

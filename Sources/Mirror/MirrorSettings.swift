@@ -16,6 +16,9 @@ package struct MirrorSettings: Sendable {
     /// Longest pause between two attempts to connect.
     package let longestPause: Duration
 
+    /// One read's answer at most. Reads are asked for far less; entries of unforeseen size may not take all memory.
+    var replyBytes: Int { max(windowBytes, 64 << 20) }
+
     package init(
         region: String, peer: String, windowBytes: Int = 8 << 20, journalsPerReader: Int = 16, batchEntries: Int = 512,
         readBytes: Int = 1 << 19, blockTime: Duration = .seconds(1),

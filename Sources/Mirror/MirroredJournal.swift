@@ -10,18 +10,21 @@ final class MirroredJournal {
     var birth = ""
     /// Whether the peer has ever said where its copy stands.
     var wasAligned = false
-    /// Whether its stop was reported, and its end not yet.
-    var isReportedStopped = false
     /// The read that the machine asked for and that no connection has taken yet.
     var wantedRead: EntryID?
     /// What the last read gave, until the machine asks to append it.
     var batch: EntryBatch?
     /// Entries that the copy holds or held, by the target's count and what was acknowledged since.
     var copied: UInt64 = 0
+    /// Entries that left the journal before this copy had them.
+    var missed: UInt64 = 0
+    /// Entries of the journal up to the read cursor: those read and those missed. What the source counts beyond it, it
+    /// lost between two reads.
+    var passed: UInt64 = 0
+    /// Whether something was read since `passed` was compared with the source's count.
+    var isUncounted = true
     /// Whether the last read found nothing more.
     var isCaughtUp = false
-    /// Mean size of an entry read, bytes; sizes the next reads.
-    var entryBytes = 300
 
     init(name: JournalName, group: Int, windowBytes: Int) {
         self.name = name
@@ -34,9 +37,21 @@ final class MirroredJournal {
 final class ReadGroup {
     var journals: [MirroredJournal] = []
     var reader: (any JournalReader)?
+    /// How large an entry may be, bytes; sizes the next read. Begins with caution, rises at once with what is read and
+    /// falls slowly.
+    var entryBytes: Int
+    /// Which journal is asked for first by the next read, where not all can be.
+    var turn = 0
+    /// When the journals' counts are compared with the source's again.
+    var nextCount = NIODeadline.now()
+    var countTurn = 0
     /// Whether a blocking read is under way.
     var isReading = false
     private var waiter: CheckedContinuation<Void, Never>?
+
+    init(entryBytes: Int) {
+        self.entryBytes = entryBytes
+    }
 
     /// Suspends until `wake()`.
     func wait(isolation: isolated (any Actor)? = #isolation) async {

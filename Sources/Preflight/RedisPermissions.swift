@@ -12,7 +12,7 @@ extension RedisCheck {
 
         /// `XADD`, `CLIENT UNBLOCK`.
         var name: String {
-            words.prefix(["FUNCTION", "CLIENT", "XINFO"].contains(words[0]) ? 2 : 1).joined(separator: " ")
+            words.prefix(["FUNCTION", "CLIENT", "MEMORY", "XINFO"].contains(words[0]) ? 2 : 1).joined(separator: " ")
         }
 
         /// The first key.
@@ -105,7 +105,8 @@ extension RedisCheck {
             Probe("XRANGE", key, "-", "+"), Probe("XREVRANGE", key, "+", "-"),
             Probe("XREAD", "BLOCK", "1", "STREAMS", key, "$"), Probe("EXISTS", meta), Probe("HDEL", meta, "f"),
             Probe("HGET", meta, "f"), Probe("HINCRBY", meta, "f", "1"), Probe("HMGET", meta, "f"),
-            Probe("HSET", meta, "f", "v"), Probe("HSETNX", meta, "f", "v"),
+            Probe("HSET", meta, "f", "v"), Probe("HSETNX", meta, "f", "v"), Probe("DEL", key),
+            Probe("MEMORY", "USAGE", key),
         ]
     }
 
@@ -117,7 +118,7 @@ extension RedisCheck {
     /// What the projection and its functions do with their own keys and with what they project.
     private static let projectionProbes =
         ["rs:{1}:projection", "rs:{1}:quarantine", "rs:{1}:digest:probe", "rs:{_}:projection", tenantsKey]
-        .map { Probe("HDEL", $0, "f") }
+        .flatMap { [Probe("HDEL", $0, "f"), Probe("HINCRBY", $0, "f", "1"), Probe("TYPE", $0)] }
         + ["cfg:{1}:probe", "call:{1}:probe", "calls:{1}:probe", "agent:{1}:probe"].flatMap { key in
             [
                 Probe("FCALL_RO", "regionsync_probe", "1", key), Probe("DEL", key), Probe("EXPIRE", key, "1"),

@@ -12,29 +12,6 @@ package protocol JournalTail: Sendable {
     func close() async
 }
 
-/// Where a journal is read next.
-package struct JournalCursor: Hashable, Sendable {
-    package let journal: JournalName
-    /// The last entry that is not wanted any more.
-    package let last: EntryID
-
-    package init(_ journal: JournalName, behind last: EntryID) {
-        self.journal = journal
-        self.last = last
-    }
-}
-
-/// What was read of a journal.
-package struct JournalRead: Sendable {
-    package let journal: JournalName
-    package let batch: EntryBatch
-
-    package init(_ journal: JournalName, _ batch: EntryBatch) {
-        self.journal = journal
-        self.batch = batch
-    }
-}
-
 /// Where state is kept: the local Redis.
 package protocol ProjectionStore: Sendable {
     /// Sends the commands together, behind all that were sent before on the same connection, and returns when they are

@@ -46,7 +46,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private(set) var closeReason: RedisError?
 
     init(endpoint: RedisEndpoint, closed: EventLoopPromise<RedisError>) throws(RedisError) {
-        parser = try ReplyParser()
+        parser = try ReplyParser(limits: ReplyParser.Limits(replyBytes: endpoint.replyBytes))
         responseTimeout = TimeAmount(endpoint.responseTimeout)
         pingInterval = TimeAmount(endpoint.linkTimeout / 3)
         pingPatience = endpoint.linkTimeout * 2 / 3

@@ -14,6 +14,8 @@ package struct RedisEndpoint: Hashable, Sendable {
     /// How long the link may be dead before that is known. A third of it without traffic brings a PING, which has the
     /// other two thirds to be answered; the kernel gives up unacknowledged bytes after it.
     package var linkTimeout: Duration = .milliseconds(2400)
+    /// How large one reply may be, in wire form, bytes; a larger one ends the connection.
+    package var replyBytes = 512 << 20
     /// Whether to ask for BBR as congestion control, for links across a WAN: at 2 % loss twelve times the kernel's default.
     /// Where the kernel does not have it or we may not use it, its default stays.
     package var prefersBBR = false

@@ -66,8 +66,10 @@ package struct RegionWorker: Service {
                 region: region.name, fixed: region.tenants.map(String.init), client: local.client, links: links)
             tasks.addTask { await directory.run() }
             let trimmer = Trimmer(
-                region: region.name, peers: region.peers.map(\.region), minimumAge: region.retention.minimum,
-                client: local.client, links: links, logger: logger("trim"))
+                settings: Trimmer.Settings(
+                    region: region.name, peers: region.peers.map(\.region), tenants: region.tenants.map(String.init),
+                    minimumAge: region.retention.minimum, maximumBytes: region.retention.maximumBytes),
+                client: local.client, links: links, states: states, metrics: metrics, logger: logger("trim"))
             tasks.addTask { await trimmer.run() }
             if projects {
                 let stores = ["provisioning", "voice"].map {

@@ -1,84 +1,167 @@
 internal import Journal
-internal import Logging
-internal import Mirror
-internal import Observability
+package import Logging
+package import Mirror
+internal import NIOCore
+package import Observability
 internal import RESP
-internal import RedisClient
+package import RedisClient
 
 /// Trims the journals in the local Redis: those born here by every reader's cursor, copies by the local projection's.
 ///
-/// A cursor that is not known keeps everything (journal.md, mirror rule 3).
-actor Trimmer {
-    private let region: String
-    private let peers: [String]
-    private let minimumAge: Duration
-    private let client: RedisClient
-    private let links: [MirrorLink]
-    private let logger: Logger
-    private var retentions: [JournalName: Retention] = [:]
+/// A cursor that is not known keeps everything (journal.md, mirror rule 3), short of the byte budget. One journal's
+/// trouble does not keep the others from being trimmed.
+package actor Trimmer {
+    package struct Settings: Sendable {
+        package let region: String
+        package let peers: [String]
+        /// Tenants known beforehand; the others are learnt from the projection.
+        package let tenants: [String]
+        /// Entries younger than this stay even when every reader has them.
+        package let minimumAge: Duration
+        /// Bytes that a journal may take; nil: no bound.
+        package let maximumBytes: Int?
 
-    init(
-        region: String, peers: [String], minimumAge: Duration, client: RedisClient, links: [MirrorLink], logger: Logger
+        package init(
+            region: String, peers: [String], tenants: [String], minimumAge: Duration, maximumBytes: Int? = nil
+        ) {
+            self.region = region
+            self.peers = peers
+            self.tenants = tenants
+            self.minimumAge = minimumAge
+            self.maximumBytes = maximumBytes
+        }
+    }
+
+    package static let component = "trim"
+
+    let settings: Settings
+    let links: [MirrorLink]
+    let logger: Logger
+    let headroom: [String: Gauge]
+    private let client: RedisClient
+    private let states: ComponentStates
+    private var retentions: [JournalName: Retention] = [:]
+    /// Memory that the journals took in the round before.
+    var usages: [JournalName: Usage] = [:]
+    /// What went wrong in this round.
+    private var failures: [(name: String, reason: String)] = []
+
+    package init(
+        settings: Settings, client: RedisClient, links: [MirrorLink], states: ComponentStates,
+        metrics: MetricsRegistry, logger: Logger
     ) {
-        self.region = region
-        self.peers = peers
-        self.minimumAge = minimumAge
+        self.settings = settings
         self.client = client
         self.links = links
+        self.states = states
         self.logger = logger
+        headroom = Dictionary(
+            uniqueKeysWithValues: settings.peers.map {
+                ($0, metrics.gauge(.mirrorTrimHeadroomSeconds, [.peer: $0]))
+            })
     }
 
     /// Samples and trims at the rule's interval, until cancelled.
     func run() async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: Retention(minimumAge: minimumAge).interval)
+            try? await Task.sleep(for: Retention(minimumAge: settings.minimumAge).interval)
             guard !Task.isCancelled, case .connected(let connection) = await client.state else { continue }
-            do {
-                try await trim(through: connection)
-            } catch {
-                logger.debug("Journals were not trimmed this time", [.error: "\(error)"])
-            }
+            await trim(through: connection, at: Duration(ContinuousClock.now))
         }
     }
 
-    private func trim(through connection: RedisConnection) async throws(RedisError) {
-        let tenants = try await connection.send(RedisCommand("SMEMBERS", tenantsKey)).elements.compactMap(\.string)
-        let now = Duration(ContinuousClock.now)
-        for origin in [region] + peers {
+    /// One round over all journals, at `now` by a clock that does not jump.
+    package func trim(through connection: RedisConnection, at now: Duration) async {
+        failures.removeAll()
+        var headrooms: [String: Duration] = [:]
+        let tenants = await tenants(through: connection)
+        for origin in [settings.region] + settings.peers {
             var names: [JournalName] = [.provisioning(origin: origin), .control(origin: origin)]
             names += tenants.map { .voice(tenant: $0, origin: origin) }
             // A page a turn, so that thousands of journals do not hold up the connection.
             for start in stride(from: 0, to: names.count, by: 256) {
-                try await trim(Array(names[start..<min(start + 256, names.count)]), at: now, through: connection)
+                let page = Array(names[start..<min(start + 256, names.count)])
+                await trim(page, at: now, through: connection, headrooms: &headrooms)
+                guard connection.isOpen else { return }  // the next round has another one
             }
         }
+        for (peer, gauge) in headroom {
+            if let time = headrooms[peer] { gauge.set(time) } else { gauge.set(nil as Double?) }
+        }
+        report()
+    }
+
+    private func tenants(through connection: RedisConnection) async -> [String] {
+        var tenants = Set(settings.tenants)
+        do throws(RedisError) {
+            tenants.formUnion(
+                try await connection.send(RedisCommand("SMEMBERS", tenantsKey)).elements.compactMap(\.string))
+        } catch {
+            failures.append((tenantsKey, "\(error)"))
+        }
+        return tenants.sorted()
     }
 
     private func trim(
-        _ names: [JournalName], at now: Duration, through connection: RedisConnection
-    ) async throws(RedisError) {
+        _ names: [JournalName], at now: Duration, through connection: RedisConnection,
+        headrooms: inout [String: Duration]
+    ) async {
         let questions = names.flatMap { name in
             [RedisCommand("XREVRANGE", name.key, "+", "-", "COUNT", "1"), Self.projected(name)]
         }
         let answers = await connection.pipeline(questions)
         for (index, name) in names.enumerated() {
-            guard let last = try answers[2 * index].get()[0]?[0]?.entryID else { continue }
-            let projected = try answers[2 * index + 1].get()
-            var retention = retentions[name] ?? Retention(minimumAge: minimumAge)
-            retention.noted(last: last, at: now)
-            retentions[name] = retention
-            var readers: [EntryID?] = name.topic == .control ? [] : [Self.cursor(in: projected, of: name)]
-            if name.origin == region {
-                for link in links { readers.append(await link.acknowledged(of: name)) }
-            }
-            guard let minimum = retention.lowestToKeep(at: now, readers: readers) else { continue }
-            let removed = try await connection.send(JournalFunctions.trim(name, minimum: minimum)).integer ?? 0
-            if removed > 0 {
-                logger.debug(
-                    "Trimmed a journal",
-                    [.journal: "\(name)", .entries: "\(removed)", .entryFirst: "\(minimum)"])
+            do {
+                guard let last = try answers[2 * index].get()[0]?[0]?.entryID else { continue }
+                let projected = try answers[2 * index + 1].get()
+                let readers = await readers(of: name, projected: Self.cursor(in: projected, of: name))
+                try await trim(name, last: last, readers: readers.map(\.cursor), at: now, through: connection)
+                try await enforceBudget(
+                    of: name, last: last, readers: readers, at: now, through: connection, headrooms: &headrooms)
+            } catch {
+                failures.append((name.key, "\(error)"))
             }
         }
+    }
+
+    /// Who reads a journal, and up to where; nil where that is unknown.
+    private func readers(of name: JournalName, projected: EntryID?) async -> [Reader] {
+        var readers: [Reader] = name.topic == .control ? [] : [Reader(peer: nil, cursor: projected)]
+        if name.origin == settings.region {
+            for link in links {
+                readers.append(Reader(peer: link.peer, cursor: await link.acknowledged(of: name)))
+            }
+        }
+        return readers
+    }
+
+    private func trim(
+        _ name: JournalName, last: EntryID, readers: [EntryID?], at now: Duration, through connection: RedisConnection
+    ) async throws {
+        var retention = retentions[name] ?? Retention(minimumAge: settings.minimumAge)
+        retention.noted(last: last, at: now)
+        retentions[name] = retention
+        guard var minimum = retention.lowestToKeep(at: now, readers: readers) else { return }
+        // Never inside a transaction: all entries of one have the same first half.
+        if name.topic == .provisioning { minimum = EntryID(first: minimum.first, second: 0) }
+        let removed = try await connection.call(JournalFunctions.trim(name, minimum: minimum)).get().integer ?? 0
+        guard removed > 0 else { return }
+        logger.debug(
+            "Trimmed a journal", [.journal: "\(name)", .entries: "\(removed)", .entryFirst: "\(minimum)"])
+    }
+
+    private func report() {
+        guard let first = failures.first else {
+            states.set(Self.component, ComponentState("trimming", .working))
+            return
+        }
+        let state = ComponentState(
+            "failing", .degraded, reason: "\(failures.count) not trimmed, first \(first.name): \(first.reason)",
+            advice: "what is not trimmed grows until Redis is full; see that key")
+        guard states.set(Self.component, state) else { return }
+        logger.warning(
+            "Journals were not trimmed",
+            [.journals: "\(failures.count)", .journal: "\(first.name)", .error: "\(first.reason)"])
     }
 
     /// Where the local projection stands with a journal.
@@ -87,10 +170,19 @@ actor Trimmer {
         return RedisCommand("HGET", "rs:{\(name.tenant)}:projection", field)
     }
 
-    /// A position stands for its whole transaction: the first entry of the next one is the first to keep.
+    /// A position stands for its whole transaction, which is kept: where it ends is not known here.
     private static func cursor(in reply: RedisReply, of name: JournalName) -> EntryID? {
         guard let text = reply.string else { return nil }
         return name.topic == .voice ? EntryID(text) : Position(text).map { $0.entryID(ordinal: 0) }
+    }
+}
+
+extension Trimmer {
+    /// A reader of a journal.
+    struct Reader: Sendable {
+        /// The region that reads; nil for the local projection.
+        let peer: String?
+        let cursor: EntryID?
     }
 }
 

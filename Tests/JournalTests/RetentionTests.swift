@@ -39,12 +39,20 @@ struct RetentionTests {
         #expect(retention.lowestToKeep(at: .seconds(22), readers: [id(1)]) == nil)
     }
 
-    @Test("samples stay few over any time")
-    func staysSmall() {
-        let retention = grown(seconds: 100_000, minimumAge: .seconds(3_200))
-        let lowest = retention.lowestToKeep(at: .seconds(100_000), readers: [id(100_000)])
-        #expect(lowest != nil)
-        #expect(MemoryLayout<Retention>.size < 64)
-        #expect((lowest?.first ?? 0) <= 96_800)
+    @Test(
+        "days on end, what is kept is as old as it must be and little older",
+        arguments: [.seconds(8), .seconds(40 * 60), .seconds(3_600), .seconds(86_400)] as [Duration])
+    func keepsUp(minimumAge: Duration) {
+        var retention = Retention(minimumAge: minimumAge)
+        let age = UInt64(minimumAge.components.seconds)
+        let interval = UInt64(retention.interval.components.seconds)
+        for second in stride(from: interval, through: 4 * max(age, 86_400 / 4), by: Int(interval)) {
+            retention.noted(last: id(second), at: .seconds(Int64(second)))
+            guard second > 2 * age else { continue }
+            let lowest = retention.lowestToKeep(at: .seconds(Int64(second)), readers: [id(second)])
+            let oldest = second - age
+            #expect((lowest?.first ?? 0) <= oldest)
+            #expect((lowest?.first ?? 0) + age / 16 + 2 * interval >= oldest, "at \(second)")
+        }
     }
 }

@@ -100,6 +100,51 @@ struct MirrorMachineTests {
         #expect(machine.nextAction() == .align(attempt: 0))
     }
 
+    /// Three batches are out, the first is refused for good, then the link is cut: nobody answers for the others.
+    @Test("a link that is lost while a journal is stopped takes what was in flight with it")
+    func forgetsFlight() {
+        var machine = streaming(at: 0, windowBytes: 60)
+        for next in [batch(0, 2), batch(2, 4), batch(4, 6)] {
+            machine.sourceRead(next)
+            #expect(machine.nextAction() == .append(next))
+            _ = machine.nextAction()
+        }
+        machine.refused(batch(0, 2), .unexpected("WRONGTYPE"))
+        #expect(machine.nextAction() == .stop(.refused))
+        machine.linkLost()
+        #expect(machine.bytesInFlight == 0)
+        machine.lookedAgain()
+        #expect(machine.nextAction() == .align(attempt: 0))
+        machine.aligned(at: id(0))
+        #expect(machine.nextAction() == .read(after: id(0)))
+    }
+
+    @Test("a stopped journal is looked at again only when all answers are in")
+    func awaitsFlight() {
+        var machine = streaming(at: 0)
+        for next in [batch(0, 2), batch(2, 4)] {
+            machine.sourceRead(next)
+            #expect(machine.nextAction() == .append(next))
+            _ = machine.nextAction()
+        }
+        machine.refused(batch(0, 2), .unexpected("WRONGTYPE"))
+        #expect(machine.nextAction() == .stop(.refused))
+        machine.lookedAgain()
+        #expect(machine.nextAction() == nil)
+        machine.refused(batch(2, 4), .cursor(last: .zero))
+        #expect(machine.nextAction() == .align(attempt: 0))
+    }
+
+    @Test("a batch that was read and not yet sent leaves no trace when the journal stops")
+    func dropsUnsent() {
+        var machine = streaming(at: 0)
+        machine.sourceRead(batch(0, 2))
+        machine.diverged(.bornAgain)
+        #expect(machine.bytesInFlight == 0)
+        #expect(machine.nextAction() == .stop(.bornAgain))
+        #expect(machine.nextAction() == nil)
+    }
+
     @Test("while the target cannot write, attempts are counted, so that pauses can grow")
     func countsAttempts() {
         var machine = MirrorMachine(windowBytes: 100)

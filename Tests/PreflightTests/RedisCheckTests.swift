@@ -72,6 +72,12 @@ struct RedisCheckTests {
             for command in try #require(fault.remedy).commands { try await run(command, on: server) }
             let after = try await region.check().findings(at: "redis")
             #expect(after.allSatisfy { $0.severity == .ok }, "\(after)")
+            for right in ["multi", "exec"] {
+                try await run("ACL SETUSER worker -\(right)", on: server)
+                let fault = try await region.check().fault("permissions", at: "redis")
+                #expect(fault.statement.hasSuffix("may not: \(right.uppercased())"))
+                try await run("ACL SETUSER worker +\(right)", on: server)
+            }
             for text in [report.table, report.json] { #expect(!text.contains("canary")) }
             region.environment = ["PASSWORD": "canary-wrong"]
             let refused = try await region.check()

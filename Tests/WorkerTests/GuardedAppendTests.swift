@@ -5,6 +5,7 @@ import NIOPosix
 import RESP
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Testing
 import Worker
 
@@ -13,7 +14,8 @@ private struct Peer {
     static let journal = JournalName.voice(tenant: "7", origin: "east")
 
     let server: RedisServer
-    let target: any MirrorTarget
+    let connector: RedisMirrorConnector
+    var target: any MirrorTarget
     let plain: RedisConnection
 
     static func with(_ body: (Peer) async throws -> Void) async throws {
@@ -23,10 +25,19 @@ private struct Peer {
             let connector = RedisMirrorConnector(region: "east", local: endpoint, remote: endpoint, eventLoop: loop)
             let plain = try await RedisConnection.connect(to: endpoint, name: "plain", on: loop)
             let target = try await connector.target()
-            try await body(Peer(server: server, target: target, plain: plain))
+            try await body(Peer(server: server, connector: connector, target: target, plain: plain))
             target.close()
             await plain.close()
         }
+    }
+
+    /// The same server, as a user with fewer rights.
+    func restricted(_ rights: String) async throws -> Peer {
+        try await run("ACL", "SETUSER", "mirror", "reset", "on", ">secret", "~*", "+@all", rights)
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        let endpoint = RedisEndpoint(host: server.host, port: server.port, username: "mirror", password: "secret")
+        let connector = RedisMirrorConnector(region: "east", local: endpoint, remote: endpoint, eventLoop: loop)
+        return Peer(server: server, connector: connector, target: try await connector.target(), plain: plain)
     }
 
     func batch(_ numbers: ClosedRange<UInt64>, fields: Int = 2) -> EntryBatch? {
@@ -153,10 +164,172 @@ struct GuardedAppendTests {
         }
     }
 
+    @Test("a guard that cannot look closes the journal; the copy stays")
+    func closesUnguarded() async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.append(1...100)
+            let blind = try await peer.restricted("-xinfo")
+            guard case .failure(.unexpected) = try await blind.append(101...200) else {
+                Issue.record("appended without a guard")
+                return
+            }
+            #expect(try await peer.length() != "0")
+            #expect(try await peer.meta() == "[\"b\", \"100-0\", \"100\"]")
+            blind.target.close()
+        }
+    }
+
+    @Test("a guard that cannot refuse: what went in behind it is never continued", arguments: [false, true])
+    func poisons(isForeign: Bool) async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.append(1...100)
+            if isForeign { try await peer.run("XADD", Peer.journal.key, "100-7", "foreign", "1") }
+            let weak = try await peer.restricted("-xsetid")
+            let answer = try await weak.append(isForeign ? 101...200 : 111...200)
+            #expect(answer == .failure(.unexpected("BROKEN 200-0")))
+            #expect(try await peer.meta() == "[\"b\", \"100-0\", \"100\"]")
+            #expect(try await peer.append(201...300) == .failure(.fenced))
+            #expect(try await peer.target.open(Peer.journal, birth: "b").get().isClosed)
+            weak.target.close()
+        }
+    }
+
+    @Test("a stream at the highest ID keeps what it is set back to")
+    func keepsRestore() async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.append(1...100)
+            // As a guard leaves it whose closing script never came.
+            try await peer.run("XSETID", Peer.journal.key, "18446744073709551615-18446744073709551615")
+            try await peer.run("HSET", Peer.journal.metaKey, "refusal", "CURSOR 100-0", "restore", "100-0")
+            guard case .failure = try await peer.append(101...200) else {
+                Issue.record("appended behind the highest ID")
+                return
+            }
+            #expect(try await peer.append(101...200) == .success(EntryID(first: 200, second: 0)))
+        }
+    }
+
+    @Test("a user without transactions is refused before anything is written")
+    func requiresTransactions() async throws {
+        try await Peer.with { peer in
+            for right in ["multi", "exec"] {
+                await #expect(throws: Refusal.self, "\(right)") { try await peer.restricted("-\(right)") }
+            }
+        }
+    }
+
+    @Test("a journal that the mirror saw first is an empty one for its writer")
+    func opensAfterLineage() async throws {
+        try await Peer.with { peer in
+            let source = try await peer.connector.source()
+            let journal = JournalName.provisioning(origin: "east")
+            let seen = try await source.lineage(of: journal, cursor: .zero, peer: "west").get()
+            #expect(try await peer.run("HMGET", journal.metaKey, "last", "count") == "[\"0-0\", \"0\"]")
+            let state = try await peer.target.open(journal, birth: "other").get()
+            #expect(state == CopyState(birth: seen.birth, last: .zero, count: 0, generated: .zero, isClosed: false))
+            try await peer.run("HDEL", journal.metaKey, "last")
+            let opened = try await peer.plain.send(JournalFunctions.open(journal, birth: "other"))
+            #expect(opened[1]?.string == "0-0")
+            source.close()
+        }
+    }
+
+    @Test("functions that a server lost are loaded again by whichever is called")
+    func reloads() async throws {
+        try await Peer.with { peer in
+            let source = try await peer.connector.source()
+            let reader = try await source.reader(named: "test", replyBytes: 1 << 20)
+            let cursor = JournalCursor(Peer.journal, behind: .zero)
+            try await peer.run("FUNCTION", "FLUSH")
+            _ = try await source.lineage(of: Peer.journal, cursor: .zero, peer: "west").get()
+            try await peer.run("FUNCTION", "FLUSH")
+            let opened = try await peer.target.open(Peer.journal, birth: "b").get()
+            let birth = try #require(opened.birth)
+            try await peer.run("FUNCTION", "FLUSH")
+            #expect(try await peer.append(1...1, birth: birth) == .success(EntryID(first: 1, second: 0)))
+            try await peer.run("FUNCTION", "FLUSH")
+            #expect(try await reader.passed([cursor], limit: 10).get() == [0])
+            reader.close()
+            source.close()
+        }
+    }
+
+    @Test("a full server can be read from and trimmed; it is connected to if it has the functions")
+    func trimsFull() async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.append(1...100)
+            try await peer.run("CONFIG", "SET", "maxmemory", "1")
+            let source = try await peer.connector.source()
+            let cursor = EntryID(first: 50, second: 0)
+            let state = try await source.lineage(of: Peer.journal, cursor: cursor, peer: "west").get()
+            #expect(state.found == cursor)
+            let trimmed = try await peer.plain.send(JournalFunctions.trim(Peer.journal, minimum: cursor))
+            #expect(trimmed.integer == 49)
+            let beheaded = try await source.lineage(of: Peer.journal, cursor: .zero, peer: "west").get()
+            #expect(beheaded.passed == 49)
+            #expect(beheaded.floor == EntryID(first: 49, second: 0))
+            source.close()
+            try await peer.run("FUNCTION", "FLUSH")
+            await #expect(throws: Refusal.self) { try await peer.connector.source() }
+        }
+    }
+
+    @Test("a connection to a server that became a replica is given up", arguments: sizes)
+    func leavesReplica(size: UInt64) async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            let source = try await peer.connector.source()
+            try await flip(peer, on: true, kind: 2)
+            guard case .failure(.unavailable) = try await peer.append(1...size) else {
+                Issue.record("a replica took it")
+                return
+            }
+            await #expect(throws: Refusal.self) { try await source.probe(Peer.journal, peer: "west").get() }
+            let ends = Mutex(0)
+            for closed in [peer.target.closed, source.closed] {
+                closed.whenComplete { _ in ends.withLock { $0 += 1 } }
+            }
+            for _ in 0..<500 where ends.withLock({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(20)) }
+            #expect(ends.withLock { $0 } == 2)
+        }
+    }
+
+    @Test("entries are counted as passed whether they were read, trimmed or deleted; too many behind are not counted")
+    func countsPassed() async throws {
+        try await Peer.with { peer in
+            let source = try await peer.connector.source()
+            let reader = try await source.reader(named: "test", replyBytes: 1 << 20)
+            func passed(_ number: UInt64) async throws -> UInt64? {
+                let cursor = JournalCursor(Peer.journal, behind: EntryID(first: number, second: 0))
+                return try await reader.passed([cursor], limit: 10).get()[0]
+            }
+            #expect(try await passed(0) == nil)
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.append(1...40)
+            #expect(try await passed(0) == 0)
+            #expect(try await passed(20) == nil)
+            #expect(try await passed(35) == 35)
+            #expect(try await passed(40) == 40)
+            try await peer.run("XTRIM", Peer.journal.key, "MAXLEN", "8")
+            #expect(try await passed(20) == 32)
+            #expect(try await passed(35) == 35)
+            try await peer.run("XTRIM", Peer.journal.key, "MAXLEN", "0")
+            #expect(try await passed(40) == 40)
+            #expect(try await passed(20) == 40)
+            reader.close()
+            source.close()
+        }
+    }
+
     /// Flips what the server refuses while a window of batches is on its way: whatever arrives must be a gapless prefix.
     @Test("a server that flips between writable and not, mid-pipeline, never skips a batch", arguments: 0..<6)
     func survivesFlips(seed: Int) async throws {
-        try await Peer.with { peer in
+        try await Peer.with { given in
+            var peer = given
             _ = try await peer.target.open(Peer.journal, birth: "b").get()
             var last: UInt64 = 0
             var refusals = 0
@@ -173,6 +346,10 @@ struct GuardedAppendTests {
                 try await flip(peer, on: false, kind: seed % 3)
                 for answer in answers {
                     if let id = try? await answer.get() { last = id.first } else { refusals += 1 }
+                }
+                if seed % 3 == 2 {  // a server that answered READONLY is left
+                    peer.target.close()
+                    peer.target = try await peer.connector.target()
                 }
                 #expect(try await peer.length() == "\(last)", "seed \(seed), round \(round)")
                 #expect(try await peer.meta() == "[\"b\", \"\(last)-0\", \"\(last)\"]", "seed \(seed), round \(round)")

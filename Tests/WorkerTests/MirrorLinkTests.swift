@@ -83,6 +83,15 @@ private struct TwoRegions {
         Issue.record("the copy did not reach \(last ?? "-"): \(states.reports)")
     }
 
+    /// Waits until `condition` holds, at most about half a minute.
+    func until(_ condition: () async throws -> Bool) async throws {
+        for _ in 0..<1500 {
+            if try await condition() { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        Issue.record("in vain: \(states.reports)")
+    }
+
     /// Everything in the journal on one server, as text.
     func contents(of server: RedisServer) async throws -> String {
         let client = try await client(of: server)
@@ -144,11 +153,12 @@ struct MirrorLinkTests {
             let before = try await regions.contents(of: regions.west)
             _ = try await client.send(RedisCommand("FLUSHALL"))
             _ = try await regions.write(100, through: client, label: "b")
-            let component = "mirror west \(TwoRegions.journal)"
+            let component = "mirror west journals"
             for _ in 0..<500 where regions.states.state(of: component) == nil {
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(regions.states.state(of: component)?.name == "stopped-born-again")
+            #expect(regions.states.state(of: component)?.reason?.contains(TwoRegions.journal.key) == true)
             #expect(regions.states.state(of: component)?.advice?.isEmpty == false)
             #expect(try await regions.contents(of: regions.west) == before)
             await client.close()
@@ -172,6 +182,131 @@ struct MirrorLinkTests {
                 try await regions.contents(of: regions.east), try await regions.contents(of: regions.west)
             )
             #expect(source == copy)
+            await peer.close()
+            await client.close()
+        }
+    }
+
+    @Test("what somebody else trimmed before it was read is counted exactly, and the rest is shipped")
+    func countsForeignTrim() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let lost = regions.metrics.counter(.mirrorLost, [.cause: "trimmed"])
+            var last = try await regions.write(10, through: client, label: "a").last
+            try await regions.waitForCopy(last)
+            for round in 1...2 {
+                // In one step, so that the link cannot read in between.
+                var commands = [RedisCommand("MULTI")]
+                for number in 0..<20 {
+                    commands.append(RedisCommand("XADD", TwoRegions.journal.key, "*", "n", "\(number)"))
+                }
+                commands += [RedisCommand("XTRIM", TwoRegions.journal.key, "MAXLEN", "5"), RedisCommand("EXEC")]
+                last = try await client.pipeline(commands).last?.get()[19]?.string
+                try await regions.waitForCopy(last)
+                try await regions.until { lost.value == 15 * round }
+            }
+            let copied = try await regions.client(of: regions.west)
+            #expect(try await copied.send(RedisCommand("XLEN", TwoRegions.journal.key)).integer == 20)
+            #expect(regions.states.state(of: "mirror west journals") == nil)
+            await copied.close()
+            await client.close()
+        }
+    }
+
+    @Test("a gap that somebody else made in a provisioning journal stops it, and its copy tells of it for good")
+    func stopsAtGap() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let journal = JournalName.provisioning(origin: "east")
+            await regions.link.mirror([journal])
+            var commands = (1...10).map { RedisCommand("XADD", journal.key, "1-\($0)", "n", "\($0)") }
+            for result in await client.pipeline(commands) { _ = try result.get() }
+            try await regions.until { await regions.link.acknowledged(of: journal) == EntryID(first: 1, second: 10) }
+            commands = (1...10).map { RedisCommand("XADD", journal.key, "2-\($0)", "n", "\($0)") }
+            commands = [RedisCommand("MULTI")] + commands
+            commands += [RedisCommand("XTRIM", journal.key, "MAXLEN", "5"), RedisCommand("EXEC")]
+            for result in await client.pipeline(commands) { _ = try result.get() }
+            let component = "mirror west journals"
+            try await regions.until { regions.states.state(of: component)?.name == "stopped-trimmed-beyond" }
+            #expect(regions.metrics.counter(.mirrorLost, [.cause: "trimmed"]).value == 5)
+            #expect(try await client.send(RedisCommand("HGET", journal.metaKey, "missed:west")).string == "5")
+            await client.close()
+        }
+    }
+
+    @Test("a wiped peer gets what is left of a voice journal, and what it cannot get is counted once")
+    func countsBeheaded() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let peer = try await regions.client(of: regions.west)
+            let lost = regions.metrics.counter(.mirrorLost, [.cause: "trimmed"])
+            let ids = try await regions.write(100, through: client, label: "a")
+            try await regions.waitForCopy(ids.last)
+            let minimum = try #require(EntryID(ids[90]))
+            _ = try await client.send(JournalFunctions.trim(TwoRegions.journal, minimum: minimum))
+            _ = try await peer.send(RedisCommand("FLUSHALL"))
+            let more = try await regions.write(10, through: client, label: "b")
+            try await regions.waitForCopy(more.last)
+            let (source, copy) = (
+                try await regions.contents(of: regions.east), try await regions.contents(of: regions.west)
+            )
+            #expect(source == copy)
+            #expect(lost.value == 90)
+            _ = try await peer.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+            let last = try await regions.write(10, through: client, label: "c")
+            try await regions.waitForCopy(last.last)
+            #expect(lost.value == 90)
+            await peer.close()
+            await client.close()
+        }
+    }
+
+    @Test("a source without memory to spare is still read from, also by a new connection, and says so")
+    func readsFromFull() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let peer = try await regions.client(of: regions.west)
+            let ids = try await regions.write(100, through: client, label: "a")
+            try await regions.waitForCopy(ids.last)
+            _ = try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
+            _ = try await peer.send(RedisCommand("FLUSHALL"))
+            _ = try await client.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+            try await regions.until {
+                try await peer.send(RedisCommand("XLEN", TwoRegions.journal.key)).integer == 100
+            }
+            try await regions.until { regions.states.state(of: "mirror west")?.health == .degraded }
+            #expect(regions.states.state(of: "mirror west")?.reason?.contains("OOM") == true)
+            _ = try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))
+            try await regions.until { regions.states.state(of: "mirror west")?.health == .working }
+            let more = try await regions.write(100, through: client, label: "b")
+            try await regions.waitForCopy(more.last)
+            await peer.close()
+            await client.close()
+        }
+    }
+
+    @Test("a refusal that lasts is one fork, whatever is tried; it ends when entries are shipped again")
+    func countsRefusalOnce() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let peer = try await regions.client(of: regions.west)
+            let ids = try await regions.write(1, through: client, label: "a")
+            try await regions.waitForCopy(ids.last)
+            _ = try await peer.send(RedisCommand("ACL", "SETUSER", "default", "-xadd"))
+            _ = try await client.send(RedisCommand("XADD", TwoRegions.journal.key, "*", "f", "v"))
+            let component = "mirror west journals"
+            try await regions.until { regions.states.state(of: component)?.name == "stopped-refused" }
+            for _ in 0..<2 {
+                _ = try await peer.send(RedisCommand("ACL", "LOG", "RESET"))
+                try await regions.until {
+                    try await peer.send(RedisCommand("ACL", "LOG")).count > 0
+                }
+            }
+            #expect(regions.states.state(of: component)?.name == "stopped-refused")
+            let forks = regions.metrics.counter(.mirrorForks, [.cause: "refused"]).value
+            #expect(forks <= 2)  // voice, and control with its probes
+            _ = try await peer.send(RedisCommand("ACL", "SETUSER", "default", "+xadd"))
+            try await regions.until { regions.states.state(of: component) == nil }
             await peer.close()
             await client.close()
         }

@@ -20,14 +20,13 @@ package struct RedisMirrorConnector: MirrorConnector {
     }
 
     package func source() async throws(Refusal) -> any MirrorSource {
-        RedisMirrorSource(
-            connection: try await open(local, name: "mirror-source", loading: JournalFunctions.library),
-            connector: self)
+        RedisMirrorSource(connection: try await openWithFunctions(local, name: "mirror-source"), connector: self)
     }
 
     package func target() async throws(Refusal) -> any MirrorTarget {
-        let connection = try await open(remote, name: "mirror-\(region)", loading: JournalFunctions.library)
+        let connection = try await openWithFunctions(remote, name: "mirror-\(region)")
         do {
+            try await Self.requireTransactions(connection)
             let info = try await ServerInfo.ask(connection)
             guard info.mayEvict else { return RedisMirrorTarget(connection: connection) }
             throw Refusal.unavailable(
@@ -38,21 +37,29 @@ package struct RedisMirrorConnector: MirrorConnector {
         }
     }
 
-    func open(
-        _ endpoint: RedisEndpoint, name: String, loading library: FunctionLibrary? = nil
-    ) async throws(Refusal) -> RedisConnection {
+    func open(_ endpoint: RedisEndpoint, name: String) async throws(Refusal) -> RedisConnection {
         do {
-            let connection = try await RedisConnection.connect(to: endpoint, name: "regionsync-\(name)", on: eventLoop)
-            guard let library else { return connection }
-            do {
-                _ = try await connection.send(library.loadCommand)
-            } catch {
-                connection.closeSoon()
-                throw error
-            }
-            return connection
+            return try await RedisConnection.connect(to: endpoint, name: "regionsync-\(name)", on: eventLoop)
         } catch {
             throw Refusal(error)
+        }
+    }
+
+    private func openWithFunctions(_ endpoint: RedisEndpoint, name: String) async throws(Refusal) -> RedisConnection {
+        let connection = try await open(endpoint, name: name)
+        do {
+            try await connection.load(JournalFunctions.library)
+            return connection
+        } catch {
+            connection.closeSoon()
+            throw Refusal(error)
+        }
+    }
+
+    /// Without `MULTI` and `EXEC` the commands of an append would be carried out one by one, unguarded.
+    private static func requireTransactions(_ connection: RedisConnection) async throws {
+        for answer in await connection.pipeline([RedisCommand("MULTI"), RedisCommand("EXEC")]) {
+            _ = try answer.get()
         }
     }
 }
@@ -74,39 +81,46 @@ struct RedisMirrorSource: MirrorSource {
 
     func close() { connection.closeSoon() }
 
-    func reader(named name: String) async throws(Refusal) -> any JournalReader {
-        RedisJournalReader(
-            connection: try await connector.open(connector.local, name: "reader-\(name)"), region: connector.region)
+    func reader(named name: String, replyBytes: Int) async throws(Refusal) -> any JournalReader {
+        var endpoint = connector.local
+        endpoint.replyBytes = replyBytes
+        return RedisJournalReader(
+            connection: try await connector.open(endpoint, name: "reader-\(name)"), region: connector.region)
     }
 
-    func lineage(of journal: JournalName, cursor: EntryID) -> EventLoopFuture<SourceState> {
-        let command = JournalFunctions.lineage(journal, birth: freshBirth, cursor: cursor)
-        return connection.send(command).refusing().flatMapThrowing { reply in
+    func lineage(of journal: JournalName, cursor: EntryID, peer: String) -> EventLoopFuture<SourceState> {
+        let command = JournalFunctions.lineage(journal, birth: freshBirth, cursor: cursor, peer: peer)
+        return connection.call(command).flatMapThrowing { reply in
             let parts = Array(reply.elements)
             guard parts.count == 7, let birth = parts[0].string, let floor = parts[1].entryID,
                 let generated = parts[3].entryID
             else { throw Refusal.unexpected("lineage of \(journal): \(reply)") }
             return SourceState(
-                birth: birth, floor: floor, generated: generated, holdsCursor: parts[6].integer == 1,
-                isClosed: !parts[2].isNull)
+                birth: birth, floor: floor, generated: generated, found: parts[4].entryID, passed: parts[5].entryCount,
+                missed: parts[6].entryCount ?? 0, isClosed: !parts[2].isNull)
         }
     }
 
+    func note(missed: UInt64, by peer: String, of journal: JournalName) {
+        _ = connection.send(JournalFunctions.note(missed: missed, by: peer, of: journal))
+    }
+
     func births(of journals: [JournalName]) -> EventLoopFuture<[String?]> {
-        let replies = journals.map { connection.send(RedisCommand("HGET", $0.metaKey, "birth")).refusing() }
-        return EventLoopFuture.whenAllSucceed(replies, on: connection.eventLoop).map { $0.map(\.string) }
+        let replies = journals.map { journal in
+            connection.send(RedisCommand("HGET", journal.metaKey, "birth")).refusing().map(\.string)
+                .withoutTheUnexpected()
+        }
+        return EventLoopFuture.whenAllSucceed(replies, on: connection.eventLoop)
     }
 
     func entriesAdded(to journals: [JournalName]) -> EventLoopFuture<[UInt64?]> {
         let replies = journals.map { journal in
             connection.send(RedisCommand("XINFO", "STREAM", journal.key)).refusing().map { reply -> UInt64? in
                 let parts = Array(reply.elements)
-                guard let index = parts.firstIndex(where: { $0.string == "entries-added" }) else { return nil }
-                return parts[index + 1].integer.flatMap { UInt64(exactly: $0) }
-            }.flatMapErrorThrowing { error in
-                if case Refusal.unexpected = error { return nil }  // ERR no such key
-                throw error
-            }
+                guard let index = parts.firstIndex(where: { $0.string == "entries-added" }), index + 1 < parts.count
+                else { return nil }
+                return parts[index + 1].entryCount
+            }.withoutTheUnexpected()  // ERR no such key
         }
         return EventLoopFuture.whenAllSucceed(replies, on: connection.eventLoop)
     }
@@ -119,8 +133,8 @@ struct RedisMirrorSource: MirrorSource {
     }
 
     func probe(_ journal: JournalName, peer: String) -> EventLoopFuture<EntryID> {
-        connection.send(RedisCommand("XADD", journal.key, "*", "event", "probe", "key", peer)).refusing()
-            .flatMapThrowing { reply in
+        connection.send(RedisCommand("XADD", journal.key, "*", "event", "probe", "key", peer))
+            .leavingElsewhere(connection).refusing().flatMapThrowing { reply in
                 guard let id = reply.entryID else { throw Refusal.unexpected("XADD answered \(reply)") }
                 return id
             }
@@ -138,19 +152,23 @@ struct RedisJournalReader: JournalReader {
     let region: String
 
     func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads> {
-        let asked = cursors.map { (journal: $0.journal, after: $0.after) }
-        let read = connection.send(StreamReads.command(asked, count: count, blockTime: blockTime)).refusing()
+        let read = connection.send(StreamReads.command(cursors, count: count, blockTime: blockTime)).refusing()
         // Answered behind the read: a server flushed before the read has no mark or another one.
         let metaKey = JournalName.control(origin: region).metaKey
         let mark = connection.send(
             RedisCommand("HGET", metaKey, "birth"), deadline: blockTime + connection.endpoint.responseTimeout
         ).refusing()
         return read.and(mark).flatMapThrowing { reply, mark in
-            MarkedReads(
-                reads: try StreamReads.batches(in: reply, of: asked).map {
-                    JournalRead(journal: $0.journal, batch: $0.batch)
-                }, mark: mark.string)
+            MarkedReads(reads: try StreamReads.batches(in: reply, of: cursors), mark: mark.string)
         }
+    }
+
+    func passed(_ cursors: [JournalCursor], limit: Int) -> EventLoopFuture<[UInt64?]> {
+        let replies = cursors.map { cursor in
+            connection.call(JournalFunctions.passed(cursor.journal, cursor: cursor.last, limit: limit))
+                .map(\.entryCount).withoutTheUnexpected()
+        }
+        return EventLoopFuture.whenAllSucceed(replies, on: connection.eventLoop)
     }
 
     func close() { connection.closeSoon() }
@@ -165,14 +183,14 @@ struct RedisMirrorTarget: MirrorTarget {
     func close() { connection.closeSoon() }
 
     func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState> {
-        connection.send(JournalFunctions.open(journal, birth: birth)).refusing().flatMapThrowing { reply in
+        connection.call(JournalFunctions.open(journal, birth: birth)).flatMapThrowing { reply in
             let parts = Array(reply.elements)
             guard parts.count == 7, let generated = parts[6].entryID else {
                 throw Refusal.unexpected("open of \(journal): \(reply)")
             }
             return CopyState(
                 birth: parts[0].string, last: parts[1].entryID ?? .zero,
-                count: parts[2].string.flatMap { UInt64($0) } ?? 0, generated: generated, isClosed: !parts[4].isNull)
+                count: parts[2].entryCount ?? 0, generated: generated, isClosed: !parts[4].isNull)
         }
     }
 
@@ -180,21 +198,16 @@ struct RedisMirrorTarget: MirrorTarget {
         guard batch.count < AppendTransaction.worthwhile, !batch.shape.isWide else {
             return transact(batch, journal, birth: birth)
         }
-        return connection.send(JournalFunctions.append(batch, to: journal, birth: birth)).flatMapThrowing { reply in
+        return connection.call(JournalFunctions.append(batch, to: journal, birth: birth)).flatMapThrowing { reply in
             guard let id = reply.entryID else { throw Refusal.unexpected("append answered \(reply)") }
             return id
-        }.flatMapErrorThrowing { error in
-            let refusal = Refusal(error)
-            // The library is loaded when a connection opens: begin again with a new one.
-            if case .unavailable(let reason) = refusal, reason.hasPrefix("ERR Function") { connection.closeSoon() }
-            throw refusal
         }
     }
 
     private func transact(_ batch: EntryBatch, _ journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
         do throws(EntryBatch.Malformed) {
             let transaction = try AppendTransaction.append(batch, to: journal, birth: birth)
-            return connection.send(transaction).refusing().flatMapThrowing { reply in
+            return connection.send(transaction).leavingElsewhere(connection).refusing().flatMapThrowing { reply in
                 guard let last = reply[reply.count - 1] else { throw Refusal.unexpected("EXEC answered \(reply)") }
                 if let error = last.error { throw Refusal(error) }
                 guard let id = last.entryID else { throw Refusal.unexpected("append answered \(last)") }
@@ -209,11 +222,20 @@ struct RedisMirrorTarget: MirrorTarget {
 extension RedisReply {
     /// The ID in a string reply; nil for anything else.
     var entryID: EntryID? { bytes.flatMap { EntryID(ascii: $0.readableBytesView) } }
+
+    /// A number of entries, as integer or text; nil for anything else. No sum of two overflows.
+    fileprivate var entryCount: UInt64? {
+        let number = integer.flatMap { UInt64(exactly: $0) } ?? string.flatMap { UInt64($0) }
+        return number.map { min($0, 1 << 62) }
+    }
 }
 
-extension EventLoopFuture where Value == RedisReply {
-    /// The same, failing with `Refusal` only.
-    func refusing() -> EventLoopFuture<RedisReply> {
-        flatMapErrorThrowing { throw Refusal($0) }
+extension EventLoopFuture {
+    /// The same, with nil for what the server refused in answer to this one question.
+    fileprivate func withoutTheUnexpected<Wrapped>() -> EventLoopFuture<Value> where Value == Wrapped? {
+        flatMapErrorThrowing { error in
+            if case Refusal.unexpected = error { return nil }
+            throw error
+        }
     }
 }

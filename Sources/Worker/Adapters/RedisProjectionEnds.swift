@@ -55,12 +55,11 @@ actor RedisProjectionTail: JournalTail {
             if patience > .zero { try? await Task.sleep(for: patience) }
             return []
         }
-        let asked = cursors.map { (journal: $0.journal, after: $0.last) }
         let command = StreamReads.command(
-            asked, count: entriesPerRead, blockTime: patience > .zero ? patience : nil)
+            cursors, count: entriesPerRead, blockTime: patience > .zero ? patience : nil)
         do {
             let reply = try await send(command)
-            return try StreamReads.batches(in: reply, of: asked).map { JournalRead($0.journal, $0.batch) }
+            return try StreamReads.batches(in: reply, of: cursors)
         } catch {
             throw StoreFailure(error)
         }

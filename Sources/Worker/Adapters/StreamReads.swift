@@ -6,14 +6,12 @@ internal import RedisClient
 /// Journals as `XREAD` asks for and answers them; what mirror and projection read through.
 enum StreamReads {
     /// `XREAD COUNT … [BLOCK …] STREAMS …`; nil block time: answer at once.
-    static func command(_ cursors: [(journal: JournalName, after: EntryID)], count: Int, blockTime: Duration?)
-        -> RedisCommand
-    {
+    static func command(_ cursors: [JournalCursor], count: Int, blockTime: Duration?) -> RedisCommand {
         var words = ["XREAD", "COUNT", String(count)]
         if let blockTime { words += ["BLOCK", String(max(1, blockTime.milliseconds))] }
         words.append("STREAMS")
         words += cursors.map(\.journal.key)
-        words += cursors.map(\.after.description)
+        words += cursors.map(\.last.description)
         let command = RedisCommand(words: words, runs: [])
         return blockTime.map { command.blocking(for: $0) } ?? command
     }
@@ -22,19 +20,19 @@ enum StreamReads {
     ///
     /// A reply that is no answer to that command gives `Refusal.unexpected`.
     static func batches(
-        in reply: RedisReply, of cursors: [(journal: JournalName, after: EntryID)]
-    ) throws(Refusal) -> [(journal: JournalName, batch: EntryBatch)] {
+        in reply: RedisReply, of cursors: [JournalCursor]
+    ) throws(Refusal) -> [JournalRead] {
         guard let streams = reply.streams else { throw .unexpected("XREAD answered something else") }
         guard !streams.isEmpty else { return [] }
-        var known: [String: (journal: JournalName, after: EntryID)] = [:]
+        var known: [String: JournalCursor] = [:]
         for cursor in cursors { known[cursor.journal.key] = cursor }
-        var batches: [(JournalName, EntryBatch)] = []
+        var batches: [JournalRead] = []
         batches.reserveCapacity(streams.count)
         for stream in streams where !stream.entries.isEmpty {
             guard let cursor = known[String(buffer: stream.key)], let last = stream.entries.lastID,
                 let id = EntryID(ascii: last.readableBytesView)
             else { throw .unexpected("XREAD answered for another stream") }
-            batches.append((cursor.journal, EntryBatch(stream.entries, previous: cursor.after, last: id)))
+            batches.append(JournalRead(cursor.journal, EntryBatch(stream.entries, previous: cursor.last, last: id)))
         }
         return batches
     }

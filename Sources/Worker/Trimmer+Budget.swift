@@ -1,0 +1,75 @@
+internal import Journal
+internal import Logging
+internal import NIOCore
+internal import Observability
+internal import RESP
+internal import RedisClient
+
+// The byte budget of a journal: beyond it the oldest entries go, whoever lacks them. What a peer lacked is counted as lost
+// by the link to it, which knows what it has read.
+extension Trimmer {
+    /// Memory that a journal took.
+    struct Usage: Sendable {
+        let bytes: Int
+        let time: Duration
+    }
+
+    /// Entries that one call removes at most, and one round in all: a journal far beyond its budget comes back to it in
+    /// several rounds.
+    private static let entriesPerCall = 1000
+    private static let callsPerRound = 256
+
+    /// Removes the oldest entries of a journal that takes more than it may.
+    func enforceBudget(
+        of name: JournalName, last: EntryID, readers: [Reader], at now: Duration,
+        through connection: RedisConnection, headrooms: inout [String: Duration]
+    ) async throws {
+        guard let budget = settings.maximumBytes else { return }
+        let bytes = try await connection.send(RedisCommand("MEMORY", "USAGE", name.key)).integer.map { Int($0) } ?? 0
+        let length = try await connection.send(RedisCommand("XLEN", name.key)).integer.map { Int($0) } ?? 0
+        let before = usages.updateValue(Usage(bytes: bytes, time: now), forKey: name)
+        if let before, let time = Self.headroom(before, bytes: bytes, budget: budget, at: now) {
+            for reader in readers {
+                guard let peer = reader.peer, reader.cursor != last else { continue }
+                headrooms[peer] = min(headrooms[peer] ?? time, time)
+            }
+        }
+        guard bytes > budget, length > 0 else { return }
+        let kept = Int(Double(length) * Double(budget) / Double(bytes))
+        try await behead(name, by: length - kept, entryBytes: bytes / length, readers: readers, through: connection)
+    }
+
+    /// Time until the budget is used up at the rate since `before`; nil when it does not come closer.
+    private static func headroom(_ before: Usage, bytes: Int, budget: Int, at now: Duration) -> Duration? {
+        guard bytes > before.bytes, now > before.time else { return nil }
+        return (now - before.time) * (Double(max(0, budget - bytes)) / Double(bytes - before.bytes))
+    }
+
+    private func behead(
+        _ name: JournalName, by excess: Int, entryBytes: Int, readers: [Reader], through connection: RedisConnection
+    ) async throws {
+        // Redis copies what it removes: about a MiB a call.
+        let most = min(Self.entriesPerCall, max(1, (1 << 20) / max(entryBytes, 1)))
+        var removed = 0
+        var last = EntryID.zero
+        for _ in 0..<Self.callsPerRound where removed < excess {
+            let count = min(most, excess - removed)
+            let reply = try await connection.call(JournalFunctions.behead(name, by: count)).get()
+            guard let id = reply.entryID else { break }
+            last = id
+            removed += count
+        }
+        if name.topic == .provisioning {
+            // The rest of the transaction goes too: nobody could apply it.
+            let next = EntryID(first: last.first &+ 1, second: 0)
+            _ = try await connection.call(JournalFunctions.trim(name, minimum: next)).get()
+        }
+        let isMissed = readers.contains { $0.cursor.map { $0 < last } ?? true }
+        logger.log(
+            isMissed ? .warning : .info,
+            isMissed
+                ? "Journal is over its budget; entries went that a reader lacks"
+                : "Journal is over its budget; its oldest entries went",
+            [.journal: "\(name)", .entries: "\(removed)", .entryLast: "\(last)"])
+    }
+}

@@ -1,0 +1,134 @@
+import Journal
+import Logging
+import Mirror
+import NIOPosix
+import Observability
+import RESP
+import RedisClient
+import ServerFixtures
+import Testing
+import Worker
+
+/// A region's Redis and a trimmer, whose clock the test moves on.
+private struct Trimmed {
+    let trimmer: Trimmer
+    let client: RedisConnection
+    let states: ComponentStates
+    let metrics: MetricsRegistry
+
+    static let voice = JournalName.voice(tenant: "7", origin: "east")
+
+    static func with(
+        tenants: [String] = ["7"], maximumBytes: Int? = nil, _ body: (Trimmed) async throws -> Void
+    ) async throws {
+        try await RedisServer.with { server in
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            let endpoint = RedisEndpoint(host: server.host, port: server.port)
+            let (states, metrics) = (ComponentStates(), MetricsRegistry())
+            let trimmer = Trimmer(
+                settings: Trimmer.Settings(
+                    region: "east", peers: ["west"], tenants: tenants, minimumAge: .seconds(60),
+                    maximumBytes: maximumBytes),
+                client: RedisClient(endpoint: endpoint, name: "unused", eventLoop: loop), links: [], states: states,
+                metrics: metrics, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            let client = try await RedisConnection.connect(to: endpoint, name: "test", on: loop)
+            try await body(Trimmed(trimmer: trimmer, client: client, states: states, metrics: metrics))
+            await client.close()
+        }
+    }
+
+    /// Entries 1 to `count`, all of which the projection has.
+    func fill(_ journal: JournalName, _ count: Int) async throws {
+        for number in 1...count { try await run("XADD", journal.key, "\(number)-0", "f", "v") }
+        try await run("HSET", "rs:{\(journal.tenant)}:projection", "voice:\(journal.origin)", "\(count)-0")
+    }
+
+    /// A round now and one when all there was is old enough.
+    func age() async {
+        await trimmer.trim(through: client, at: .seconds(0))
+        await trimmer.trim(through: client, at: .seconds(100))
+    }
+
+    @discardableResult
+    func run(_ words: String...) async throws -> RedisReply {
+        try await client.send(RedisCommand(words: words, runs: []))
+    }
+
+    func length(_ journal: JournalName) async throws -> Int64? { try await run("XLEN", journal.key).integer }
+}
+
+@Suite("Trimming journals on a real Redis", .serialized)
+struct TrimmerTests {
+    @Test("tenants of the region file and of the projection alike are trimmed, also without functions")
+    func trims() async throws {
+        try await Trimmed.with { region in
+            let learnt = JournalName.voice(tenant: "8", origin: "west")
+            try await region.fill(Trimmed.voice, 10)
+            try await region.fill(learnt, 10)
+            try await region.run("SADD", tenantsKey, "8")
+            await region.age()
+            for journal in [Trimmed.voice, learnt] { #expect(try await region.length(journal) == 1) }
+            #expect(region.states.state(of: Trimmer.component)?.health == .working)
+        }
+    }
+
+    @Test("a key of another kind keeps no other journal from being trimmed, and is named")
+    func goesOn() async throws {
+        try await Trimmed.with(tenants: ["1", "7"]) { region in
+            let bad = JournalName.voice(tenant: "1", origin: "east")
+            try await region.run("SET", bad.key, "text")
+            try await region.run("SET", JournalName.provisioning(origin: "east").key, "text")
+            try await region.fill(Trimmed.voice, 10)
+            await region.age()
+            #expect(try await region.length(Trimmed.voice) == 1)
+            let state = try #require(region.states.state(of: Trimmer.component))
+            #expect(state.health == .degraded)
+            #expect(state.reason?.hasPrefix("2 not trimmed, first rs:{_}:provisioning:east: WRONGTYPE") == true)
+            try await region.run("DEL", bad.key, JournalName.provisioning(origin: "east").key)
+            await region.trimmer.trim(through: region.client, at: .seconds(200))
+            #expect(region.states.state(of: Trimmer.component)?.health == .working)
+        }
+    }
+
+    @Test("a provisioning journal is cut between transactions")
+    func cutsBetween() async throws {
+        try await Trimmed.with { region in
+            let journal = JournalName.provisioning(origin: "east")
+            for position in 1...3 {
+                for ordinal in 1...4 { try await region.run("XADD", journal.key, "\(position)-\(ordinal)", "f", "v") }
+            }
+            try await region.run("HSET", "rs:{_}:projection", "provisioning", "9")
+            await region.trimmer.trim(through: region.client, at: .seconds(0))
+            try await region.run("XADD", journal.key, "4-1", "f", "v")
+            await region.trimmer.trim(through: region.client, at: .seconds(100))
+            let first = try await region.run("XRANGE", journal.key, "-", "+", "COUNT", "1")
+            #expect(first[0]?[0]?.string == "3-1")
+        }
+    }
+
+    @Test("beyond its budget a journal loses its oldest, whoever lacks them; provisioning whole transactions")
+    func keepsBudget() async throws {
+        try await Trimmed.with(maximumBytes: 1 << 20) { region in
+            let provisioning = JournalName.provisioning(origin: "east")
+            let text = String(repeating: "x", count: 1000)
+            for number in 1...1500 {
+                try await region.run("XADD", Trimmed.voice.key, "\(number)-0", "f", text)
+                try await region.run("XADD", provisioning.key, "\((number + 6) / 7)-\(1 + (number - 1) % 7)", "f", text)
+            }
+            for time in 0...3 { await region.trimmer.trim(through: region.client, at: .seconds(time)) }
+            for journal in [Trimmed.voice, provisioning] {
+                let usage = try await region.run("MEMORY", "USAGE", journal.key).integer ?? 0
+                #expect(usage <= 1 << 20)
+                #expect(usage > 1 << 19)
+                let floor = try await region.run("HGET", journal.metaKey, "floor").entryID
+                let first = try await region.run("XRANGE", journal.key, "-", "+", "COUNT", "1")[0]?[0]?.entryID
+                #expect(try #require(floor) < #require(first))
+                if journal == provisioning { #expect(try #require(floor).first < #require(first).first) }
+            }
+        }
+    }
+}
+
+extension RedisReply {
+    fileprivate var entryID: EntryID? { string.flatMap { EntryID($0) } }
+}
