@@ -93,7 +93,7 @@ package final class RedisCaptureJournal: CaptureJournal {
         if let connection = connection.withLock({ $0 }), connection.isOpen { return connection }
         let new = try await RedisConnection.connect(to: endpoint, name: "regionsync-capture", on: eventLoop)
         do throws(RedisError) {
-            _ = try await new.send(JournalFunctions.library.loadCommand)
+            try await new.load(JournalFunctions.library)
         } catch {
             new.closeSoon()
             throw error
@@ -106,7 +106,7 @@ package final class RedisCaptureJournal: CaptureJournal {
     /// name is resolved anew, and one whose functions a resync has wiped, so that they are loaded again.
     private static func refusal(_ error: any Error, on connection: RedisConnection) -> Refusal {
         switch error {
-        case RedisError.server("READONLY", _), RedisError.server("MASTERDOWN", _), RedisError.server("MOVED", _):
+        case RedisError.server(let code, _) where Refusal.elsewhereCodes.contains(code):
             connection.closeSoon()
         case RedisError.server("ERR", let message) where message.hasPrefix("Function not found"):
             connection.closeSoon()
