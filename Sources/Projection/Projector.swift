@@ -19,10 +19,11 @@ package struct Projector: Sendable {
         voice = VoiceProjection(settings: settings, store: voiceStore, tail: tail, report: report)
     }
 
-    package func run() async {
+    /// `voiceExecutor` is where the readers of voice journals should wait, of which there are many with little to do.
+    package func run(voiceExecutor: (any TaskExecutor)? = nil) async {
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await provisioning.run() }
-            tasks.addTask { await voice.run() }
+            tasks.addTask(executorPreference: voiceExecutor) { await voice.run() }
         }
     }
 }

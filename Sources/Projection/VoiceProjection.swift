@@ -89,7 +89,9 @@ package struct VoiceProjection: Sendable {
                 try await fold.follow(journals, from: store)
                 followed = tenants.count
             }
-            for read in try await tail.read(behind: fold.wanted, patience: .seconds(1)) {
+            // A group that may grow looks now and then.
+            let patience = await roster.isFull(group) ? Duration.seconds(10) : .seconds(1)
+            for read in try await tail.read(behind: fold.wanted, patience: patience) {
                 do {
                     try fold.read(read)
                 } catch {
@@ -131,6 +133,8 @@ actor VoiceRoster {
     }
 
     func tenants(of group: Int) -> [String] { groups[group] }
+
+    func isFull(_ group: Int) -> Bool { groups[group].count >= tenantsPerGroup }
 
     func works(_ group: Int) { troubles[group] = nil }
 

@@ -60,8 +60,13 @@ package struct RegionWorker: Service {
             tasks.addTask { await local.client.run() }
             guard await local.becomesUsable() else { return }
             tasks.addTask { await local.watch() }
-            let links = region.peers.map { link(to: $0, on: loops.next()) }
-            for link in links { tasks.addTask { await link.run() } }
+            // A link's tasks stay on its loop: a wake of the global executor a batch would cost more than the batch.
+            let links = region.peers.map { peer in
+                let loop = loops.next()
+                let link = link(to: peer, on: loop)
+                tasks.addTask(executorPreference: EventLoopTaskExecutor(loop)) { await link.run() }
+                return link
+            }
             let directory = TenantDirectory(
                 region: region.name, fixed: region.tenants.map(String.init), client: local.client, links: links)
             tasks.addTask { await directory.run() }
@@ -72,13 +77,13 @@ package struct RegionWorker: Service {
                 client: local.client, links: links, states: states, metrics: metrics, logger: logger("trim"))
             tasks.addTask { await trimmer.run() }
             if projects {
-                let stores = ["provisioning", "voice"].map {
-                    RedisClient(
-                        endpoint: RedisEndpoint(region.redis), name: "regionsync-\($0)", eventLoop: loops.next())
-                }
-                for store in stores { tasks.addTask { await store.run() } }
-                let projector = projector(into: stores[0], and: stores[1], on: loops)
-                tasks.addTask { await projector.run() }
+                // Voice readers wait, and their store answers, on one loop; provisioning uses the other and the pool.
+                let (loop, voiceLoop) = (loops.next(), loops.next())
+                let provisioning = store("provisioning", on: loop)
+                let voice = store("voice", on: voiceLoop)
+                for store in [provisioning, voice] { tasks.addTask { await store.run() } }
+                let projector = projector(into: provisioning, on: loop, and: voice, on: voiceLoop)
+                tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
             let source = captureSource()
             let capture = capture(from: source, on: loops.next())
@@ -89,8 +94,12 @@ package struct RegionWorker: Service {
         }
     }
 
+    private func store(_ name: String, on loop: any EventLoop) -> RedisClient {
+        RedisClient(endpoint: RedisEndpoint(region.redis), name: "regionsync-\(name)", eventLoop: loop)
+    }
+
     private func projector(
-        into provisioning: RedisClient, and voice: RedisClient, on loops: MultiThreadedEventLoopGroup
+        into provisioning: RedisClient, on loop: any EventLoop, and voice: RedisClient, on voiceLoop: any EventLoop
     ) -> Projector {
         var settings = VoiceProjection.Settings(regions: [region.name] + region.peers.map(\.region))
         settings.tenants = region.tenants.map(String.init)
@@ -106,7 +115,8 @@ package struct RegionWorker: Service {
             voiceStore: RedisProjectionStore(client: voice),
             tail: {
                 RedisProjectionTail(
-                    endpoint: endpoint, name: $0, eventLoop: loops.next(), entriesPerRead: entriesPerRead)
+                    endpoint: endpoint, name: $0, eventLoop: $0 == "provisioning" ? loop : voiceLoop,
+                    entriesPerRead: entriesPerRead)
             }, report: ProjectionReport(states: states, metrics: metrics, logger: logger("projection")))
     }
 
