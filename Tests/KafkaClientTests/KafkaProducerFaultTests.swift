@@ -15,10 +15,7 @@ struct KafkaProducerFaultTests {
             events.all.allSatisfy {
                 if case .unreachable = $0 { true } else { false }
             }, "\(events.all)")
-        let clock = ContinuousClock()
-        let started = clock.now
         #expect(await producer.close(within: .milliseconds(300)) == 5)
-        #expect(clock.now - started < .seconds(5))
         #expect(await delivery.outcomes() == Array(repeating: .failure(.closed), count: 5))
         #expect(await producer.close(within: .zero) == 5)
         #expect(await producer.enqueue(messages(0..<1)).outcomes() == [.failure(.closed)])

@@ -58,13 +58,11 @@ struct ConnectTests {
     @Test("a server that accepts and says nothing: time-out")
     func silent() async throws {
         let listener = try SilentListener()
-        let started = ContinuousClock.now
         let error = try await failure {
             $0.port = listener.port
             $0.connectTimeout = .milliseconds(200)
         }
         #expect(error == .timeout)
-        #expect(ContinuousClock.now - started < .seconds(3))
         listener.close()
     }
 }

@@ -103,10 +103,8 @@ struct CacheVerificationTests {
             #expect(report.ok, "\(report.text)")
 
             try await regions.database.query("DELETE FROM thing WHERE id = 40")
-            let began = ContinuousClock.now
             let stale = try await regions.verify(wait: .seconds(1))
             #expect(stale.provisioning.regions[0].problems == ["extra": 1, "digest": 1], "\(stale.text)")
-            #expect(ContinuousClock.now - began < .seconds(15))
         }
     }
 
@@ -127,10 +125,8 @@ struct CacheVerificationTests {
                 ["HSET", "cfg:{101}:thing:40", "good", "maybe"])
             try await regions.redis(
                 1, ["HSET", "rs:{_}:projection", "provisioning", "\(position - 9)"])
-            let began = ContinuousClock.now
             let report = try await regions.verify(wait: .seconds(60))
             #expect(report.provisioning.regions[0].problems == ["different": 1], "\(report.text)")
-            #expect(ContinuousClock.now - began < .seconds(30))
         }
     }
 
