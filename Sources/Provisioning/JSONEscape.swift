@@ -101,7 +101,7 @@ extension RawSpan {
         return JSONEscapeSequence(scalar, byteCount: 12)
     }
 
-    /// The code unit of the `\uXXXX` at `offset`.
+    /// The code unit of the `\u` escape, with its four digits, at `offset`.
     private func codeUnit(at offset: Int) throws(RowDataError) -> UInt16 {
         guard byteCount - offset >= 2 else { throw RowDataError(.truncated, at: byteCount) }
         guard byte(at: offset) == UInt8(ascii: "\\"), byte(at: offset + 1) == UInt8(ascii: "u") else {

@@ -66,7 +66,7 @@ enum JSONText {
         return string
     }
 
-    /// The scalar of `\uXXXX`, or of two of them that are a surrogate pair, at `index`.
+    /// The scalar of a `\u` escape, or of two of them that are a surrogate pair, at `index`.
     private static func scalar(
         _ bytes: Span<UInt8>, at index: Int, before end: Int
     ) throws(VoiceEventError) -> (Unicode.Scalar, Int) {

@@ -9,6 +9,7 @@ ends by itself (PR_SET_PDEATHSIG, through setpriv) should this process be killed
 failing exit status the tails of all logs are printed and the folder is kept.
 """
 
+import abc
 import contextlib
 import json
 import os
@@ -99,7 +100,7 @@ class Folder:
         return self.path / name
 
 
-class Program:
+class Program(abc.ABC):
     """A process of ours with a log. Subclasses say how to start it and when it is ready."""
 
     patience = 30  # seconds until ready, and until it has ended on its own signal
@@ -113,8 +114,9 @@ class Program:
 
     # What subclasses fill in.
 
+    @abc.abstractmethod
     def command(self):
-        raise NotImplementedError
+        """The words of its command line."""
 
     def is_ready(self):
         return True
