@@ -107,35 +107,14 @@ extension StoredRow {
 
     /// The row as an entry's `data` has it.
     var data: ByteBufferView {
-        var buffer = ByteBuffer()
-        buffer.writeInteger(UInt8(ascii: "{"))
-        var isFirst = true
+        var bytes = [UInt8(ascii: "{")]
         for (name, value) in columns {
-            if !isFirst { buffer.writeInteger(UInt8(ascii: ",")) }
-            isFirst = false
-            buffer.writeJSONString(name)
-            buffer.writeInteger(UInt8(ascii: ":"))
-            buffer.writeJSONString(value)
+            if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+            RowData.append(quoted: name, to: &bytes)
+            bytes.append(UInt8(ascii: ":"))
+            RowData.append(quoted: value, to: &bytes)
         }
-        buffer.writeInteger(UInt8(ascii: "}"))
-        return buffer.readableBytesView
-    }
-}
-
-extension ByteBuffer {
-    fileprivate mutating func writeJSONString(_ text: String) {
-        let hex = Array("0123456789abcdef".utf8)
-        writeInteger(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                writeMultipleIntegers(UInt8(ascii: "\\"), byte)
-            case 0..<0x20:
-                writeStaticString("\\u00")
-                writeMultipleIntegers(hex[Int(byte >> 4)], hex[Int(byte & 15)])
-            default: writeInteger(byte)
-            }
-        }
-        writeInteger(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: "}"))
+        return ByteBuffer(bytes: bytes).readableBytesView
     }
 }

@@ -27,7 +27,7 @@ package struct RowLayout: Sendable {
 /// The `data` field of a provisioning entry: a JSON object, column → text or null (journal.md).
 package enum RowData {
     /// Appends `text` as a JSON string.
-    static func append(quoted text: String, to bytes: inout [UInt8]) {
+    package static func append(quoted text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             if let escape = JSONEscape(byte) {

@@ -20,7 +20,7 @@ struct CancellationTests {
     func cancelledTask() async throws {
         let connection = try await connect()
         let task = Task { try await connection.query("SELECT pg_sleep(30)") }
-        try await Task.sleep(for: .milliseconds(100))
+        try await awaitSleeper()
         task.cancel()
         await #expect(throws: PostgresError.cancelled) { try await task.value }
         #expect(try await connection.query("SELECT 1").count == 1)
@@ -37,7 +37,7 @@ struct CancellationTests {
                 try await $0.query("SELECT pg_sleep(30)")
             }
         }
-        try await Task.sleep(for: .milliseconds(200))
+        try await awaitSleeper()
         task.cancel()
         await #expect(throws: PostgresError.cancelled) { try await task.value }
         #expect(try await connection.query("TABLE undone").isEmpty)
@@ -49,7 +49,7 @@ struct CancellationTests {
     func cancel() async throws {
         let connection = try await connect()
         async let answer = connection.query("SELECT pg_sleep(30)")
-        try await Task.sleep(for: .milliseconds(100))
+        try await awaitSleeper()
         await connection.cancel()
         do {
             _ = try await answer
@@ -78,7 +78,7 @@ struct CancellationTests {
     func close() async throws {
         let connection = try await connect()
         async let answer = connection.query("SELECT pg_sleep(30)")
-        try await Task.sleep(for: .milliseconds(100))
+        try await awaitSleeper()
         await connection.close()
         let closed = PostgresError.closed("closed by this side")
         do {
@@ -118,6 +118,18 @@ struct CancellationTests {
             ).count
         }
         #expect(sessions == 0)
+        await sql.close()
+    }
+
+    /// Waits until the server has begun to sleep for somebody.
+    private func awaitSleeper() async throws {
+        let sql = try await connect()
+        let deadline = ContinuousClock.now + .seconds(20)
+        while try await sql.query(
+            "SELECT FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(30)'"
+        ).isEmpty {
+            try #require(ContinuousClock.now < deadline, "nobody sleeps")
+        }
         await sql.close()
     }
 }
