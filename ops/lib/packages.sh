@@ -1,7 +1,7 @@
 # Debian packages that building, testing and the demos need; sourced by the commands in ops/.
 
 build_packages=(libhiredis-dev libpq-dev librdkafka-dev)
-server_packages=(redis-tools postgresql-15 openssl python3)  # redis-tools brings redis-server, without a service
+server_packages=(redis-server postgresql-15 openssl python3)
 
 # ensure_packages NAME...: installs those that are missing, says which, asks for nothing.
 ensure_packages() {
@@ -27,5 +27,15 @@ ensure_packages() {
     fi
     local options=(-y -q -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
     "${as_root[@]}" apt-get update -q >&2
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install "${options[@]}" "${missing[@]}" >&2
+    # Debian's own word for "start nothing": maintainer scripts ask it before they start a service.
+    local policy=/usr/sbin/policy-rc.d
+    [[ -e $policy ]] && policy=
+    if [[ -n $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod +x "$policy"
+    fi
+    local status=0
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${missing[@]}" >&2 || status=$?
+    [[ -z $policy ]] || "${as_root[@]}" rm -f "$policy"
+    return "$status"
 }
