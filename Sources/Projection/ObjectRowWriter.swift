@@ -25,9 +25,9 @@ struct ObjectRowWriter: Sendable {
         let key = Array(name.key.utf8)
         let isWritten = unsafe data.withUnsafeBytes { bytes in
             let row = unsafe RawSpan(_unsafeBytes: bytes)
-            guard (try? rows[name.type, default: ObjectRow()].read(row)) != nil, let object = rows[name.type] else {
-                return false
-            }
+            guard (try? rows[name.type, default: ObjectRow(leading: layout.fields)].read(row)) != nil,
+                let object = rows[name.type]
+            else { return false }
             Self.write(object, row, key: unsafe key.span.bytes, version: version, layout: layout, to: &words)
             return true
         }
@@ -54,7 +54,8 @@ struct ObjectRowWriter: Sendable {
         let room = HashDump.room(pairs: pairs, byteCount: row.byteCount + 44)
         unsafe withUnsafeTemporaryAllocation(byteCount: room, alignment: 8) { memory in
             var dump = unsafe HashDump(memory, pairs: pairs, longest: object.longest)
-            // First what is asked for with every change: a listpack is searched from its beginning.
+            // First what is asked for with every change, as the indexed columns are: a listpack is searched from its
+            // beginning.
             dump.append("_d")
             dump.append(digest.value)
             dump.append("_v")

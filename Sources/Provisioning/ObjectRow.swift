@@ -29,13 +29,17 @@ package struct ObjectRow: Sendable {
     private var nameEnds: [Int] = []
     /// Indices of the columns in the order of their names' bytes.
     private var sorted: [Int] = []
+    /// Indices of the columns, those that come first before the others.
+    private var order: [Int] = []
+    /// Names of the columns that come first.
+    private let leading: [[UInt8]]
     /// Columns that are not NULL.
     package private(set) var count = 0
     /// Bytes of the longest text of a column that is not NULL.
     package private(set) var longest = 0
 
-    /// Without a row.
-    package init() {}
+    /// Without a row. `leading` columns are handed out before the others.
+    package init(leading: [[UInt8]] = []) { self.leading = leading }
 
     /// Takes row data apart. After an error there is no row.
     package mutating func read(_ row: RawSpan) throws(RowDataError) {
@@ -58,9 +62,11 @@ package struct ObjectRow: Sendable {
         if !hasKnownNames(row) { try learnNames(of: row) }
     }
 
-    /// Hands name and value of each column that is not NULL to `body`, in the order of the row.
+    /// Hands name and value of each column that is not NULL to `body`: the leading ones, then the others in the order of
+    /// the row.
     package func forEachColumn(of row: RawSpan, _ body: (_ name: RawSpan, _ value: RawSpan) -> Void) {
-        for column in columns {
+        for index in order {
+            let column = columns[index]
             guard let value = column.value else { continue }
             with(column.name, row) { name in with(value, row) { body(name, $0) } }
         }
@@ -135,6 +141,9 @@ package struct ObjectRow: Sendable {
         nameEnds.removeAll()
         names = []
         sorted = texts.indices.sorted { texts[$0].lexicographicallyPrecedes(texts[$1]) }
+        order =
+            texts.indices.filter { leading.contains(texts[$0]) }
+            + texts.indices.filter { !leading.contains(texts[$0]) }
         for (left, right) in zip(sorted, sorted.dropFirst()) where texts[left] == texts[right] {
             throw RowDataError(.repeatedColumn, at: row.byteCount)
         }
