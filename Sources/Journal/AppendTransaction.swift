@@ -12,8 +12,9 @@ internal import NIOCore
 /// What the server refuses when a command is queued (OOM, READONLY, MISCONF, NOREPLICAS, LOADING, NOPERM) is refused for
 /// the guard or for the first `XADD`, and then `EXEC` carries out nothing. Scripts travel by `EVAL`, since a missing
 /// function would fail only while the rest is carried out. A guard that fails while it runs cannot stop the `XADD`s behind
-/// it. So it notes its consent in the meta, and a closing script that does not find it there closes the journal and
-/// answers `BROKEN`: nothing that was written unguarded is ever continued.
+/// it. So it notes its consent in the meta, with the number of entries that the stream was ever given, and a closing
+/// script that does not find it there, or finds another number of entries added since, closes the journal and answers
+/// `BROKEN`: nothing that was written unguarded is ever continued.
 ///
 /// None of this holds for a user who may not use `MULTI` and `EXEC`: whoever sends these transactions asks for those
 /// rights first.
@@ -23,7 +24,7 @@ package enum AppendTransaction {
         JournalFunctions.generated + """
 
             local stream, meta = KEYS[1], KEYS[2]
-            local own = generated(stream)
+            local own, added = generated(stream)
             local function refusal()
                 local state = redis.pcall('HMGET', meta, 'birth', 'last', 'closed')
                 if state.err then return state.err end
@@ -35,7 +36,7 @@ package enum AppendTransaction {
             end
             local reason = refusal()
             if not reason then
-                redis.call('HSET', meta, 'guard', ARGV[2])
+                redis.call('HSET', meta, 'guard', ARGV[2] .. ' ' .. (added or 0))
                 return 'OK'
             end
             local top = '18446744073709551615-18446744073709551615'
@@ -59,7 +60,8 @@ package enum AppendTransaction {
         JournalFunctions.generated + """
 
             local stream, meta = KEYS[1], KEYS[2]
-            local own = generated(stream) or '0-0'
+            local own, added = generated(stream)
+            own = own or '0-0'
             local state = redis.pcall('HMGET', meta, 'birth', 'last', 'closed', 'guard', 'refusal', 'restore')
             if state.err then
                 -- The meta is no hash: the guard has refused, and could not note there what to set back.
@@ -77,7 +79,7 @@ package enum AppendTransaction {
                 return redis.error_reply(state[5])
             end
             local isGuarded = state[1] == ARGV[1] and (state[2] or '0-0') == ARGV[2] and not state[3]
-                and state[4] == ARGV[2]
+                and state[4] == ARGV[2] .. ' ' .. (added or 0) - ARGV[4]
             if not isGuarded or own ~= ARGV[3] then
                 if not state[3] then redis.pcall('HSET', meta, 'closed', 'append broke at ' .. own) end
                 return redis.error_reply('BROKEN ' .. own)

@@ -98,7 +98,7 @@ extension MirrorLink {
                 await sendProbe(in: session)
                 try await Task.sleep(for: .seconds(1))
             } catch {
-                return
+                return session.failed(error)
             }
         }
     }
@@ -123,6 +123,10 @@ extension MirrorLink {
         guard !known.isEmpty else { return }
         let births = try await session.source.births(of: known.map(\.name)).get()
         for (journal, birth) in zip(known, births) where birth != journal.birth { reconsider(journal) }
+    }
+
+    func reconsiderOthers(than journal: MirroredJournal) {
+        for other in journals.values where other !== journal && other.machine.isStreaming { reconsider(other) }
     }
 
     private func reconsider(_ journal: MirroredJournal) {
@@ -161,7 +165,9 @@ extension MirrorLink {
             return report.set(ComponentState("streaming", .degraded, reason: "no probe can be sent: \(error)"))
         }
         guard self.session === session else { return }
-        report.set(ComponentState("streaming", .working))
+        report.set(
+            session.refusal.map { ComponentState("streaming", .degraded, reason: "the peer takes nothing: \($0)") }
+                ?? ComponentState("streaming", .working))
         let acknowledged = journals[.control(origin: settings.region)]?.machine.acknowledged ?? .zero
         probes.append((id, since))
         if acknowledged >= id { settleProbes(upTo: acknowledged) }

@@ -8,15 +8,27 @@ extension MirrorLink {
     func serve(group index: Int) async {
         guard let session else { return }
         let group = groups[index]
-        let reader: any JournalReader
         do throws(Refusal) {
-            reader = try await session.source.reader(
-                named: "\(settings.peer):\(index)", replyBytes: settings.replyBytes)
+            while self.session === session, !Task.isCancelled {
+                let reader = try await session.source.reader(
+                    named: "\(settings.peer):\(index)", replyBytes: settings.replyBytes)
+                group.reader = reader
+                defer {
+                    group.reader = nil
+                    reader.close()
+                }
+                try await serve(group, through: reader, in: session)
+            }
         } catch {
+            session.failed(error)
             session.source.close()
-            return
         }
-        group.reader = reader
+    }
+
+    /// Reads until the session ends, or another reader is needed. Throws what no other reader would mend.
+    private func serve(
+        _ group: ReadGroup, through reader: any JournalReader, in session: Session
+    ) async throws(Refusal) {
         while self.session === session, !Task.isCancelled {
             let (cursors, count, isWhole) = takeReads(of: group)
             guard !cursors.isEmpty else {
@@ -26,24 +38,42 @@ extension MirrorLink {
             group.isReading = true
             let blockTime = isWhole ? settings.blockTime : .zero
             let reading = reader.read(cursors, count: count, blockTime: blockTime)
-            let answer = try? await reading.value()
-            group.isReading = false
-            guard let answer else {
-                // Its answer may have been too large.
-                group.entryBytes = min(group.entryBytes * 32, settings.replyBytes)
-                break
+            let answer: MarkedReads
+            do {
+                answer = try await reading.value()
+                group.isReading = false
+            } catch {
+                group.isReading = false
+                guard self.session === session else { return }
+                guard case Refusal.unexpected(let detail) = error else {
+                    throw error as? Refusal ?? .unavailable("\(error)")
+                }
+                return refused(cursors, count: count, detail, of: group)
             }
-            guard self.session === session else { break }
+            guard self.session === session else { return }
             guard answer.mark == session.mark else {
                 report.sourceChanged()
-                break
+                throw .unavailable("the local Redis has another history than before")
             }
             accept(answer.reads, asked: cursors, count: count, of: group)
             await self.count(group, through: reader, in: session)
         }
-        group.reader = nil
-        reader.close()
-        if self.session === session { session.source.close() }
+    }
+
+    /// A read was answered with what it cannot be used for: more than one answer may have, or an error. Asked for less,
+    /// and then for one journal at a time, it shows which journal that is.
+    private func refused(_ cursors: [JournalCursor], count: Int, _ detail: String, of group: ReadGroup) {
+        let isNarrowest = cursors.count == 1 && count == 1
+        if !isNarrowest { group.entryBytes = min(group.entryBytes * 32, settings.replyBytes) }
+        for cursor in cursors {
+            guard let journal = journals[cursor.journal] else { continue }
+            journal.machine.readFailed(after: cursor.last)
+            if isNarrowest {
+                report.stopped(journal.name, .refused, detail: detail)
+                journal.machine.refused(.unexpected(detail))
+            }
+            advance(journal)
+        }
     }
 
     /// The reads that the group's machines ask for, and how many entries each may give: a wake's memory is bounded. Not
@@ -150,6 +180,7 @@ extension MirrorLink {
         bytesInFlight -= unit.byteCount
         switch result {
         case .success:
+            session.refusal = nil
             journal.machine.appended(unit)
             report.resumed(name)
             journal.copied += UInt64(count)
@@ -159,8 +190,14 @@ extension MirrorLink {
         case .failure(let error):
             let refusal = error as? Refusal ?? .unavailable("\(error)")
             report.refused(name, refusal)
-            if case .unexpected(let detail) = refusal { report.stopped(name, .refused, detail: detail) }
             journal.machine.refused(unit, refusal)
+            switch refusal {
+            case .unexpected(let detail): report.stopped(name, .refused, detail: detail)
+            case .unavailable(let reason): session.refusal = reason
+            // The control journal moves every second: a peer that lost its copy has lost the others as well.
+            case .fenced, .forked, .cursor:
+                if name.topic == .control { reconsiderOthers(than: journal) }
+            }
         }
         advance(journal)
         if wasFull, bytesInFlight < settings.windowBytes {

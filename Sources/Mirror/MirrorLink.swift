@@ -38,6 +38,10 @@ package actor MirrorLink {
         /// Birth mark of the control journal: the source's history in this session.
         let mark: String
         var identity: ServerIdentity?
+        /// Why the session ends: the first thing that failed.
+        private(set) var failure: String?
+        /// Why the peer took nothing when it was asked last; nil since it took something.
+        var refusal: String?
 
         init(number: Int, source: any MirrorSource, target: any MirrorTarget, mark: String) {
             self.number = number
@@ -45,6 +49,10 @@ package actor MirrorLink {
             self.target = target
             self.mark = mark
             (newGroups, groupAdded) = AsyncStream.makeStream(of: Int.self)
+        }
+
+        func failed(_ error: any Error) {
+            if failure == nil { failure = (error as? Refusal).map { "\($0)" } ?? "\(error)" }
         }
     }
 
@@ -84,8 +92,11 @@ package actor MirrorLink {
         while !Task.isCancelled {
             do throws(Refusal) {
                 let session = try await connect()
-                attempt = 0
+                let since = NIODeadline.now()
                 await hold(session)
+                // Servers that take connections only to drop them are not to be asked without pause.
+                if NIODeadline.now() - since > TimeAmount(settings.longestPause) { attempt = 0 }
+                report.set(ComponentState("connecting", .waiting, reason: session.failure ?? "a connection was lost"))
             } catch {
                 report.set(ComponentState("connecting", .waiting, reason: "\(error)"))
             }

@@ -29,7 +29,8 @@ package struct ServerIdentity: Hashable, Sendable {
 /// Futures belong to the link's event loop. They fail with `Refusal.unavailable` when the connection is gone.
 package protocol JournalReader: Sendable {
     /// Up to `count` entries of each journal behind its cursor; waits up to `blockTime` for the first one, then answers
-    /// an empty list.
+    /// an empty list. Fails with `Refusal.unexpected` when there is more than the reader takes, or one of the journals
+    /// cannot be read; the reader is of no more use then.
     func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads>
     /// Entries ever added at or below each cursor, behind all reads asked before; where none of them is left, also those
     /// above it that are gone. Nil when more than `limit` follow, and where there is no such journal.

@@ -49,6 +49,23 @@ private struct JournalBench {
         return nil
     }
 
+    /// The same journal, opened by a user without these rights.
+    func open(without rights: String) async throws -> JournalState {
+        try await run("ACL", "SETUSER", "capture", "reset", "on", ">secret", "~*", "+@all", rights)
+        let journal = RedisCaptureJournal(
+            region: "east",
+            endpoint: RedisEndpoint(host: server.host, port: server.port, username: "capture", password: "secret"),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.any())
+        do {
+            let state = try await journal.open()
+            await journal.close()
+            return state
+        } catch {
+            await journal.close()
+            throw error
+        }
+    }
+
     @discardableResult
     func run(_ words: String...) async throws -> RedisReply {
         let connection = try await RedisConnection.connect(
@@ -95,6 +112,16 @@ private let sizes: [UInt64] = [1, 100]
 
 @Suite("Capture's journal on a real Redis", .serialized, .timeLimit(.minutes(2)))
 struct CaptureJournalTests {
+    @Test("a user without transactions is refused before anything is written")
+    func requiresTransactions() async throws {
+        try await JournalBench.with { bench in
+            for right in ["multi", "exec"] {
+                await #expect(throws: Refusal.self, "\(right)") { try await bench.open(without: "-\(right)") }
+            }
+            _ = try await bench.open(without: "-wait")
+        }
+    }
+
     @Test("entries and position move together", arguments: sizes)
     func appends(size: UInt64) async throws {
         try await JournalBench.with { bench in

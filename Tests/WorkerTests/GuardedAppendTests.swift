@@ -196,6 +196,26 @@ struct GuardedAppendTests {
         }
     }
 
+    @Test("an append of which an entry is missing is never continued, though it ends as it should")
+    func countsEntries() async throws {
+        try await Peer.with { peer in
+            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.append(1...100)
+            var builder = EntryBatchBuilder(previous: EntryID(first: 100, second: 0))
+            for number in 101...200 as ClosedRange<UInt64> {
+                builder.append(id: EntryID(first: number == 150 ? 50 : number, second: 0), fields: 1) { strings in
+                    strings.append("n")
+                    strings.append("\(number)")
+                }
+            }
+            let batch = try #require(builder.batch())
+            await #expect(throws: Refusal.unexpected("BROKEN 200-0")) {
+                try await peer.target.append(batch, to: Peer.journal, birth: "b").get()
+            }
+            #expect(try await peer.append(201...300) == .failure(.fenced))
+        }
+    }
+
     @Test("a stream at the highest ID keeps what it is set back to")
     func keepsRestore() async throws {
         try await Peer.with { peer in

@@ -285,6 +285,62 @@ struct MirrorLinkTests {
         }
     }
 
+    @Test("a peer without memory to spare: the link says so until the peer takes entries again")
+    func saysRefused() async throws {
+        try await TwoRegions.run { regions in
+            let peer = try await regions.client(of: regions.west)
+            try await regions.until { regions.states.state(of: "mirror west")?.health == .working }
+            _ = try await peer.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
+            try await regions.until { regions.states.state(of: "mirror west")?.health == .degraded }
+            #expect(regions.states.state(of: "mirror west")?.reason?.contains("OOM") == true)
+            _ = try await peer.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))
+            try await regions.until { regions.states.state(of: "mirror west")?.health == .working }
+            await peer.close()
+        }
+    }
+
+    @Test("a peer flushed while connected gets all journals again, those at rest as well")
+    func fillsFlushed() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let peer = try await regions.client(of: regions.west)
+            let ids = try await regions.write(100, through: client, label: "a")
+            try await regions.waitForCopy(ids.last)
+            _ = try await peer.send(RedisCommand("FLUSHALL"))
+            try await regions.until {
+                try await peer.send(RedisCommand("XLEN", TwoRegions.journal.key)).integer == 100
+            }
+            await peer.close()
+            await client.close()
+        }
+    }
+
+    @Test("a journal that cannot be read is named; the others of its group go on", arguments: [true, false])
+    func namesUnreadable(isLarge: Bool) async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let other = JournalName.voice(tenant: "102", origin: "east")
+            _ = try await client.send(RedisCommand("XADD", other.key, "*", "n", "1"))
+            await regions.link.mirror([other])
+            try await regions.until { await regions.link.acknowledged(of: other) ?? .zero > .zero }
+            if isLarge {
+                // More than an answer to the link may have.
+                let value = String(repeating: "x", count: 70 << 20)
+                _ = try await client.send(RedisCommand("XADD", other.key, "*", "n", value))
+            } else {
+                let replacing = [RedisCommand("DEL", other.key), RedisCommand("SET", other.key, "n")]
+                for result in await client.pipeline(replacing) { _ = try result.get() }
+            }
+            let component = "mirror west journals"
+            try await regions.until { regions.states.state(of: component)?.name == "stopped-refused" }
+            #expect(regions.states.state(of: component)?.reason?.contains(other.key) == true)
+            let ids = try await regions.write(1_000, through: client, label: "a")
+            try await regions.waitForCopy(ids.last)
+            #expect(regions.states.state(of: "mirror west")?.name == "streaming")
+            await client.close()
+        }
+    }
+
     @Test("a refusal that lasts is one fork, whatever is tried; it ends when entries are shipped again")
     func countsRefusalOnce() async throws {
         try await TwoRegions.run { regions in

@@ -61,7 +61,7 @@ private final class LargeJournals: Sendable {
         state.withLock { $0.most = max($0.most, bytes) }
         guard bytes <= replyBytes else {
             state.withLock { $0.failures += 1 }
-            return loop.makeFailedFuture(Refusal.unavailable("too large"))
+            return loop.makeFailedFuture(Refusal.unexpected("too large"))
         }
         let reads = cursors.compactMap { cursor in
             var builder = EntryBatchBuilder(previous: cursor.last)

@@ -16,6 +16,11 @@ extension RedisConnection {
         }
     }
 
+    /// Without `MULTI` and `EXEC` the commands of an append would be carried out one by one, unguarded.
+    func requireTransactions() async throws(RedisError) {
+        for answer in await pipeline([RedisCommand("MULTI"), RedisCommand("EXEC")]) { _ = try answer.get() }
+    }
+
     /// Calls one of the journal's functions; loads them where the server has lost them. Fails with `Refusal`.
     func call(_ command: RedisCommand) -> EventLoopFuture<RedisReply> {
         send(command).flatMapError { error in

@@ -94,6 +94,7 @@ package final class RedisCaptureJournal: CaptureJournal {
         let new = try await RedisConnection.connect(to: endpoint, name: "regionsync-capture", on: eventLoop)
         do throws(RedisError) {
             try await new.load(JournalFunctions.library)
+            try await new.requireTransactions()
         } catch {
             new.closeSoon()
             throw error

@@ -26,7 +26,7 @@ package struct RedisMirrorConnector: MirrorConnector {
     package func target() async throws(Refusal) -> any MirrorTarget {
         let connection = try await openWithFunctions(remote, name: "mirror-\(region)")
         do {
-            try await Self.requireTransactions(connection)
+            try await connection.requireTransactions()
             let info = try await ServerInfo.ask(connection)
             guard info.mayEvict else { return RedisMirrorTarget(connection: connection) }
             throw Refusal.unavailable(
@@ -53,13 +53,6 @@ package struct RedisMirrorConnector: MirrorConnector {
         } catch {
             connection.closeSoon()
             throw Refusal(error)
-        }
-    }
-
-    /// Without `MULTI` and `EXEC` the commands of an append would be carried out one by one, unguarded.
-    private static func requireTransactions(_ connection: RedisConnection) async throws {
-        for answer in await connection.pipeline([RedisCommand("MULTI"), RedisCommand("EXEC")]) {
-            _ = try answer.get()
         }
     }
 }
@@ -152,7 +145,11 @@ struct RedisJournalReader: JournalReader {
     let region: String
 
     func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads> {
-        let read = connection.send(StreamReads.command(cursors, count: count, blockTime: blockTime)).refusing()
+        let read = connection.send(StreamReads.command(cursors, count: count, blockTime: blockTime))
+            .flatMapErrorThrowing { error in
+                guard case RedisError.protocolViolation = error else { throw error }
+                throw Refusal.unexpected("\(error)")  // an answer beyond the limit ends the connection this way
+            }.refusing()
         // Answered behind the read: a server flushed before the read has no mark or another one.
         let metaKey = JournalName.control(origin: region).metaKey
         let mark = connection.send(
