@@ -157,6 +157,29 @@ struct CaptureStopTests {
         }
     }
 
+    @Test("a partition whose identity hides the tenant is refused though its root's does not")
+    func partitionIdentity() async throws {
+        let schema =
+            CaptureBench.schema + """
+                DROP TABLE provisioning.level;
+                CREATE TABLE provisioning.level (
+                    person_dbid bigint, skill_dbid bigint, level int, tenant_dbid bigint NOT NULL,
+                    PRIMARY KEY (tenant_dbid, person_dbid, skill_dbid)) PARTITION BY HASH (tenant_dbid);
+                CREATE TABLE provisioning.level_0 PARTITION OF provisioning.level FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+                CREATE TABLE provisioning.level_1 PARTITION OF provisioning.level FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+                ALTER TABLE provisioning.level_1 REPLICA IDENTITY NOTHING;
+                """
+        try await CaptureBench.with(schema: schema) { bench in
+            var bench = bench
+            bench.settings.stoppedInterval = .milliseconds(100)
+            try await bench.whileCapturing {
+                try await bench.awaitState("replica-identity")
+                try await bench.sql("ALTER TABLE provisioning.level_1 REPLICA IDENTITY DEFAULT")
+                try await bench.awaitState("streaming")
+            }
+        }
+    }
+
     @Test("slot dropped, Redis emptied, Redis taken back, another history: stop by name, skip nothing")
     func positions() async throws {
         try await CaptureBench.with { bench in

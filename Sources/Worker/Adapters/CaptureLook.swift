@@ -112,9 +112,13 @@ struct CaptureLook {
         let rows = try await connection.query(
             """
             SELECT n.nspname, c.relname, a.attname,
-                c.relreplident = 'f' OR EXISTS (
-                    SELECT FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)
-                        AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END
+                NOT EXISTS (
+                    -- The log has the identity of the partition that holds the row; it is not inherited.
+                    SELECT FROM pg_class p JOIN pg_attribute pa ON pa.attrelid = p.oid AND pa.attname = a.attname
+                    WHERE (p.oid = c.oid OR p.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf))
+                        AND p.relreplident <> 'f' AND NOT EXISTS (
+                            SELECT FROM pg_index i WHERE i.indrelid = p.oid AND pa.attnum = ANY (i.indkey)
+                                AND CASE p.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END)
                 ) AS identity
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
             WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
