@@ -31,6 +31,7 @@ struct JournalComparison {
     /// Compares what stands behind both floors, up to `end`, where the journal ended when the comparison began, and looks
     /// whether the copy has more than the journal.
     mutating func run(_ sourceEnd: JournalEnd, _ copyEnd: JournalEnd) async throws {
+        findings.lost = sourceEnd.missed[copy.name] ?? 0
         let floor = max(sourceEnd.floor, copyEnd.floor)
         let end = sourceEnd.last ?? .zero
         if end > floor { try await compare(behind: floor, through: end) }
@@ -197,6 +198,8 @@ package struct JournalFindings: Hashable, Sendable {
     package internal(set) var altered = 0
     /// In the copy and not in the journal.
     package internal(set) var invented = 0
+    /// Gone from the journal before the copy had them, by the word of the link between the two.
+    package internal(set) var lost = 0
     /// Some IDs at which the two differ.
     package private(set) var examples: [EntryID] = []
 
@@ -205,7 +208,7 @@ package struct JournalFindings: Hashable, Sendable {
         self.copy = copy
     }
 
-    /// Whether the copy is the journal.
+    /// Whether the copy is what is left of the journal.
     package var isEqual: Bool { missing + behind + reordered + duplicated + altered + invented == 0 }
 
     mutating func note(_ id: EntryID) {

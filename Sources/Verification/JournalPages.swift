@@ -9,6 +9,22 @@ struct JournalEnd: Sendable {
     let last: EntryID?
     /// The highest ID that was trimmed.
     let floor: EntryID
+    /// By region: entries known never to have come to its copy.
+    let missed: [String: Int]
+}
+
+extension JournalEnd {
+    /// As the newest entry and the hash beside the journal have it.
+    fileprivate init(last: EntryID?, meta: RedisReply) {
+        var floor = EntryID.zero
+        var missed: [String: Int] = [:]
+        var words = meta.elements
+        while let field = words.next()?.string, let value = words.next() {
+            if field == "floor" { floor = value.entryID ?? .zero }
+            if field.hasPrefix("missed:") { missed[String(field.dropFirst(7))] = value.string.flatMap { Int($0) } }
+        }
+        self.init(last: last, floor: floor, missed: missed)
+    }
 }
 
 /// One page of a journal as it lies in a reply.
@@ -40,12 +56,11 @@ extension RegionServer {
             journals.flatMap { journal in
                 [
                     RedisCommand("XREVRANGE", journal.key, "+", "-", "COUNT", "1"),
-                    RedisCommand("HGET", journal.metaKey, "floor"),
+                    RedisCommand("HGETALL", journal.metaKey),
                 ]
             })
         return journals.indices.map { index in
-            JournalEnd(
-                last: replies[2 * index][0]?[0]?.entryID, floor: replies[2 * index + 1].entryID ?? .zero)
+            JournalEnd(last: replies[2 * index][0]?[0]?.entryID, meta: replies[2 * index + 1])
         }
     }
 

@@ -42,6 +42,8 @@ package struct VerificationReport: Encodable, Sendable {
         package let duplicated: Int
         package let altered: Int
         package let invented: Int
+        /// Gone from the journal before the copy had them.
+        package let lost: Int
         package let examples: [String]
 
         init(_ findings: JournalFindings) {
@@ -55,6 +57,7 @@ package struct VerificationReport: Encodable, Sendable {
             duplicated = findings.duplicated
             altered = findings.altered
             invented = findings.invented
+            lost = findings.lost
             examples = findings.examples.map(\.description)
         }
     }
@@ -103,7 +106,7 @@ package struct VerificationReport: Encodable, Sendable {
                 unrecorded: total.unrecorded, trimmed: total.trimmed)
         }
         ok =
-            caches.drift == 0 && journals.allSatisfy(\.isEqual)
+            caches.drift == 0 && journals.allSatisfy { $0.isEqual && (allowsTrimmed || $0.lost == 0) }
             && ledger.map { $0.isClean && (allowsTrimmed || $0.trimmed == 0) } ?? true
     }
 }
@@ -176,6 +179,7 @@ extension VerificationReport {
             let counts = [
                 ("missing", copy.missing), ("not arrived", copy.behind), ("reordered", copy.reordered),
                 ("duplicated", copy.duplicated), ("altered", copy.altered), ("invented", copy.invented),
+                ("gone before they arrived", copy.lost),
             ]
             table.add([
                 copy.journal, copy.region, "\(copy.entries)", "\(copy.equal)",

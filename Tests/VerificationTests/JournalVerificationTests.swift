@@ -88,6 +88,20 @@ struct JournalVerificationTests {
         }
     }
 
+    @Test("what left a journal before the copy had it is a difference, unless that is allowed")
+    func lost() async throws {
+        try await TwoRegions.run { regions in
+            try await Self.fill(regions)
+            try await regions.redis(0, ["HSET", "\(Self.journal):meta", "missed:west", "50"])
+            var report = try await regions.verify()
+            #expect(!report.ok)
+            #expect(report.journals.map(\.lost) == [50])
+            #expect(report.text.contains("50 gone before they arrived"))
+            report = try await regions.verify(allowsTrimmed: true)
+            #expect(report.ok, "\(report.text)")
+        }
+    }
+
     @Test("an event counts as mirrored where it is whole in every region, not where each lacks another")
     func mirrored() async throws {
         try await TwoRegions.run { regions in
