@@ -12,9 +12,10 @@ class BuildFailure(Exception):
     """A package could not be installed or the build failed; what it said stands on standard error."""
 
 
-def ensure_packages():
-    """Installs what is missing, through the list that all commands share."""
-    script = 'source ops/lib/packages.sh && ensure_packages "${build_packages[@]}" "${server_packages[@]}"'
+def ensure_packages(*lists):
+    """Installs what is missing of the lists in packages.sh; where none is named, of those for building and servers."""
+    words = " ".join(f'"${{{name}[@]}}"' for name in lists or ("build_packages", "server_packages"))
+    script = f"source ops/lib/packages.sh && ensure_packages {words}"
     if subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=ROOT).returncode != 0:
         raise BuildFailure("Debian packages are missing and could not be installed")
 

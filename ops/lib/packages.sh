@@ -2,6 +2,7 @@
 
 build_packages=(libhiredis-dev libpq-dev librdkafka-dev)
 server_packages=(redis-server postgresql-15 openssl python3)
+alert_packages=(prometheus)  # the server and promtool
 
 # ensure_packages NAME...: installs those that are missing, says which, asks for nothing.
 ensure_packages() {
@@ -25,7 +26,8 @@ ensure_packages() {
     if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then
         echo "create_main_cluster = false" | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
     fi
-    local options=(-y -q -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
+    local options=(-y -q --no-install-recommends)
+    options+=(-o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
     "${as_root[@]}" apt-get update -q >&2
     # Debian's own word for "start nothing": maintainer scripts ask it before they start a service.
     local policy=/usr/sbin/policy-rc.d
@@ -37,5 +39,9 @@ ensure_packages() {
     local status=0
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${missing[@]}" >&2 || status=$?
     [[ -z $policy ]] || "${as_root[@]}" rm -f "$policy"
+    # Nor at the next boot, until somebody enables it.
+    for name in "${missing[@]}"; do
+        [[ ! -e /etc/init.d/$name ]] || "${as_root[@]}" update-rc.d "$name" disable >&2
+    done
     return "$status"
 }

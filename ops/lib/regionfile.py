@@ -23,6 +23,15 @@ class RegionFile:
         self.text = "\n".join(lines) + "\n"
         return self
 
+    def add(self, path, value):
+        """Puts a key that the shipped file leaves out first into its section, which is there."""
+        lines = self.text.splitlines()
+        section, _, key = path.rpartition(".")
+        number, indent = self._find(lines, section)
+        lines.insert(number + 1, f"{' ' * (indent + 2)}{key}: {value}")
+        self.text = "\n".join(lines) + "\n"
+        return self
+
     def remove(self, path):
         """Takes a key out, with everything below it."""
         lines = self.text.splitlines()

@@ -56,6 +56,17 @@ def wait_until(what, condition, seconds=30, pause=0.01):
         time.sleep(pause)
 
 
+def http_get(port, path):
+    """What a server on the loopback address answers to a path, whatever the status; None where it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+    except OSError:
+        return None
+
+
 INTERRUPTS = (signal.SIGHUP, signal.SIGTERM)
 
 
@@ -236,15 +247,21 @@ class Program(abc.ABC):
 
 
 class Redis(Program):
-    """A Redis server; keeps nothing on disk unless stopped with `save`."""
+    """A Redis server; keeps nothing on disk unless stopped with `save`. With `password`, it asks everybody for it."""
 
-    def __init__(self, folder, name, settings=(), replica_of=None):
+    def __init__(self, folder, name, settings=(), replica_of=None, password=None):
         super().__init__(folder, f"redis-{name}")
         [self.port] = free_ports(1)
         self.data = folder / self.name
         self.data.mkdir()
         self.settings = list(settings)
         self.replica_of = replica_of
+        self.password = password
+        if password:
+            secret = self.data / "requirepass.conf"  # not among its words: everybody on the host can read those
+            secret.touch(mode=0o600)
+            secret.write_text(f"requirepass {password}\n")
+            self.settings += ["--include", secret]
         self._connection = None
 
     @property
@@ -284,10 +301,16 @@ class Redis(Program):
         if self._connection is None:
             connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
             self._connection = (connection, connection.makefile("rb"))
-        connection, replies = self._connection
+            if self.password:
+                self._send("AUTH", self.password)
+                self._reply(self._connection[1], "AUTH")
+        self._send(*words)
+        return self._reply(self._connection[1], " ".join(map(str, words))[:80])
+
+    def _send(self, *words):
         encoded = [str(word).encode() for word in words]
-        connection.sendall(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in encoded))
-        return self._reply(replies, " ".join(map(str, words))[:80])
+        text = b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in encoded)
+        self._connection[0].sendall(text)
 
     def _reply(self, replies, question):
         line = replies.readline()
@@ -316,7 +339,10 @@ class RedisRefusal(ServerFailure):
 
 
 class Postgres(Program):
-    """A PostgreSQL server with logical replication; superuser `postgres`, no passwords on the loopback address."""
+    """A PostgreSQL server with logical replication; superuser `postgres`, no passwords on the loopback address.
+
+    `access` are lines of pg_hba.conf to take instead of that.
+    """
 
     end_signal = signal.SIGINT  # fast shutdown
     user = "postgres"
@@ -326,11 +352,12 @@ class Postgres(Program):
         "max_wal_size": "4GB", "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "log_checkpoints": "off",
     }
 
-    def __init__(self, folder, name="postgres", database="regionsync", settings=None):
+    def __init__(self, folder, name="postgres", database="regionsync", settings=None, access=None):
         super().__init__(folder, name)
         [self.port] = free_ports(1)
         self.database = database
         self.settings = {**self.defaults, **(settings or {})}
+        self.access = access
         self.home = folder / f"{name}-home"
         self.home.mkdir()
         if os.geteuid() == 0:
@@ -354,6 +381,8 @@ class Postgres(Program):
         if not self.data.exists():
             self._run([self.program("initdb"), "-D", self.data, "-U", "postgres", "--auth", "trust", "--no-sync",
                        "--encoding", "UTF8", "--locale", "C.UTF-8"], "initdb")
+            if self.access:
+                (self.data / "pg_hba.conf").write_text(self.access)
         super().start(wait)
         if wait and self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{self.database}'", "postgres") == "":
             self.sql(f'CREATE DATABASE "{self.database}"', "postgres")
@@ -407,7 +436,7 @@ class Worker(Program):
         return [self.program, "run", "--region", self.region_file, *self.options]
 
     def is_ready(self):
-        return self._get("/livez") is not None
+        return self.get("/livez") is not None
 
     def wait_working(self, *components, seconds=30):
         """Waits until `/status` says of each component, such as `mirror eu-west`, that it works."""
@@ -423,22 +452,17 @@ class Worker(Program):
 
     def status(self):
         """What the worker says of itself, as on its admin port."""
-        return json.loads(self._get("/status") or '{"components": []}')
+        return json.loads(self.get("/status") or '{"components": []}')
 
     def metrics(self):
         """All samples by name with labels, such as `regionsync_mirror_link_up{peer="eu-west"}`."""
-        lines = (self._get("/metrics") or "").splitlines()
+        lines = (self.get("/metrics") or "").splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 
-    def _get(self, path):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=5) as answer:
-                return answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.read().decode()
-        except OSError:
-            return None
+    def get(self, path):
+        """What the admin port answers to a path, whatever the status; None where it does not answer."""
+        return http_get(self.admin_port, path)
 
 
 def region_files(folder, redis, postgres=None, tenants=(), subfolder="", change=None):
