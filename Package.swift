@@ -76,6 +76,8 @@ let package = Package(
             "Projection",
             ["Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents", logging, nioCore]),
 
+        layer("Failover", ["Journal"]),
+
         layer(
             "AdminHTTP",
             ["Observability", httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore]),
@@ -112,10 +114,18 @@ let package = Package(
                 "RESP", "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", nioCore, nioHTTP1, nioPosix,
             ]),
 
+        layer(
+            "FailoverAdapters",
+            [
+                "Connections", "Failover", "Journal", "Observability", "PostgresClient", "Projection", "RESP",
+                "RedisClient", "RegionConfig", "Verification", "VoiceEvents", nioCore, nioPosix,
+            ]),
+
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Generator", "Observability", "PostgresClient", "Preflight", "Provisioning",
+                "AdminHTTP", "Failover", "FailoverAdapters", "Generator", "Observability", "PostgresClient",
+                "Preflight", "Provisioning",
                 "RegionConfig", "Traffic", "Verification", "Worker", arguments, lifecycle, logging, unixSignals,
             ], swiftSettings: testing),
         .executableTarget(
@@ -128,6 +138,13 @@ let package = Package(
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),
         tests(of: "Capture", ["Journal", "Observability", "PGOutput", "RegionConfig", logging, nioCore]),
+        tests(of: "Failover"),
+        tests(
+            of: "FailoverAdapters",
+            [
+                "Connections", "Failover", "Journal", "PostgresClient", "Projection", "RESP", "RedisClient",
+                "RegionConfig", "ServerFixtures", "VoiceEvents", nioCore, nioPosix,
+            ]),
         tests(
             of: "Generator",
             [

@@ -16,6 +16,8 @@ package struct Capture: Sendable {
         package var sampleInterval = Duration.seconds(10)
         /// How soon to look again while another worker holds the slot.
         package var standbyInterval = Duration.milliseconds(300)
+        /// How often a capturing region asks its Redis whether another one has taken over.
+        package var takeoverInterval = Duration.seconds(1)
         /// How soon to look again after a stop that an operator can mend without a restart.
         package var stoppedInterval = Duration.seconds(3)
         /// More WAL than this, bytes, kept for the slot is worth a warning; nil for no limit.
@@ -93,13 +95,15 @@ package struct Capture: Sendable {
     private func step() async throws -> Duration? {
         defer { metrics.capturing.set(false) }
         let journalState = try await opened()
-        let found = try await source.look(journal: journalState)
+        var found = try await source.look(journal: journalState)
+        found.knownHistory = await journal.newestHistory() ?? 0
         metrics.historyNumber.set(found.history.map { Double($0.number) })
         let decision = CaptureStart(found)
         logger.debug("start decided", [.state: "\(decision)"])
         switch decision {
-        case .beginHistory:
-            try await source.beginHistory()
+        case .beginHistory(let number, let newest):
+            logger.info("capture begins a history", [.history: "\(number)", .timeline: "\(found.timeline)"])
+            try await source.beginHistory(number, after: newest)
         case .createPublication:
             try await source.createPublication()
         case .snapshot(let dropsSlot):
@@ -114,7 +118,7 @@ package struct Capture: Sendable {
             let delay = try await settlingTime()
             metrics.capturing.set(true)
             let stream = CaptureStream(capture: self, journalState: journalState, history: history.number)
-            try await stream.run(from: lsn, confirmDelay: delay)
+            try await unlessTakenOver(history.number) { try await stream.run(from: lsn, confirmDelay: delay) }
         case .wait(let reason):
             enter(.waiting(reason))
             return settings.standbyInterval

@@ -13,9 +13,7 @@ extension CaptureStop {
         case .columnMissing: "mend the catalog or the publication's column list, then restart the worker"
         case .unnamedRow: "give tenant and key columns NOT NULL, and the row its values, then restart the worker"
         case .permission: "grant it to the role of the region file; regionsync migrate grants what is needed"
-        case .publicationMissing, .slotMissing, .slotLost, .journalBehind, .journalAhead, .otherHistory, .otherSystem,
-            .otherTimeline:
-            Self.anewAdvice
+        case .publicationMissing, .slotMissing, .slotLost, .journalBehind, .journalAhead: Self.anewAdvice
         case .publicationIncomplete(let name, let tables):
             "ALTER PUBLICATION \(quoted(name)) ADD TABLE "
                 + tables.map { "\(quoted($0.schema)).\(quoted($0.name))" }.joined(separator: ", ")
@@ -25,6 +23,8 @@ extension CaptureStop {
         case .journalEmpty(let slot):
             "if the data of Redis cannot be brought back: SELECT pg_drop_replication_slot('\(slot)'), "
                 + "then capture copies everything anew"
+        case .formerPrimary:
+            "keep everybody from writing to it, and make it a standby of the new primary (pg_rewind or pg_basebackup)"
         case .positionOverflow: "histories are used up or wrong: look at regionsync.history, then restart the worker"
         case .undecodable: "keep the slot as it is and report the message: nothing was skipped"
         case .journalFenced, .journalForked: "find out who wrote to the journal"

@@ -94,6 +94,8 @@ package struct CaptureFound: Hashable, Sendable {
     package var publication: Publication?
     package var slot: Slot?
     package var journal: JournalState
+    /// The newest history of which anything is known in this region, from whatever region.
+    package var knownHistory: UInt64 = 0
 
     package init(
         region: String, publicationName: String, slotName: String, isInRecovery: Bool, walLevel: String,
@@ -118,6 +120,14 @@ package struct CaptureFound: Hashable, Sendable {
     }
 }
 
+extension CaptureFound {
+    /// Our journal ends in an older history than the newest one.
+    var isOfOlderHistory: Bool {
+        guard let ours = journal.position, let history else { return false }
+        return ours.history < history.number
+    }
+}
+
 /// Where our journal stands, by its own word (`rsj1_open`).
 package struct JournalState: Hashable, Sendable {
     /// Drawn when the journal was born; every append names it.
@@ -132,4 +142,7 @@ package struct JournalState: Hashable, Sendable {
         self.last = last
         self.position = position
     }
+
+    /// The newest history of which it holds anything; 0 for none.
+    var history: UInt64 { max(position?.history ?? 0, Position(number: last.first).history) }
 }

@@ -13,8 +13,8 @@ package enum CaptureFailure: Error, Hashable, Sendable {
 package protocol CaptureSource: Sendable {
     /// What is found there, `journal` left as it is given.
     func look(journal: JournalState) async throws(CaptureFailure) -> CaptureFound
-    /// Adds the first history row, for this region and this server, unless there is one by now.
-    func beginHistory() async throws(CaptureFailure)
+    /// Adds history `number`, for this region and this server, unless `newest` (0: none) is not the newest one any more.
+    func beginHistory(_ number: UInt64, after newest: UInt64) async throws(CaptureFailure)
     /// Makes the publication of the catalog's tables, without the columns left out.
     func createPublication() async throws(CaptureFailure)
     /// Makes the slot, an old one dropped first where `dropsSlot`, and copies every table of the catalog as it stands
@@ -92,6 +92,9 @@ package protocol CaptureJournal: Sendable {
     /// in order.
     func append(
         _ batch: CaptureBatch, birth: String, completion: @escaping @Sendable (Result<Void, Refusal>) -> Void)
+    /// The newest history of which anything is known in this region's Redis, whoever captures in it; nil when it cannot be
+    /// told now.
+    func newestHistory() async -> UInt64?
     /// How long a write takes to be safe from a crash of Redis: 2 s under `appendfsync everysec`, 0 under `always`.
     func settlingTime() async throws(Refusal) -> Duration
 }

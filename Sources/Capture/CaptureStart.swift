@@ -7,8 +7,8 @@ internal import RegionConfig
 /// START_REPLICATION never objects to a wrong LSN: an older one is forwarded, one beyond the server's log silently
 /// skips commits. So nothing is streamed before this table has said `resume`.
 package enum CaptureStart: Hashable, Sendable {
-    /// There is no history yet: this region begins number 1. Then look again.
-    case beginHistory
+    /// This region begins history `number`, if `after` is still the newest one (0: none). Then look again.
+    case beginHistory(number: UInt64, after: UInt64)
     /// Make the publication; always before the slot. Then look again.
     case createPublication
     /// Make a slot and copy every table. Then look again.
@@ -45,18 +45,28 @@ extension CaptureStart {
     private static func place(_ found: CaptureFound) -> CaptureStart? {
         guard !found.isInRecovery else { return .wait(.inRecovery) }
         guard found.hasHistoryTable else { return .stop(.schemaMissing) }
-        guard let history = found.history else { return .beginHistory }
+        guard let history = found.history else { return next(after: 0, found) }
         guard history.captureRegion == found.region else { return .wait(.otherRegion(history.captureRegion)) }
-        guard history.systemID == found.systemID else {
-            return .stop(.otherSystem(expected: history.systemID, found: found.systemID))
+        // Another region has taken over, with a server that this one knows nothing of.
+        guard found.knownHistory <= max(history.number, found.journal.history) else {
+            return .stop(.formerPrimary(known: found.knownHistory, newest: history.number))
         }
-        guard history.timeline == found.timeline else {
-            return .stop(.otherTimeline(expected: history.timeline, found: found.timeline))
-        }
+        let isSameServer = history.systemID == found.systemID && history.timeline == found.timeline
+        // A server restored to an older state has forgotten histories in which we journaled.
+        guard isSameServer, found.journal.history <= history.number else { return next(after: history.number, found) }
         guard Position(history: history.number, lsn: found.flushed.rawValue) != nil else {
             return .stop(.positionOverflow(history: history.number))
         }
         return nil
+    }
+
+    /// The next history: above all that PostgreSQL and our journal know, so that positions always rise.
+    private static func next(after newest: UInt64, _ found: CaptureFound) -> CaptureStart {
+        let known = max(newest, found.journal.history)
+        guard let first = Position(history: known, lsn: 0), Position(history: first.history + 1, lsn: 0) != nil else {
+            return .stop(.positionOverflow(history: known))
+        }
+        return .beginHistory(number: known + 1, after: newest)
     }
 
     private static func schema(_ found: CaptureFound) -> CaptureStart? {
@@ -91,7 +101,7 @@ extension CaptureStart {
                     found: "plugin \(slot.plugin ?? "none"), database \(slot.database ?? "none")"))
         }
         guard !slot.isActive else { return .wait(.slotBusy(pid: slot.activePID)) }
-        if let cause = slot.lostCause { return .stop(.slotLost(found.slotName, cause: cause)) }
+        if let cause = slot.lostCause, !found.isOfOlderHistory { return .stop(.slotLost(found.slotName, cause: cause)) }
         return nil
     }
 
@@ -103,9 +113,8 @@ extension CaptureStart {
             guard found.slot == nil || isBroken else { return .stop(.journalEmpty(slot: found.slotName)) }
             return .snapshot(dropsSlot: found.slot != nil)
         }
-        guard let history = found.history, ours.history == history.number else {
-            return .stop(.otherHistory(ours: ours.history, newest: found.history?.number ?? 0))
-        }
+        // What another server, or another region, has captured since is not in our journal: everything anew.
+        guard !found.isOfOlderHistory else { return .snapshot(dropsSlot: found.slot != nil) }
         guard let slot = found.slot else { return .stop(.slotMissing(found.slotName)) }
         let lsn = LSN(ours.lsn)
         guard lsn >= slot.confirmed else { return .stop(.journalBehind(ours: lsn, confirmed: slot.confirmed)) }

@@ -41,12 +41,8 @@ package enum CaptureStop: Error, Hashable, Sendable {
     case journalBehind(ours: LSN, confirmed: LSN)
     /// PostgreSQL went back behind what the journal holds.
     case journalAhead(ours: LSN, flushed: LSN)
-    /// The journal belongs to another history than the newest one.
-    case otherHistory(ours: UInt64, newest: UInt64)
-    /// The server is not the one the newest history row names.
-    case otherSystem(expected: String, found: String)
-    /// The server was promoted or restored.
-    case otherTimeline(expected: UInt32, found: UInt32)
+    /// Another region captures under a newer history than this server has.
+    case formerPrimary(known: UInt64, newest: UInt64)
     /// History number or LSN does not fit a position.
     case positionOverflow(history: UInt64)
 
@@ -91,9 +87,7 @@ extension CaptureStop {
         case .journalEmpty: "journal-empty"
         case .journalBehind: "journal-behind"
         case .journalAhead: "journal-ahead"
-        case .otherHistory: "other-history"
-        case .otherSystem: "other-system"
-        case .otherTimeline: "other-timeline"
+        case .formerPrimary: "former-primary"
         case .positionOverflow: "position-overflow"
         case .undecodable: "undecodable"
         case .journalFenced: "journal-fenced"
@@ -129,9 +123,8 @@ extension CaptureStop {
             "the journal ends at \(ours), PostgreSQL was told to forget up to \(confirmed): Redis went back"
         case .journalAhead(let ours, let flushed):
             "the journal ends at \(ours), PostgreSQL only at \(flushed): PostgreSQL went back"
-        case .otherHistory(let ours, let newest): "the journal belongs to history \(ours), the newest one is \(newest)"
-        case .otherSystem(let expected, let found): "the server is system \(found), history names \(expected)"
-        case .otherTimeline(let expected, let found): "the server is on timeline \(found), history names \(expected)"
+        case .formerPrimary(let known, let newest):
+            "another region captures under history \(known), and this server knows only \(newest): a former primary"
         case .positionOverflow(let history): "history \(history) and its LSN do not fit a position"
         case .undecodable(let lsn, let what): "cannot read the change at \(lsn): \(what)"
         case .journalFenced: "the journal was closed or born again"

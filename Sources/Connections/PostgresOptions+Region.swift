@@ -22,3 +22,21 @@ extension PostgresOptions {
         }
     }
 }
+
+extension Region {
+    /// The PostgreSQL servers of which one is the primary: the region file's, and the standby that this region promotes.
+    package func postgresServers(purpose: String) -> [PostgresOptions] {
+        let usual = PostgresOptions(postgres, region: name, purpose: purpose)
+        guard let standby = failover.standby, standby != postgres.address else { return [usual] }
+        var other = usual
+        other.host = standby.host
+        other.port = standby.port
+        return [usual, other]
+    }
+
+    /// The standby that this region promotes; the region file's PostgreSQL where it names no other.
+    package func postgresStandby(purpose: String) -> PostgresOptions {
+        let servers = postgresServers(purpose: purpose)
+        return servers[servers.count - 1]
+    }
+}

@@ -144,6 +144,8 @@ extension MirrorLink {
             backlog[journal.name.topic, default: 0] += count - journal.copied - journal.missed
         }
         for (topic, count) in backlog { report.backlog(count, topic: topic) }
+        for journal in journals.values { backlog[journal.name.topic, default: 0] += journal.copied }
+        entriesKnown = backlog
         report.inflightBytes.set(bytesInFlight)
     }
 
@@ -158,7 +160,9 @@ extension MirrorLink {
         let since = NIODeadline.now()
         let id: EntryID
         do {
-            id = try await session.source.probe(.control(origin: settings.region), peer: settings.peer).get()
+            let heartbeat = Heartbeat(
+                peer: settings.peer, voice: entriesKnown[.voice] ?? 0, provisioning: entriesKnown[.provisioning] ?? 0)
+            id = try await session.source.probe(.control(origin: settings.region), heartbeat).get()
         } catch {
             guard self.session === session else { return }
             if probes.isEmpty { report.lag.set(nil as Double?) }

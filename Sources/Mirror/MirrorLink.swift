@@ -24,6 +24,8 @@ package actor MirrorLink {
     private var sessionCount = 0
     /// Bytes read and not yet acknowledged, over all journals.
     var bytesInFlight = 0
+    /// By topic: entries that the peer has, and those that it lacks, as measured last.
+    var entriesKnown: [Topic: UInt64] = [:]
     /// Probes under way, oldest first.
     var probes: [(id: EntryID, since: NIODeadline)] = []
 

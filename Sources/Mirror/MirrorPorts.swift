@@ -53,7 +53,7 @@ package protocol MirrorSource: Sendable {
     func entriesAdded(to journals: [JournalName]) -> EventLoopFuture<[UInt64?]>
     func identity() -> EventLoopFuture<ServerIdentity>
     /// Writes a probe into a control journal; answers its ID.
-    func probe(_ journal: JournalName, peer: String) -> EventLoopFuture<EntryID>
+    func probe(_ journal: JournalName, _ heartbeat: Heartbeat) -> EventLoopFuture<EntryID>
     /// Makes a blocked read of `reader` answer at once with what there is.
     func interrupt(_ reader: any JournalReader)
     /// Succeeds when the connection is gone.

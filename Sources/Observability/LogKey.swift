@@ -32,6 +32,7 @@ package enum LogKey: String, CaseIterable, Sendable {
     case slot
     case publication
     case timeline
+    case history
     case systemID = "system.id"
     case transactionID = "transaction.id"
     case table

@@ -68,6 +68,9 @@ extension MetricFamily {
         "regionsync_projection_applied", "Entries folded into state.")
     package static let projectionUnreadable = counter(
         "regionsync_projection_unreadable", "Entries that are no event or object we can read; they change no state.")
+    package static let projectionWithheld = gauge(
+        "regionsync_projection_withheld_entries",
+        "Voice entries of a region declared down that came after the cut: kept, and in no state.", labels: [.region])
     package static let projectionIllegalTransitions = counter(
         "regionsync_projection_illegal_transitions", "Events that the state of their call or agent does not allow.")
     package static let verifyLastSuccessTimestampSeconds = gauge(

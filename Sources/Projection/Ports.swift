@@ -81,6 +81,11 @@ extension StoreFailure {
     var isCursorMoved: Bool {
         if case .server("CURSOR", _) = self { true } else { false }
     }
+
+    /// The journal's region was declared down meanwhile: the next session knows where its journal ends.
+    var isCut: Bool {
+        if case .server("CUT", _) = self { true } else { false }
+    }
 }
 
 extension StoreFailure: CustomStringConvertible {

@@ -13,7 +13,9 @@ package enum ProjectionFunctions {
     ///   indexed columns, each a NUL where it is NULL; or `bucket:d id` and an empty digest for a delete.
     /// - `rsp1_older key tenant type below scan count`: one step of a walk over all objects of a type; answers where the
     ///   walk goes on, `0` at its end, and the IDs of those whose version is below `below`, or of all if that is empty.
-    /// - `rsp1_apply key field expected next (words word…)…`: runs commands when the cursor `field` is as expected.
+    /// - `rsp1_apply key field expected next (words word…)…`: runs commands when the cursor `field` is as expected. Where
+    ///   the journal's region was declared down, `cut:<field>` holds the last entry that counts: a step beyond it is
+    ///   answered with `CUT <entry>`.
     /// - `rsp1_advance key position`: raises the cursor that trails all tenants'; never lowers it.
     ///
     /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done; so is `WRONGTYPE` with the key
@@ -33,6 +35,14 @@ package enum ProjectionFunctions {
         local function below(left, right)
             if #left ~= #right then return #left < #right end
             return left < right
+        end
+
+        local function beyond(entry, cut)
+            local first, second = string.match(entry, '^(%d+)-(%d+)')
+            local cutFirst, cutSecond = string.match(cut, '^(%d+)-(%d+)')
+            if not first or not cutFirst then return false end
+            if first ~= cutFirst then return below(cutFirst, first) end
+            return below(cutSecond, second)
         end
 
         local function moved(state, cursor, mark)
@@ -216,8 +226,10 @@ package enum ProjectionFunctions {
         end}
 
         redis.register_function('rsp1_apply', function(keys, args)
-            local cursor = redis.call('HGET', keys[1], args[1]) or '0'
+            local held = redis.call('HMGET', keys[1], args[1], 'cut:' .. args[1])
+            local cursor, cut = held[1] or '0', held[2]
             if cursor ~= args[2] then return redis.error_reply('CURSOR ' .. cursor) end
+            if cut and beyond(args[3], cut) then return redis.error_reply('CUT ' .. cut) end
             local at, last = 4, #args
             while at <= last do
                 local words = tonumber(args[at])

@@ -6,7 +6,22 @@ package enum ProjectionKeys {
     /// Hash of a tenant's cursors: `provisioning`, `voice:<region>`, and `applying` while a transaction is half there.
     package static func cursors(tenant: String) -> String { "rs:{\(tenant)}:projection" }
 
-    /// Hash with the provisioning cursor that trails those of all tenants.
+    /// Field of `cursors(tenant:)`: the cursor of a region's voice journal.
+    package static func voiceCursor(origin: String) -> String { "voice:\(origin)" }
+
+    /// Field of `cursors(tenant:)` while a region counts as down: where its voice journal was cut (`JournalCut`).
+    package static func voiceCut(origin: String) -> String { "cut:voice:\(origin)" }
+
+    /// Field of `trailing`: the cursor of a region's control journal.
+    package static func controlCursor(origin: String) -> String { "control:\(origin)" }
+
+    /// Field of `trailing`: when the region was heard last, and what it said (`RegionHeard`).
+    package static func heard(origin: String) -> String { "heard:\(origin)" }
+
+    /// Field of `trailing` while the region counts as down: `<history> <entry that declared it>`.
+    package static func down(region: String) -> String { "down:\(region)" }
+
+    /// Hash with the provisioning cursor that trails those of all tenants, and what is known of other regions.
     package static let trailing = "rs:{_}:projection"
 
     /// Set of `<type>:<id>` that could not be projected and must be read from PostgreSQL again.

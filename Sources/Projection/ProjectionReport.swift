@@ -5,6 +5,7 @@ package import Observability
 package struct ProjectionReport: Sendable {
     static let provisioning = "projection provisioning"
     static let voice = "projection voice"
+    static let control = "projection control"
 
     let logger: Logger
     private let states: ComponentStates
@@ -12,9 +13,11 @@ package struct ProjectionReport: Sendable {
     private let illegal: Counter
     private let unreadable: Counter
     private let visible: Histogram
+    private let metrics: MetricsRegistry
 
     package init(states: ComponentStates, metrics: MetricsRegistry, logger: Logger) {
         self.states = states
+        self.metrics = metrics
         self.logger = logger
         applied = metrics.counter(.projectionApplied)
         illegal = metrics.counter(.projectionIllegalTransitions)
@@ -52,6 +55,18 @@ package struct ProjectionReport: Sendable {
         logger.info(
             "Projection changed state",
             [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+    }
+
+    /// A region counts as down (nil: no longer), and so many of its voice entries came after the cut.
+    func withheld(_ entries: UInt64?, of region: String) {
+        let component = "region \(region)"
+        metrics.gauge(.projectionWithheld, [.region: region]).set(entries.map { Double($0) })
+        guard entries != nil else { return states.remove(component) }
+        set(
+            component,
+            ComponentState(
+                "declared-down", .degraded,
+                reason: "its voice journals are projected to the cut; what came later is kept and in no state"))
     }
 
     /// A session of a component ended with this failure and begins again.

@@ -1,10 +1,12 @@
 internal import Journal
 package import RegionConfig
 
-/// Folds the journals in the local Redis into the state that readers use, until cancelled: provisioning, calls, agents.
+/// Folds the journals in the local Redis into the state that readers use, until cancelled: provisioning, calls, agents, and
+/// what is known of other regions.
 package struct Projector: Sendable {
     private let provisioning: ProvisioningProjection
     private let voice: VoiceProjection
+    private let control: ControlProjection?
 
     /// `tail` makes a reader for whoever has this name. Provisioning has a store of its own, so that a large transaction
     /// does not keep events waiting behind it.
@@ -17,6 +19,14 @@ package struct Projector: Sendable {
             journals: settings.regions.map { .provisioning(origin: $0) }, layouts: IndexLayouts(catalog),
             limits: limits, store: provisioningStore, tail: tail("provisioning"), report: report)
         voice = VoiceProjection(settings: settings, store: voiceStore, tail: tail, report: report)
+        // The own region stands first.
+        let peers = Array(settings.regions.dropFirst())
+        control = settings.regions.first.flatMap { region in
+            peers.isEmpty
+                ? nil
+                : ControlProjection(
+                    region: region, peers: peers, store: voiceStore, tail: tail("control"), report: report)
+        }
     }
 
     /// `voiceExecutor` is where the readers of voice journals should wait, of which there are many with little to do.
@@ -24,6 +34,7 @@ package struct Projector: Sendable {
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await provisioning.run() }
             tasks.addTask(executorPreference: voiceExecutor) { await voice.run() }
+            tasks.addTask(executorPreference: voiceExecutor) { await control?.run() }
         }
     }
 }

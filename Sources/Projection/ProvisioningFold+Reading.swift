@@ -22,7 +22,8 @@ extension ProvisioningFold {
             sources[index].open = nil
         }
         guard position > folded else {
-            if entry.id.second == 1 { counts.late += 1 }
+            // What a region that died brings along when it returns is of an older history, and was told to be void.
+            if entry.id.second == 1, position.history == folded.history { counts.late += 1 }
             return
         }
         var open = sources[index].open ?? JournalSource.Open(position: position)

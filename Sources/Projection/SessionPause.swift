@@ -18,6 +18,7 @@ struct SessionPause {
             report.logger.info("Functions were missing and are loaded", [.component: "\(component)"])
             if case .success = await store.run([ProjectionFunctions.library.loadCommand]).first { return }
         }
+        guard !failure.isCut else { return }
         report.failed(component, failure)
         try? await Task.sleep(for: step * Double.random(in: 0.5...1))
         step = min(step * 2, .seconds(1))

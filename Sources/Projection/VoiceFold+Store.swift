@@ -7,9 +7,16 @@ extension VoiceFold {
         _ journals: [JournalName], from store: any ProjectionStore
     ) async throws(StoreFailure) {
         let answers = try await store.answers(
-            journals.map { RedisCommand("HGET", ProjectionKeys.cursors(tenant: $0.tenant), "voice:\($0.origin)") })
+            journals.map {
+                RedisCommand(
+                    "HMGET", ProjectionKeys.cursors(tenant: $0.tenant), ProjectionKeys.voiceCursor(origin: $0.origin),
+                    ProjectionKeys.voiceCut(origin: $0.origin))
+            })
         for (journal, answer) in zip(journals, answers) {
-            follow(journal, behind: answer.text.flatMap { EntryID($0) } ?? .zero)
+            let held = answer.elements.map(\.text)
+            follow(
+                journal, behind: held.first.flatMap { $0 }.flatMap { EntryID($0) } ?? .zero,
+                cut: held.last.flatMap { $0 }.flatMap { JournalCut($0) }?.last)
         }
     }
 

@@ -40,6 +40,10 @@ package struct VoiceFold: Sendable {
 
     private struct Source: Sendable {
         var cursor = EntryID.zero
+        /// The last entry that counts, where the journal's region was declared down.
+        var cut: EntryID?
+        /// Everything up to the cut was folded; what lies beyond is left alone.
+        var isPastCut = false
         var events: [Event] = []
         var names: Set<VoiceRecordName> = []
     }
@@ -62,15 +66,20 @@ package struct VoiceFold: Sendable {
 
     // MARK: Facts
 
-    /// Takes on a journal behind what the server has of it.
-    package mutating func follow(_ journal: JournalName, behind cursor: EntryID) {
-        sources[journal] = Source(cursor: cursor)
+    /// Takes on a journal behind what the server has of it. Nothing beyond `cut` is folded.
+    package mutating func follow(_ journal: JournalName, behind cursor: EntryID, cut: EntryID? = nil) {
+        sources[journal] = Source(cursor: cursor, cut: cut, isPastCut: cut.map { cursor >= $0 } ?? false)
     }
 
     /// Where to read on; only when everything read was folded.
     package var wanted: [JournalCursor] {
-        sources.filter { $0.value.events.isEmpty }.map { JournalCursor($0.key, behind: $0.value.cursor) }
+        sources.filter { $0.value.events.isEmpty && !$0.value.isPastCut }.map {
+            JournalCursor($0.key, behind: $0.value.cursor)
+        }
     }
+
+    /// Journals that were folded to their cuts; whether a cut is still there, only the server knows.
+    package var ended: [JournalName] { sources.filter { $0.value.isPastCut && $0.value.events.isEmpty }.map(\.key) }
 
     /// A journal was read; what does not continue what was read of it before is dropped. Throws
     /// `EntryBatch.Malformed`.
@@ -80,6 +89,8 @@ package struct VoiceFold: Sendable {
         }
         let tenant = read.journal.tenant
         try read.batch.forEachEntry { entry in
+            if let cut = source.cut, entry.id >= cut { source.isPastCut = true }
+            if let cut = source.cut, entry.id > cut { return }
             let event = VoiceEvent(entry)
             switch event?.subject {
             case .call(let id): source.names.insert(VoiceRecordName(tenant: tenant, kind: .call, id: id))
@@ -143,13 +154,14 @@ package struct VoiceFold: Sendable {
             absent.remove(name)
         }
         let last = source.events.last?.entry ?? source.cursor
-        sources[journal] = Source(cursor: last)
+        sources[journal] = Source(cursor: last, cut: source.cut, isPastCut: source.isPastCut)
         return Call(
             journal: journal,
             command: RedisCommand(
                 [
                     "FCALL", "rsp1_apply", "1", ProjectionKeys.cursors(tenant: journal.tenant),
-                    "voice:\(journal.origin)", source.cursor == .zero ? "0" : source.cursor.description,
+                    ProjectionKeys.voiceCursor(origin: journal.origin),
+                    source.cursor == .zero ? "0" : source.cursor.description,
                     last.description,
                 ], commands.words))
     }

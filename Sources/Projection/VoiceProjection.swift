@@ -8,7 +8,7 @@ internal import RESP
 /// dear (journal.md, "Mirror rules" 9). All journals of a tenant are in one group: an agent's state comes from all.
 package struct VoiceProjection: Sendable {
     package struct Settings: Sendable {
-        /// All regions, the own one included.
+        /// All regions, the own one first.
         package var regions: [String]
         /// Tenants that are followed whether or not they were ever provisioned.
         package var tenants: [String] = []
@@ -80,6 +80,7 @@ package struct VoiceProjection: Sendable {
         var fold = VoiceFold(recordTime: settings.callRecordTime)
         var followed = 0
         var counts = fold.counts
+        var nextLook = ContinuousClock.now
         while !Task.isCancelled {
             let tenants = await roster.tenants(of: group)
             if tenants.count > followed {
@@ -88,6 +89,11 @@ package struct VoiceProjection: Sendable {
                 }
                 try await fold.follow(journals, from: store)
                 followed = tenants.count
+            }
+            // A region that has rejoined goes on behind what it wrote meanwhile.
+            if ContinuousClock.now >= nextLook, !fold.ended.isEmpty {
+                try await fold.follow(fold.ended, from: store)
+                nextLook = .now + .seconds(1)
             }
             // A group that may grow looks now and then.
             let patience = await roster.isFull(group) ? Duration.seconds(10) : .seconds(1)

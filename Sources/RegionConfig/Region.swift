@@ -18,6 +18,8 @@ package struct Region: Hashable, Sendable {
     package let retention: Retention
     /// Bounds of memory, batches and records.
     package let limits: Limits
+    /// How this region takes over from one that died.
+    package let failover: Failover
     /// Dbids of tenants whose voice journals are mirrored before provisioning has named them.
     package let tenants: [Int64]
     /// The tables to capture.

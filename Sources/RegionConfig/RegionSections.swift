@@ -1,6 +1,7 @@
 extension Region: RegionSection {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case region, redis, postgres, peers, admin, listeners, retention, limits, tenants, catalog, catalogFile
+        case region, redis, postgres, peers, admin, listeners, retention, limits, failover, tenants, catalog,
+            catalogFile
     }
 
     static let shape = Shape(
@@ -9,7 +10,7 @@ extension Region: RegionSection {
             .redis: .section(Redis.shape), .postgres: .section(Postgres.shape),
             .peers: .list(Peer.shape, namedBy: "region"), .admin: .section(Address.shape),
             .listeners: .section(Listeners.shape), .retention: .section(Retention.shape),
-            .limits: .section(Limits.shape), .tenants: .scalars,
+            .limits: .section(Limits.shape), .failover: .section(Failover.shape), .tenants: .scalars,
             .catalog: .list(CatalogTable.shape, namedBy: nil),
         ])
 
@@ -23,6 +24,7 @@ extension Region: RegionSection {
         listeners = try reader.optionalSection(.listeners) ?? .none
         retention = try reader.optionalSection(.retention) ?? .defaults
         limits = try reader.optionalSection(.limits) ?? .defaults
+        failover = try reader.optionalSection(.failover) ?? .defaults
         tenants = try Self.tenants(reader)
         catalog = try Self.catalog(reader, decoder)
         try checkPeers(reader)

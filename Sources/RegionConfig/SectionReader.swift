@@ -99,6 +99,21 @@ struct SectionReader<Key: CodingKey> {
         try optionalText(key).map(surroundings.resolve)
     }
 
+    /// A command as the list of its words; none without the key. A program that is named by a path is found from the
+    /// region file's folder, any other through `PATH`.
+    func command(_ key: Key) throws -> [String] {
+        guard container.contains(key) else { return [] }
+        var words = try texts(key)
+        guard let program = words.first, !program.isEmpty else {
+            throw failure(key, "expected a command as a list of words, such as [/usr/local/bin/promote, eu-west]")
+        }
+        guard !words.contains(where: { $0.utf8.contains(0) }) else {
+            throw failure(key, "a NUL character is not allowed")
+        }
+        if program.contains("/") { words[0] = surroundings.resolve(program) }
+        return words
+    }
+
     /// The secret named by a pair of keys, of which at most one may stand.
     func secret(file: Key, variable: Key) throws -> Secret? {
         guard let path = try path(file) else {

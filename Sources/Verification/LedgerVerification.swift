@@ -11,6 +11,8 @@ package struct LedgerVerification: Sendable {
     /// What one region holds of one journal's events.
     package struct Events: Sendable {
         package let journal: String
+        /// The region that wrote it is down.
+        package let isOfDown: Bool
         package let region: String
         package let findings: LedgerCheck.Findings
     }
@@ -33,28 +35,37 @@ package struct LedgerVerification: Sendable {
             events.reduce(into: LedgerCheck.Findings()) { $0 += $1.findings }
         }
 
+        /// Events that a region that is down took with it: the tails of its journals.
+        package var lostWithRegion: Int { events.filter(\.isOfDown).reduce(0) { $0 + $1.findings.lostTail } }
+
         /// Events and transactions that retention removed somewhere, so that nothing is known of them there.
         package var trimmed: Int { total.trimmed + transactions.values.reduce(0) { $0 + $1.trimmed } }
 
-        /// Whether every region holds exactly what was produced, but for what was trimmed.
+        /// Whether every region holds exactly what was produced, but for what was trimmed or went down with a region.
         package var isClean: Bool {
-            total.isClean && objects.values.allSatisfy { $0.drift == 0 }
+            let total = total
+            return total.lost == lostWithRegion
+                && total.duplicated + total.reordered + total.altered + total.invented == 0
+                && objects.values.allSatisfy { $0.drift == 0 }
                 && transactions.values.allSatisfy { $0.lost + $0.duplicated == 0 }
         }
     }
 
     private let ledger: Ledger
     private let regions: [RegionServer]
+    private let down: [String]
     private let wait: Duration
     private let progress: @Sendable (String) -> Void
 
-    /// A comparison with a ledger, which waits at most `wait` for events and objects that are under way.
+    /// A comparison with a ledger, which waits at most `wait` for events and objects that are under way. The journals of
+    /// the regions that are `down` are looked for in the others only.
     package init(
-        _ ledger: Ledger, regions: [RegionServer], wait: Duration,
+        _ ledger: Ledger, regions: [RegionServer], down: [String] = [], wait: Duration,
         progress: @escaping @Sendable (String) -> Void
     ) {
         self.ledger = ledger
         self.regions = regions
+        self.down = down
         self.wait = wait
         self.progress = progress
     }
@@ -71,7 +82,10 @@ package struct LedgerVerification: Sendable {
             for region in regions {
                 let (findings, intact) = try await check(record, journal, in: region)
                 for (place, isIntact) in intact.enumerated() where !isIntact { isMirrored[place] = false }
-                result.events.append(Events(journal: key, region: region.name, findings: findings))
+                result.events.append(
+                    Events(
+                        journal: key, isOfDown: down.contains(journal.origin), region: region.name,
+                        findings: findings))
             }
             result.mirrored += isMirrored.count(where: \.self)
         }
@@ -89,7 +103,8 @@ package struct LedgerVerification: Sendable {
         _ record: Ledger.JournalRecord, _ journal: JournalName, in region: RegionServer
     ) async throws -> (findings: LedgerCheck.Findings, intact: [Bool]) {
         progress("\(region.name): \(record.events.count) events of \(journal)")
-        let deadline = ContinuousClock.now + wait
+        // Nothing more comes of a region that is down.
+        let deadline = ContinuousClock.now + (down.contains(journal.origin) ? .zero : wait)
         var end = try await region.ends(of: [journal])[0]
         while let last = record.events.last?.entry, max(end.last ?? .zero, end.floor) < last,
             ContinuousClock.now < deadline
@@ -126,8 +141,8 @@ package struct LedgerVerification: Sendable {
 
     private func transactions(in region: RegionServer) async throws -> TransactionTally.Findings {
         var tally = TransactionTally(ledger)
-        for origin in regions {
-            let journal = JournalName.provisioning(origin: origin.name)
+        for origin in regions.map(\.name) + down {
+            let journal = JournalName.provisioning(origin: origin)
             try await region.forEachPage(of: journal) { page in
                 try page.forEachEntry { tally.entryRead($0) }
             }

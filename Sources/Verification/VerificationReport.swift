@@ -69,6 +69,8 @@ package struct VerificationReport: Encodable, Sendable {
         /// Of these, in every region once, in place and unaltered.
         package let mirrored: Int
         package let lost: Int
+        /// Not among those lost: the tails of the journals of a region that is down.
+        package let lostWithRegion: Int
         package let duplicated: Int
         package let reordered: Int
         package let altered: Int
@@ -101,9 +103,10 @@ package struct VerificationReport: Encodable, Sendable {
         events = ledger.map { ledger in
             let total = ledger.total
             return Events(
-                produced: ledger.produced, mirrored: ledger.mirrored, lost: total.lost, duplicated: total.duplicated,
-                reordered: total.reordered, altered: total.altered, invented: total.invented,
-                unrecorded: total.unrecorded, trimmed: total.trimmed)
+                produced: ledger.produced, mirrored: ledger.mirrored, lost: total.lost - ledger.lostWithRegion,
+                lostWithRegion: ledger.lostWithRegion, duplicated: total.duplicated, reordered: total.reordered,
+                altered: total.altered, invented: total.invented, unrecorded: total.unrecorded,
+                trimmed: total.trimmed)
         }
         ok =
             caches.drift == 0 && journals.allSatisfy { $0.isEqual && (allowsTrimmed || $0.lost == 0) }
@@ -137,6 +140,7 @@ extension VerificationReport {
             text += "Ledger: \(events.produced) events produced, \(events.mirrored) in every region; "
             text += "lost \(events.lost), duplicated \(events.duplicated), reordered \(events.reordered), "
             text += "altered \(events.altered), invented \(events.invented)"
+            if events.lostWithRegion > 0 { text += "; \(events.lostWithRegion) went down with their region" }
             if events.unrecorded > 0 { text += "; \(events.unrecorded) of unknown outcome are there" }
             if events.trimmed > 0 { text += "; \(events.trimmed) gone by retention" }
             text += "\n\n"

@@ -8,19 +8,22 @@ package import Traffic
 /// was produced against what every region holds.
 package struct Verifier: Sendable {
     private let regions: [Region]
+    private let down: [String]
     private let ledgerFolder: String?
     private let wait: Duration
     private let allowsTrimmed: Bool
     private let progress: @Sendable (String) -> Void
 
-    /// A verification of `regions`, not empty; PostgreSQL and the catalog are the first one's. `ledgerFolder` holds the
-    /// producers' ledger files. `wait` bounds the time that what is under way gets to arrive. With `allowsTrimmed` what
+    /// A verification of `regions`, not empty; PostgreSQL and the catalog are the first one's. Regions that are `down` are
+    /// not looked at, and what went down with them is no difference. `ledgerFolder` holds the producers' ledger files. `wait` bounds the time that what is under way gets to arrive. With `allowsTrimmed` what
     /// the ledger has and retention removed is no difference.
     package init(
-        regions: [Region], ledgerFolder: String? = nil, wait: Duration = .seconds(10), allowsTrimmed: Bool = false,
+        regions: [Region], down: [String] = [], ledgerFolder: String? = nil, wait: Duration = .seconds(10),
+        allowsTrimmed: Bool = false,
         progress: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.regions = regions
+        self.down = down
         self.ledgerFolder = ledgerFolder
         self.wait = wait
         self.allowsTrimmed = allowsTrimmed
@@ -29,7 +32,7 @@ package struct Verifier: Sendable {
 
     /// Looks. Throws `VerificationError` when it cannot.
     package func run() async throws(VerificationError) -> VerificationReport {
-        let given = Set(regions.map(\.name))
+        let given = Set(regions.map(\.name) + down)
         for region in regions {
             let missing = region.peers.map(\.region).filter { !given.contains($0) }
             guard missing.isEmpty else { throw .peersNotGiven(region: region.name, peers: missing) }
@@ -51,8 +54,7 @@ package struct Verifier: Sendable {
     private func run(_ servers: [RegionServer]) async throws -> VerificationReport {
         let ledger = try ledgerFolder.map { try Self.readLedger($0) }
         let region = regions[0]
-        let connection = try await PostgresConnection.connect(
-            PostgresOptions(region.postgres, region: region.name, purpose: "verify"))
+        let connection = try await PrimarySearch.connect(region.postgresServers(purpose: "verify")).connection
         let caches: CacheVerification.Result
         do {
             caches = try await CacheVerification(
@@ -68,7 +70,7 @@ package struct Verifier: Sendable {
         var produced: LedgerVerification.Result?
         if let ledger {
             produced = try await LedgerVerification(
-                ledger, regions: servers, wait: wait, progress: progress
+                ledger, regions: servers, down: down, wait: wait, progress: progress
             ).run()
         }
         return VerificationReport(

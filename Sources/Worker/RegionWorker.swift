@@ -121,10 +121,11 @@ package struct RegionWorker: Service {
     }
 
     private func captureSource() -> PostgresCaptureSource {
-        PostgresCaptureSource(
+        let servers = region.postgresServers(purpose: "capture")
+        return PostgresCaptureSource(
             region: region.name, catalog: region.catalog, publication: region.postgres.publication,
             slot: region.postgres.slot, readerCount: region.postgres.snapshotReaders,
-            options: PostgresOptions(region.postgres, region: region.name, purpose: "capture"))
+            options: servers[0], others: Array(servers.dropFirst()))
     }
 
     private func capture(from source: PostgresCaptureSource, on loop: any EventLoop) -> Capture {

@@ -14,6 +14,6 @@ struct RegionsyncCommand: AsyncParsableCommand {
         version: RegionWorker.version,
         subcommands: [
             RunCommand.self, CheckCommand.self, StatusCommand.self, VerifyCommand.self, JournalsCommand.self,
-            MigrateCommand.self, GenerateCommand.self,
+            FailoverCommand.self, FailbackCommand.self, MigrateCommand.self, GenerateCommand.self,
         ])
 }

@@ -12,7 +12,7 @@ struct VerifyCommand: AsyncParsableCommand {
             indexes and digests; every journal with its copies, entry by entry; and, with --ledger, what `regionsync \
             generate` produced with what every region holds. It only reads, and may run while everything is moving: \
             what differs is looked at again until the regions have caught up, or --wait is over. Give the file of each \
-            region and its peers; PostgreSQL and the catalog are taken from the first.
+            region and its peers, but for those that are --down; PostgreSQL and the catalog are taken from the first.
 
             Exit code: 0 everything is equal, 1 there are differences, 2 it could not look, 64 wrong usage.
             """)
@@ -25,6 +25,12 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(help: "How many seconds what is under way gets to arrive.")
     var wait: Double = 10
+
+    @Option(
+        help: ArgumentHelp(
+            "A region that is down: it is not looked at, and what its peers lack of its last entries is counted apart.",
+            valueName: "region"))
+    var down: [String] = []
 
     @Flag(help: "What the ledger has and retention removed since is no difference.")
     var allowTrimmed = false
@@ -42,7 +48,7 @@ struct VerifyCommand: AsyncParsableCommand {
         }
         guard Set(regions.map(\.name)).count == regions.count else { throw unseen("a region is given twice") }
         let verifier = Verifier(
-            regions: regions, ledgerFolder: ledger, wait: .seconds(wait), allowsTrimmed: allowTrimmed
+            regions: regions, down: down, ledgerFolder: ledger, wait: .seconds(wait), allowsTrimmed: allowTrimmed
         ) { line in
             FileHandle.standardError.write(Data("\(line)\n".utf8))
         }

@@ -35,7 +35,7 @@ private final class OneChunkSource: CaptureSource, ReplicationStream {
             slot: .init(plugin: "pgoutput", database: "d", confirmed: LSN(50)), journal: journal)
     }
 
-    func beginHistory() {}
+    func beginHistory(_ number: UInt64, after newest: UInt64) {}
     func createPublication() {}
     func snapshot(
         dropsSlot: Bool, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
@@ -59,6 +59,7 @@ private final class OneChunkSource: CaptureSource, ReplicationStream {
 private struct ShowingJournal: CaptureJournal {
     let appended: AsyncStream<CaptureBatch>.Continuation
 
+    func newestHistory() -> UInt64? { 1 }
     func open() -> JournalState { JournalState(birth: "b", last: .zero, position: Position(history: 1, lsn: 50)) }
 
     func append(

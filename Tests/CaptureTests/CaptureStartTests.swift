@@ -71,7 +71,9 @@ struct CaptureStartTests {
 
     @Test("no history: this region begins it; none to begin without its table")
     func history() {
-        #expect(CaptureStart(Self.with { $0.history = nil }) == .beginHistory)
+        var found = Self.neverStarted
+        found.history = nil
+        #expect(CaptureStart(found) == .beginHistory(number: 1, after: 0))
         #expect(CaptureStart(Self.with { $0.hasHistoryTable = false }) == .stop(.schemaMissing))
     }
 
@@ -93,20 +95,70 @@ struct CaptureStartTests {
         #expect(CaptureStart(found) == .wait(.slotBusy(pid: 77)))
     }
 
-    @Test("a new timeline or system stops")
+    @Test("a new timeline or system begins the next history")
     func otherServer() {
+        #expect(CaptureStart(Self.with { $0.timeline = 2 }) == .beginHistory(number: 4, after: 3))
+        #expect(CaptureStart(Self.with { $0.systemID = "72" }) == .beginHistory(number: 4, after: 3))
         #expect(
-            CaptureStart(Self.with { $0.timeline = 2 }) == .stop(.otherTimeline(expected: 1, found: 2)))
-        #expect(
-            CaptureStart(Self.with { $0.systemID = "72" }) == .stop(.otherSystem(expected: "71", found: "72")))
+            CaptureStart(
+                Self.with {
+                    $0.timeline = 2
+                    $0.history = .init(number: 3, systemID: "71", timeline: 1, captureRegion: "eu-west")
+                }) == .wait(.otherRegion("eu-west")))
     }
 
-    @Test("a journal of another history stops")
-    func otherHistory() {
-        let found = Self.with {
-            $0.history = .init(number: 4, systemID: "71", timeline: 1, captureRegion: "us-east")
+    @Test("a server that forgot histories we journaled in begins one above them: positions rise")
+    func forgottenHistory() {
+        let forgot = Self.with {
+            $0.history = .init(number: 1, systemID: "71", timeline: 1, captureRegion: "us-east")
         }
-        #expect(CaptureStart(found) == .stop(.otherHistory(ours: 3, newest: 4)))
+        #expect(CaptureStart(forgot) == .beginHistory(number: 4, after: 1))
+        #expect(CaptureStart(Self.with { $0.history = nil }) == .beginHistory(number: 4, after: 0))
+        // A snapshot that was cut off has left entries of history 3 and no position.
+        let cutOff = Self.with {
+            $0.history = .init(number: 2, systemID: "71", timeline: 1, captureRegion: "us-east")
+            $0.journal = JournalState(birth: "b", last: EntryID(first: 3 << 52 | 80, second: 9), position: nil)
+        }
+        #expect(CaptureStart(cutOff) == .beginHistory(number: 4, after: 2))
+    }
+
+    @Test("a server that another region's history has left behind is a former primary: nothing is captured from it")
+    func formerPrimary() {
+        let found = Self.with { $0.knownHistory = 4 }
+        #expect(CaptureStart(found) == .stop(.formerPrimary(known: 4, newest: 3)))
+        #expect(CaptureStart(Self.with { $0.knownHistory = 3 }) == .resume(at: LSN(100)))
+        // What this region journaled itself was known to a server that was restored since.
+        let restored = Self.with {
+            $0.history = .init(number: 1, systemID: "71", timeline: 1, captureRegion: "us-east")
+            $0.knownHistory = 3
+        }
+        #expect(CaptureStart(restored) == .beginHistory(number: 4, after: 1))
+    }
+
+    @Test("histories that are used up stop")
+    func lastHistory() {
+        let found = Self.with {
+            $0.timeline = 2
+            $0.history = .init(number: 4095, systemID: "71", timeline: 1, captureRegion: "us-east")
+        }
+        #expect(CaptureStart(found) == .stop(.positionOverflow(history: 4095)))
+    }
+
+    @Test("a journal of an older history: everything anew, under a new slot")
+    func olderHistory() {
+        func found(_ change: (inout CaptureFound) -> Void) -> CaptureFound {
+            var found = Self.healthy
+            found.history = .init(number: 4, systemID: "71", timeline: 1, captureRegion: "us-east")
+            change(&found)
+            return found
+        }
+        #expect(CaptureStart(found { _ in }) == .snapshot(dropsSlot: true))
+        #expect(CaptureStart(found { $0.slot = nil }) == .snapshot(dropsSlot: false))
+        #expect(CaptureStart(found { $0.slot?.lostCause = "wal_removed" }) == .snapshot(dropsSlot: true))
+        #expect(CaptureStart(found { $0.slot?.isActive = true }) == .wait(.slotBusy(pid: nil)))
+        #expect(
+            CaptureStart(found { $0.slot?.plugin = "test_decoding" })
+                == .stop(.slotForeign("slot", found: "plugin test_decoding, database db")))
     }
 
     @Test("ours < confirmed: Redis went back")
@@ -171,7 +223,7 @@ struct CaptureStartTests {
             .schemaMissing, .walLevel("x"), .tableMissing(Self.person), .slotMissing("s"), .journalEmpty(slot: "s"),
             .slotLost("s", cause: "c"), .publicationMissing("p"), .journalBehind(ours: .zero, confirmed: .zero),
             .journalAhead(ours: .zero, flushed: .zero), .undecodable(lsn: .zero, what: "w"), .journalForked,
-            .journalFenced, .otherHistory(ours: 1, newest: 2), .otherTimeline(expected: 1, found: 2),
+            .journalFenced, .positionOverflow(history: 1), .formerPrimary(known: 2, newest: 1),
         ]
         #expect(Set(stops.map(\.name)).count == stops.count)
         for stop in stops { #expect(!stop.reason.isEmpty && !stop.advice.isEmpty) }

@@ -234,6 +234,22 @@ struct ProvisioningFoldTests {
         }
     }
 
+    @Test("What a region that died brings along from an older history changes nothing, and is no reason to worry")
+    func olderHistory() async throws {
+        try await withRedis { redis in
+            let (old, new) = (UInt64(1) << 52, UInt64(2) << 52)
+            let name = Script.person("1", 4)
+            try Script.write(.init(position: old + 10, changes: [.put(name, ["user_name": "a"])]), to: east, redis)
+            try Script.write(
+                .init(position: new + 5, changes: [.put(name, ["user_name": "b"])], isSnapshot: true), to: west, redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            try Script.write(.init(position: old + 90, changes: [.put(name, ["user_name": "c"])]), to: east, redis)
+            let result = try await ProvisioningRun(redis: redis).run()
+            #expect(result.counts.late == 0)
+            #expect(try CacheImage(redis, tenants: ["1"]).objects == [name: ["user_name": "b"]])
+        }
+    }
+
     @Test("A snapshot replaces everything, also in tenants that it does not name")
     func snapshot() async throws {
         try await withRedis { redis in

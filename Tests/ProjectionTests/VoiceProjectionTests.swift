@@ -51,6 +51,83 @@ struct VoiceProjectionTests {
         }
     }
 
+    @Test("A region declared down is projected to the cut, exactly; others go on, and so does it once it has rejoined")
+    func cut() async throws {
+        try await withRedis { redis in
+            for number in 1...4 {
+                try add(
+                    east, "1-\(number)", "EventRinging", "c\(number)",
+                    #"{"ThisDN":"100","ConnID":"c\#(number)"}"#, redis)
+            }
+            try redis("HSET", "rs:{101}:projection", "cut:voice:us-east", "1-2 2")
+            _ = try await VoiceRun(redis: redis).run()
+            #expect(try redis.members("calls:{101}:active") == ["c1", "c2"])
+            try add(east, "1-5", "EventRinging", "c5", #"{"ThisDN":"100","ConnID":"c5"}"#, redis)
+            try add(west, "1-5", "EventRinging", "c6", #"{"ThisDN":"200","ConnID":"c6"}"#, redis)
+            _ = try await VoiceRun(redis: redis).run()
+            #expect(try redis.members("calls:{101}:active") == ["c1", "c2", "c6"])
+            #expect(try redis.hash("rs:{101}:projection")["voice:us-east"] == "1-2")
+            try redis("HDEL", "rs:{101}:projection", "cut:voice:us-east")
+            _ = try await VoiceRun(redis: redis).run()
+            #expect(try redis.members("calls:{101}:active") == ["c1", "c2", "c3", "c4", "c5", "c6"])
+        }
+    }
+
+    @Test("A fold that has come to a cut goes on, in the same session, behind where the region has rejoined")
+    func rejoins() async throws {
+        try await withRedis { redis in
+            try redis.call(ProjectionFunctions.library.loadCommand)
+            try redis("HSET", "rs:{101}:projection", "cut:voice:us-east", "1-1 1")
+            for number in 1...3 {
+                try add(
+                    east, "1-\(number)", "EventRinging", "c\(number)",
+                    #"{"ThisDN":"100","ConnID":"c\#(number)"}"#, redis)
+            }
+            var fold = VoiceFold(recordTime: .seconds(600))
+            try await fold.follow([east, west], from: redis)
+            func project() async throws {
+                for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
+                try await fold.project(into: redis)
+            }
+            try await project()
+            #expect(fold.ended == [east])
+            #expect(fold.wanted.map(\.journal) == [west])
+            try await fold.follow(fold.ended, from: redis)
+            #expect(fold.ended == [east])
+            // What it wrote meanwhile, 1-2 and 1-3, stays out.
+            try redis("HSET", "rs:{101}:projection", "voice:us-east", "1-3")
+            try redis("HDEL", "rs:{101}:projection", "cut:voice:us-east")
+            try await fold.follow(fold.ended, from: redis)
+            #expect(fold.ended == [])
+            try add(east, "1-4", "EventRinging", "c4", #"{"ThisDN":"100","ConnID":"c4"}"#, redis)
+            try await project()
+            #expect(try redis.members("calls:{101}:active") == ["c1", "c4"])
+        }
+    }
+
+    @Test("A session that does not know of a cut is refused beyond it, and changes nothing", arguments: ["1-1", "0-0"])
+    func unknownCut(cut: String) async throws {
+        try await withRedis { redis in
+            try redis.call(ProjectionFunctions.library.loadCommand)
+            var fold = VoiceFold(recordTime: .seconds(600))
+            try await fold.follow([east], from: redis)
+            for number in 1...2 {
+                try add(
+                    east, "1-\(number)", "EventRinging", "c\(number)",
+                    #"{"ThisDN":"100","ConnID":"c\#(number)"}"#, redis)
+            }
+            for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
+            try redis("HSET", "rs:{101}:projection", "cut:voice:us-east", "\(cut) 1")
+            await #expect(throws: StoreFailure.server(code: "CUT", message: "\(cut) 1")) {
+                try await fold.project(into: redis)
+            }
+            #expect(try redis.members("calls:{101}:active") == [])
+            // The next session knows.
+            _ = try await VoiceRun(redis: redis).run()
+            #expect(try redis.members("calls:{101}:active") == (cut == "0-0" ? [] : ["c1"]))
+        }
+    }
+
     @Test("The login with the higher entry ID wins, whichever journal is read first")
     func agentInTwoRegions() async throws {
         for order in [[0, 1], [1, 0]] {

@@ -39,6 +39,22 @@ struct RegionFileErrorTests {
         "Values",
         arguments: [
             ("region: us-east", "region: US", "r.yaml:1: region: expected a region name"),
+            (
+                "region: us-east", "failover: {promote: pg_promote}\nregion: us-east",
+                #"r.yaml:1: failover.promote: expected a list of values, found "pg_promote""#
+            ),
+            (
+                "region: us-east", "failover: {fence: []}\nregion: us-east",
+                "r.yaml:1: failover.fence: expected a command as a list of words"
+            ),
+            (
+                "region: us-east", "failover: {standby: {port: 5433}}\nregion: us-east",
+                "r.yaml:1: failover.standby.host: missing; this key is required"
+            ),
+            (
+                "region: us-east", "failover: {maximumLoss: any}\nregion: us-east",
+                "r.yaml:1: failover.maximumLoss: expected an integer from 0 to 1000000000"
+            ),
             ("region: us-east", "region: eu-west", "r.yaml:8: peers: eu-west is this region itself"),
             ("  host: redis.east", "  host: r\n  port: abc", "r.yaml:4: redis.port: \(port), found \"abc\""),
             ("  host: redis.east", "  host: r\n  port: 65536", "r.yaml:4: redis.port: \(port), found \"65536\""),

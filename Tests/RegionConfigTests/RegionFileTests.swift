@@ -23,9 +23,23 @@ struct RegionFileTests {
         #expect(region.retention.minimum == .seconds(3600) && region.retention.maximumBytes == nil)
         #expect(region.limits.streamsPerReader == 16)
         #expect(region.limits.callRecordTime == .seconds(600))
+        #expect(region.failover.standby == nil && region.failover.fence.isEmpty && region.failover.promote.isEmpty)
+        #expect(region.failover.hookTimeout == .seconds(60) && region.failover.maximumLoss == 1000)
         #expect(region.tenants.isEmpty)
         #expect(region.catalog.tables.map(\.type) == ["thing"])
         #expect(region.catalog.tables.map(\.identity) == [["tenant", "id"]])
+    }
+
+    @Test("says how it takes over: a standby, and commands whose program is found from its folder or through PATH")
+    func failover() throws {
+        let region = try fixture.adding(
+            "failover:", "  standby: {host: pg.east}", "  fence: [hooks/fence, --region, 'us west']",
+            "  promote: [pg_ctl, promote]", "  hookTimeout: 5s", "  maximumLoss: 0"
+        ).read()
+        #expect(region.failover.standby == Region.Address(host: "pg.east", port: 5432))
+        #expect(region.failover.fence == ["/etc/rs/hooks/fence", "--region", "us west"])
+        #expect(region.failover.promote == ["pg_ctl", "promote"])
+        #expect(region.failover.hookTimeout == .seconds(5) && region.failover.maximumLoss == 0)
     }
 
     @Test("may say everything; units are understood, paths start from its folder")

@@ -45,6 +45,23 @@ struct LedgerCheckTests {
         #expect(found.isClean)
     }
 
+    @Test("a lost tail is told from losses before the end")
+    func lostTail() throws {
+        var found = try findings(Array(held.prefix(17)))
+        #expect((found.lost, found.lostTail) == (3, 3))
+        #expect(!found.isClean)
+        var copy = Array(held.prefix(17))
+        copy.remove(at: 4)
+        found = try findings(copy)
+        #expect((found.lost, found.lostTail) == (4, 3))
+        // Anybody's entry says that the copy goes on to there.
+        copy.append(Entry(id: entry(19), identity: nil, digest: 0))
+        found = try findings(copy)
+        #expect((found.lost, found.lostTail) == (4, 1))
+        found = try findings([])
+        #expect((found.lost, found.lostTail) == (20, 20))
+    }
+
     @Test("each fault is told from the others")
     func faults() throws {
         var copy = held

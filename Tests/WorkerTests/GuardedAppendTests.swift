@@ -308,7 +308,8 @@ struct GuardedAppendTests {
                 Issue.record("a replica took it")
                 return
             }
-            await #expect(throws: Refusal.self) { try await source.probe(Peer.journal, peer: "west").get() }
+            let heartbeat = Heartbeat(peer: "west", voice: 0, provisioning: 0)
+            await #expect(throws: Refusal.self) { try await source.probe(Peer.journal, heartbeat).get() }
             let ends = Mutex(0)
             for closed in [peer.target.closed, source.closed] {
                 closed.whenComplete { _ in ends.withLock { $0 += 1 } }

@@ -1,5 +1,6 @@
 """Region files of one's own, derived from regions/*.yaml: the shipped text with some values changed."""
 
+import json
 import pathlib
 import re
 
@@ -40,6 +41,11 @@ class RegionFile:
         while last < len(lines) and (not lines[last].strip() or _indent(lines[last]) > indent):
             last += 1
         self.text = "\n".join(lines[:first] + lines[last:]) + "\n"
+        return self
+
+    def add(self, key, **values):
+        """Puts a section behind all others; each value is written as JSON, which YAML reads."""
+        self.text += f"\n{key}:\n" + "".join(f"  {name}: {json.dumps(value)}\n" for name, value in values.items())
         return self
 
     def write(self, folder):

@@ -16,6 +16,7 @@ import os
 import pathlib
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -408,14 +409,58 @@ class Postgres(Program):
         if answer.returncode != 0:
             raise ServerFailure(f"regionsync migrate failed: {answer.stderr.strip()}")
 
-    def _run(self, words, what):
+    def become_standby(self, primary):
+        """Throws its data away and starts as a streaming standby of another server of ours."""
+        self.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
+        self._copy(primary)
+        Program.start(self)
+
+    def _copy(self, primary):
+        self._run([self.program("pg_basebackup"), "-h", "127.0.0.1", "-p", primary.port, "-U", "postgres",
+                   "-D", self.data, "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast",
+                   "--no-sync"], "pg_basebackup")
+
+    def promotion(self):
+        """The words of a command that promotes it, and returns when it takes writes."""
+        return self._as_user(self.program("pg_ctl"), "promote", "-w", "-s", "-D", self.data)
+
+    def stopping(self):
+        """The words of a command that stops it in order, all WAL sent to its standbys; fine when it has ended."""
+        stop = " ".join(map(shlex.quote, self._as_user(
+            self.program("pg_ctl"), "stop", "-w", "-s", "-m", "fast", "-D", self.data)))
+        return ["sh", "-c", f"if [ -e {shlex.quote(str(self.data / 'postmaster.pid'))} ]; then {stop}; fi"]
+
+    def wait_replayed(self, primary):
+        """Waits until it has replayed what the primary has written by now."""
+        end = primary.sql("SELECT pg_current_wal_lsn()")
+        wait_until(f"replay of {end} by {self.name}",
+                   lambda: self.sql(f"SELECT pg_last_wal_replay_lsn() >= '{end}'::pg_lsn") == "t")
+
+    def _as_user(self, *words):
         privileges = []
         if os.geteuid() == 0:
             privileges = ["setpriv", "--reuid", self.user, "--regid", self.user, "--clear-groups", "--"]
-        answer = subprocess.run(
-            privileges + [str(word) for word in words], capture_output=True, text=True, cwd=self.home)
+        return [str(word) for word in (*privileges, *words)]
+
+    def _run(self, words, what):
+        answer = subprocess.run(self._as_user(*words), capture_output=True, text=True, cwd=self.home)
         if answer.returncode != 0:
             raise ServerFailure(f"{what} failed: {(answer.stderr or answer.stdout).strip()}")
+
+
+class PostgresStandby(Postgres):
+    """A streaming standby of a server of ours; made by pg_basebackup when it is started first."""
+
+    def __init__(self, folder, primary, name="standby", settings=None):
+        super().__init__(folder, name, primary.database, settings)
+        self.primary = primary
+
+    def start(self, wait=True):
+        if not self.data.exists():
+            self._copy(self.primary)
+        Program.start(self, wait)
+        return self
 
 
 class Worker(Program):

@@ -11,6 +11,8 @@ package struct LedgerCheck: Sendable {
         package var matched = 0
         /// Acknowledged, and not there.
         package var lost = 0
+        /// Of those lost, the ones behind the last entry that is there.
+        package var lostTail = 0
         /// There more than once; every repetition counts.
         package var duplicated = 0
         /// There behind an event that was acknowledged under a higher ID, or under another ID than acknowledged.
@@ -35,6 +37,7 @@ package struct LedgerCheck: Sendable {
         package static func += (left: inout Findings, right: Findings) {
             left.matched += right.matched
             left.lost += right.lost
+            left.lostTail += right.lostTail
             left.duplicated += right.duplicated
             left.reordered += right.reordered
             left.altered += right.altered
@@ -55,6 +58,8 @@ package struct LedgerCheck: Sendable {
     private var seen: [Bool]
     /// By place in the record's events: there once so far, in place, unaltered.
     package private(set) var intact: [Bool]
+    /// The last entry of the copy.
+    private var last = EntryID.zero
     /// Place behind the furthest event seen.
     private var frontier = 0
     private var findings = Findings()
@@ -70,6 +75,7 @@ package struct LedgerCheck: Sendable {
 
     /// The copy holds this entry; nil identity for one that carries none.
     package mutating func entryRead(_ entry: EntryID, _ identity: EventIdentity?, digest: UInt64) {
+        last = max(last, entry)
         guard let identity else {
             findings.foreign += 1
             return
@@ -112,6 +118,7 @@ package struct LedgerCheck: Sendable {
                 findings.trimmed += 1
             } else {
                 findings.lost += 1
+                if event.entry > last { findings.lostTail += 1 }
                 example(event.entry)
             }
         }

@@ -14,12 +14,13 @@ struct CaptureLook {
     let connection: PostgresConnection
 
     func found(journal: JournalState) async throws(PostgresError) -> CaptureFound {
-        let system = try await connection.identifySystem()
         let server = try await one(
             """
             SELECT pg_is_in_recovery() AS recovering, current_setting('wal_level') AS wal_level,
                 to_regclass('regionsync.history') IS NOT NULL AS has_history
             """)
+        // Behind that: a server that is promoted in between must not show the timeline of before.
+        let system = try await connection.identifySystem()
         let hasHistory = try server.boolean("has_history")
         let published = try await publishedColumns()
         return CaptureFound(

@@ -1,4 +1,5 @@
 package import Capture
+internal import Connections
 package import PGOutput
 package import PostgresClient
 package import RegionConfig
@@ -11,24 +12,39 @@ package actor PostgresCaptureSource: CaptureSource {
     let publication: String
     let slot: String
     let readerCount: Int
-    let options: PostgresOptions
+    /// The servers of which one is the primary.
+    private let servers: [PostgresOptions]
+    /// Place of the one that was found last.
+    private var place = 0
+    private var foundAt = ContinuousClock.now
     private var replication: PostgresConnection?
     private var questions: PostgresConnection?
 
-    /// Capture of `catalog` for `region`. `options` are those of an ordinary connection.
+    /// How often another server is looked for while this one is not ours to capture from.
+    private static let searchInterval = Duration.seconds(5)
+
+    /// Capture of `catalog` for `region`. `options` are those of an ordinary connection; `others` lead to servers that
+    /// may be the primary instead.
     package init(
-        region: String, catalog: Catalog, publication: String, slot: String, readerCount: Int, options: PostgresOptions
+        region: String, catalog: Catalog, publication: String, slot: String, readerCount: Int,
+        options: PostgresOptions, others: [PostgresOptions] = []
     ) {
         self.region = region
         self.catalog = catalog
         self.publication = publication
         self.slot = slot
         self.readerCount = max(1, readerCount)
-        var options = options
-        // A reader may wait for Redis, and an exported snapshot for its readers.
-        for setting in ["statement_timeout", "idle_in_transaction_session_timeout"] { options.settings[setting] = "0" }
-        self.options = options
+        servers = ([options] + others).map { options in
+            var options = options
+            // A reader may wait for Redis, and an exported snapshot for its readers.
+            for setting in ["statement_timeout", "idle_in_transaction_session_timeout"] {
+                options.settings[setting] = "0"
+            }
+            return options
+        }
     }
+
+    private var options: PostgresOptions { servers[place] }
 
     /// Ends all connections.
     package func close() async {
@@ -39,23 +55,25 @@ package actor PostgresCaptureSource: CaptureSource {
     }
 
     package func look(journal: JournalState) async throws(CaptureFailure) -> CaptureFound {
-        try await attempt { connection throws(PostgresError) in
+        let found = try await attempt { connection throws(PostgresError) in
             try await CaptureLook(
                 region: region, catalog: catalog, publication: publication, slot: slot, connection: connection
             ).found(journal: journal)
         }
+        let isOurs = !found.isInRecovery && found.history?.captureRegion ?? region == region
+        if !isOurs, servers.count > 1, foundAt + Self.searchInterval < .now {
+            // Another server may have become the primary meanwhile; this one keeps answering.
+            await replication?.close()
+        }
+        return found
     }
 
-    package func beginHistory() async throws(CaptureFailure) {
-        let region = PostgresText.literal(region)
+    package func beginHistory(_ number: UInt64, after newest: UInt64) async throws(CaptureFailure) {
         try await attempt { connection throws(PostgresError) in
             let system = try await connection.identifySystem()
-            try await connection.query(
-                """
-                INSERT INTO regionsync.history (number, system_identifier, timeline, capture_region)
-                SELECT 1, \(system.systemID), \(system.timeline), \(region)
-                WHERE NOT EXISTS (SELECT FROM regionsync.history) ON CONFLICT DO NOTHING
-                """)
+            let row = HistoryRow(
+                number: number, systemID: system.systemID, timeline: system.timeline, captureRegion: region)
+            _ = try await row.insert(after: newest, through: connection)
         }
     }
 
@@ -174,14 +192,22 @@ package actor PostgresCaptureSource: CaptureSource {
     private func replicating() async throws(PostgresError) -> PostgresConnection {
         if let replication, await replication.isOpen { return replication }
         await replication?.close()
-        var options = options
-        options.isReplication = true
-        options.applicationName = "regionsync capture"
-        // A paused worker gives the slot up within two seconds, so that another one can take it.
-        options.settings["wal_sender_timeout"] = "2000"
-        let new = try await PostgresConnection.connect(options)
-        replication = new
-        return new
+        let found = try await PrimarySearch.connect(
+            servers.map { options in
+                var options = options
+                options.isReplication = true
+                options.applicationName = "regionsync capture"
+                // A paused worker gives the slot up within two seconds, so that another one can take it.
+                options.settings["wal_sender_timeout"] = "2000"
+                return options
+            })
+        if place != found.place {
+            await questions?.close()
+            place = found.place
+        }
+        foundAt = .now
+        replication = found.connection
+        return found.connection
     }
 
     private func asking() async throws(PostgresError) -> PostgresConnection {

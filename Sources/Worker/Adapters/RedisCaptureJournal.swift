@@ -1,6 +1,7 @@
 package import Capture
 package import Journal
 package import NIOCore
+internal import Projection
 internal import RESP
 package import RedisClient
 internal import Synchronization
@@ -67,6 +68,17 @@ package final class RedisCaptureJournal: CaptureJournal {
         } catch {
             return connection.eventLoop.makeFailedFuture(Refusal.unexpected("\(error)"))
         }
+    }
+
+    package func newestHistory() async -> UInt64? {
+        guard let connection = connection.withLock({ $0 }), connection.isOpen,
+            let reply: RedisReply = try? await connection.send(
+                RedisCommand(
+                    "HMGET", ProjectionKeys.trailing, "provisioning", ProjectionKeys.down(region: journal.origin)))
+        else { return nil }
+        let projected = reply[0]?.string.flatMap { Position($0) }?.history ?? 0
+        let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
+        return max(projected, declared)
     }
 
     package func settlingTime() async throws(Refusal) -> Duration {

@@ -125,8 +125,8 @@ struct RedisMirrorSource: MirrorSource {
         }
     }
 
-    func probe(_ journal: JournalName, peer: String) -> EventLoopFuture<EntryID> {
-        connection.send(RedisCommand("XADD", journal.key, "*", "event", "probe", "key", peer))
+    func probe(_ journal: JournalName, _ heartbeat: Heartbeat) -> EventLoopFuture<EntryID> {
+        connection.send(heartbeat.command(appendingTo: journal))
             .leavingElsewhere(connection).refusing().flatMapThrowing { reply in
                 guard let id = reply.entryID else { throw Refusal.unexpected("XADD answered \(reply)") }
                 return id

@@ -1,0 +1,65 @@
+package import Journal
+
+/// The changes that a failover makes in the surviving region's Redis; each is atomic and done once.
+package enum FailoverFunctions {
+    /// - `rsf1_cut state meta field`: notes in `field` of a tenant's state where a copy ends now, unless it is noted
+    ///   already; answers the cut. From then on the projection goes no further.
+    /// - `rsf1_rejoin state meta cursor cut tail`: moves a cursor to the end of the copy and takes the cut away, where there
+    ///   is one; notes the entries between in `tail` as `<cut> <entries> <end>`, and answers that note.
+    /// - `rsf1_rejoined global control field region data`: appends to the control journal that the region has rejoined,
+    ///   and forgets that it was declared down, where it was.
+    /// - `rsf1_declare global control field history region data`: appends the declaration to the control journal and notes
+    ///   it in `field`, unless it is noted for this history already; answers the note.
+    /// - `rsf1_close state voice field expected next (event key data)…`: appends events to a voice journal when `field`
+    ///   is as expected, and leaves `next` there; else answers `MOVED <field>`.
+    package static let library = FunctionLibrary(
+        name: "regionsync_failover_1",
+        body: """
+            redis.register_function('rsf1_cut', function(keys, args)
+                local held = redis.call('HGET', keys[1], args[1])
+                if held then return held end
+                local meta = redis.call('HMGET', keys[2], 'last', 'count')
+                local cut = (meta[1] or '0-0') .. ' ' .. (meta[2] or '0')
+                redis.call('HSET', keys[1], args[1], cut)
+                return cut
+            end)
+
+            redis.register_function('rsf1_rejoin', function(keys, args)
+                local cut = redis.call('HGET', keys[1], args[2])
+                if not cut then return false end
+                local meta = redis.call('HMGET', keys[2], 'last', 'count')
+                local last, count = string.match(cut, '^(%S+) (%S+)')
+                local tail = last .. ' ' .. (tonumber(meta[2] or '0') - tonumber(count)) .. ' ' .. (meta[1] or '0-0')
+                redis.call('HSET', keys[1], args[3], tail)
+                -- The cursor of a journal that has no entry yet is not there.
+                if (meta[1] or '0-0') ~= '0-0' then redis.call('HSET', keys[1], args[1], meta[1]) end
+                redis.call('HDEL', keys[1], args[2])
+                return tail
+            end)
+
+            redis.register_function('rsf1_rejoined', function(keys, args)
+                if redis.call('HDEL', keys[1], args[1]) == 0 then return false end
+                return redis.call('XADD', keys[2], '*', 'event', 'region-rejoined', 'key', args[2], 'data', args[3])
+            end)
+
+            redis.register_function('rsf1_declare', function(keys, args)
+                local held = redis.call('HGET', keys[1], args[1])
+                if held and string.match(held, '^(%d+) ') == args[2] then return held end
+                local entry = redis.call(
+                    'XADD', keys[2], '*', 'event', 'region-declared-down', 'key', args[3], 'data', args[4])
+                local note = args[2] .. ' ' .. entry
+                redis.call('HSET', keys[1], args[1], note)
+                return note
+            end)
+
+            redis.register_function('rsf1_close', function(keys, args)
+                local held = redis.call('HGET', keys[1], args[1]) or ''
+                if held ~= args[2] then return redis.error_reply('MOVED ' .. held) end
+                for at = 4, #args, 3 do
+                    redis.call('XADD', keys[2], '*', 'event', args[at], 'key', args[at + 1], 'data', args[at + 2])
+                end
+                redis.call('HSET', keys[1], args[1], args[3])
+                return redis.status_reply('OK')
+            end)
+            """)
+}

@@ -1,0 +1,43 @@
+/// Why something outside did not do what a failover asked of it.
+package enum FailoverFailure: Error, Hashable, Sendable {
+    /// It may do so later; why, in words for people.
+    case unavailable(String)
+    /// It will not; why, in words for people.
+    case failed(String)
+}
+
+/// The PostgreSQL server that is promoted.
+package protocol FailoverDatabase: Sendable {
+    func look() async throws(FailoverFailure) -> FoundDatabase
+    /// Adds a row if `newest` is still the newest number; false when another was faster.
+    func add(_ row: FoundDatabase.History, after newest: UInt64) async throws(FailoverFailure) -> Bool
+}
+
+/// The surviving region: its Redis and its worker.
+package protocol FailoverRegion: Sendable {
+    /// What its Redis holds of the region that is down (nil: not known yet which one).
+    func holding(of down: String?) async throws(FailoverFailure) -> FoundHolding
+    func worker() async throws(FailoverFailure) -> FoundWorker
+    /// How it stands itself, when it came back.
+    func returning() async throws(FailoverFailure) -> FoundReturn
+    /// Closes what it left open itself when it went down under this history, each once, and lets its peers project again
+    /// what it writes from then on.
+    func rejoin(history: UInt64) async throws(FailoverFailure) -> RejoinedJournals
+    /// Returns when everything it holds now of the other region is projected; answers how many journals were behind.
+    func drain(_ down: String) async throws(FailoverFailure) -> Int
+    /// Ends the journals of the region that is down where the copies end now, and declares that in the own control
+    /// journal. Once: what was cut or declared before stays as it is.
+    func declare(_ down: String, history: UInt64) async throws(FailoverFailure) -> DeclaredCut
+    /// Appends the events that close what is open of the region that is down, each once.
+    func closeOrphans(of down: String, history: UInt64) async throws(FailoverFailure) -> ClosedOrphans
+    /// Returns when the worker captures in this history, or a newer one of its own, and its cache shows the snapshot that this begins with.
+    func serves(history: UInt64) async throws(FailoverFailure)
+    /// Compares the new primary with the cache, and looks for what the region that is down (nil: none) has left.
+    func verify(_ down: String?) async throws(FailoverFailure) -> FailoverChecks
+}
+
+/// Commands of the region file.
+package protocol FailoverHooks: Sendable {
+    func fence(_ down: String) async throws(FailoverFailure) -> HookResult
+    func promote(_ down: String) async throws(FailoverFailure) -> HookResult
+}

@@ -1,0 +1,112 @@
+internal import ArgumentParser
+internal import Failover
+internal import FailoverAdapters
+internal import Foundation
+internal import RegionConfig
+
+/// `regionsync failover`: another region takes over.
+struct FailoverCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "failover", abstract: "Lets a region take over from the one that captures, which is down.",
+        discussion: """
+            Looks at the standby of PostgreSQL, and at the Redis and worker of the region that takes over, and refuses when \
+            one is missing or more may be lost than failover.maximumLoss of its region file allows. Then, in order: \
+            runs failover.fence; waits until what is here is projected; runs failover.promote; claims the next history \
+            number; declares the other region down and where its journals end; closes its open calls and logs its agents \
+            out; waits until this region captures; compares. Nothing is asked of the region that is down.
+
+            Every step can be repeated: a run that was cut off is run again. Of two operators the second one is refused.
+
+              regionsync failover --to eu-west --region regions/eu-west.yaml --dry-run
+
+            Exit status: 0 it passed, 1 a check found what must not be, 2 refused, 3 a step could not be done, 64 for a wrong \
+            command line, 78 for a wrong region file.
+            """)
+
+    @OptionGroup
+    var options: FailoverOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "How many voice events may be lost, or any; without it, failover.maximumLoss of the region file.",
+            valueName: "events"))
+    var acceptLoss: LossOption?
+
+    func run() async throws {
+        try await options.run(.failover, acceptedLoss: acceptLoss?.loss)
+    }
+}
+
+/// `regionsync failback`: a region that came back is given its role again.
+struct FailbackCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "failback", abstract: "Gives a region that was down and came back its role again.",
+        discussion: """
+            Before: its Redis and worker run, its PostgreSQL was made a standby of the present primary (pg_rewind or \
+            pg_basebackup), and its front ends are still kept out. Refuses while calls are open or agents are logged in \
+            there, or while peers lack entries of its voice journals. Then, in order: lets its peers project again what it \
+            writes from now on; runs failover.fence, which stops the present primary so that its standby has everything; \
+            runs failover.promote; claims the next history number; waits until the region captures; compares.
+
+              regionsync failback --to us-east --region regions/us-east.yaml --dry-run
+
+            What it wrote when it died, and its peers had not received by then, was mirrored when it came back: it is kept \
+            in the journals, counted, and stays out of its peers' state.
+
+            Exit status: 0 it passed, 1 a check found what must not be, 2 refused, 3 a step could not be done, 64 for a wrong \
+            command line, 78 for a wrong region file.
+            """)
+
+    @OptionGroup
+    var options: FailoverOptions
+
+    func run() async throws {
+        try await options.run(.failback, acceptedLoss: nil)
+    }
+}
+
+/// What both take.
+struct FailoverOptions: ParsableArguments {
+    @OptionGroup
+    var regions: RegionsOption
+
+    @Option(help: "The region that takes over. Its region file must be among those given.")
+    var to: String
+
+    @Flag(help: "Only look, and say what would be done.")
+    var dryRun = false
+
+    @Flag(help: "Print one JSON object instead of text.")
+    var json = false
+
+    /// Runs it; a bad end becomes the exit status.
+    func run(_ kind: FailoverMachine.Kind, acceptedLoss: AcceptedLoss?) async throws {
+        let files = try regions.load()
+        guard let region = files.first(where: { $0.region.name == to })?.region else {
+            let given = files.map(\.region.name).joined(separator: ", ")
+            throw ValidationError("--to \(to): the files given are those of \(given).")
+        }
+        let report = await FailoverRun(kind, to: region, acceptedLoss: acceptedLoss, isDryRun: dryRun).run { step in
+            let note = step.note.isEmpty ? "" : ": \(step.note)"
+            let line = "\(step.step.rawValue) \(step.result?.rawValue ?? "")\(note)\n"
+            FileHandle.standardError.write(Data(line.utf8))
+        }
+        print(json ? try jsonLine(report) : report.text, terminator: json ? "\n" : "")
+        if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+    }
+}
+
+/// A number of events, or `any`.
+struct LossOption: ExpressibleByArgument {
+    let loss: AcceptedLoss
+
+    init?(argument: String) {
+        if argument == "any" {
+            loss = .any
+        } else if let events = UInt64(argument) {
+            loss = .events(events)
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Failover
+import Synchronization
+import Testing
+
+/// Servers that do at once what they are asked; the database may be promoted by somebody else while the command runs.
+private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
+    private let database = Mutex(FailoverMachineTests.standby)
+    private let said = Mutex<[String]>([])
+    let promotion: @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void
+    let awaysBefore: Mutex<Int>
+
+    init(
+        aways: Int = 0,
+        promotion: @escaping @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void = Stage.works
+    ) {
+        self.promotion = promotion
+        awaysBefore = Mutex(aways)
+    }
+
+    @Sendable static func works(_ database: inout FoundDatabase) throws(FailoverFailure) {
+        database.isInRecovery = false
+        database.timeline = 2
+    }
+
+    var calls: [String] { said.withLock { $0 } }
+
+    private func say(_ word: String) { said.withLock { $0.append(word) } }
+
+    func look() -> FoundDatabase { database.withLock { $0 } }
+    func add(_ row: FoundDatabase.History, after newest: UInt64) -> Bool {
+        say("add \(row.number)")
+        return database.withLock { database in
+            guard database.history.first?.number == newest else { return false }
+            database.history.insert(row, at: 0)
+            return true
+        }
+    }
+    func holding(of down: String?) -> FoundHolding { FailoverMachineTests.holding }
+    func worker() -> FoundWorker { FoundWorker(region: "eu-west", waitingFor: []) }
+    func returning() -> FoundReturn { FoundReturn(written: 0, behind: 0) }
+    func rejoin(history: UInt64) -> RejoinedJournals { RejoinedJournals(journals: 0, withheld: 0) }
+    func drain(_ down: String) async throws(FailoverFailure) -> Int {
+        say("drain")
+        let isAway = awaysBefore.withLock { left in
+            left -= 1
+            return left >= 0
+        }
+        if isAway { throw .unavailable("away") }
+        return 0
+    }
+    func declare(_ down: String, history: UInt64) -> DeclaredCut {
+        say("declare \(down) \(history)")
+        return DeclaredCut(journals: 1, entries: 1, wasDeclared: false)
+    }
+    func closeOrphans(of down: String, history: UInt64) -> ClosedOrphans {
+        say("close \(down) \(history)")
+        return ClosedOrphans(calls: 0, agents: 0, events: 0)
+    }
+    func serves(history: UInt64) { say("serve \(history)") }
+    func verify(_ down: String?) -> FailoverChecks {
+        FailoverChecks(objects: 1, drift: 0, openCalls: 0, loggedInAgents: 0, beyondCut: 0)
+    }
+    func fence(_ down: String) -> HookResult {
+        say("fence \(down)")
+        return .succeeded
+    }
+    func promote(_ down: String) async throws(FailoverFailure) -> HookResult {
+        say("promote")
+        var changed = look()
+        defer { database.withLock { [changed] in $0 = changed } }
+        try promotion(&changed)
+        return .succeeded
+    }
+}
+
+@Suite("Failover: the driver does what the machine says")
+struct FailoverDriverTests {
+    private func run(_ stage: Stage, _ settings: FailoverMachine.Settings) async -> FailoverMachine {
+        await Failover(settings, database: stage, region: stage, hooks: stage).run()
+    }
+
+    @Test("each step is done once, and one that is away again")
+    func steps() async {
+        let stage = Stage(aways: 2)
+        var settings = FailoverMachineTests.settings()
+        settings.pause = .milliseconds(1)
+        let machine = await run(stage, settings)
+        #expect(machine.outcome == .passed)
+        #expect(
+            stage.calls == [
+                "fence us-east", "drain", "drain", "drain", "promote", "add 2", "declare us-east 2", "close us-east 2",
+                "serve 2",
+            ])
+    }
+
+    @Test("a dry run does none of it")
+    func dryRun() async {
+        let stage = Stage()
+        #expect(await run(stage, FailoverMachineTests.settings { $0.isDryRun = true }).outcome == .planned)
+        #expect(stage.calls == [])
+    }
+
+    @Test("a command that fails because another operator has promoted the server is no failure")
+    func promotedMeanwhile() async {
+        let stage = Stage { database throws(FailoverFailure) in
+            try Stage.works(&database)
+            throw .failed("server is not in standby mode")
+        }
+        let machine = await run(stage, FailoverMachineTests.settings())
+        #expect(machine.outcome == .passed)
+        #expect(machine.record.first { $0.step == .promote }?.result == .found)
+    }
+
+    @Test("a command that fails, and a server that replays still, end it there")
+    func notPromoted() async {
+        let stage = Stage { _ throws(FailoverFailure) in throw .failed("status 1") }
+        #expect(
+            await run(stage, FailoverMachineTests.settings()).outcome == .failed(.promote, reason: "status 1"))
+        #expect(stage.calls == ["fence us-east", "drain", "promote"])
+    }
+}

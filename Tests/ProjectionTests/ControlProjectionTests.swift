@@ -1,0 +1,118 @@
+import Journal
+import Logging
+import Observability
+import Projection
+import RESP
+import Testing
+
+@Suite("Control journals of other regions", .serialized)
+struct ControlProjectionTests {
+    private let states = ComponentStates()
+    private let metrics = MetricsRegistry()
+
+    private func projection(_ redis: PlainRedis) -> ControlProjection {
+        ControlProjection(
+            region: "eu-west", peers: ["us-east", "ap-south"], store: redis, tail: redis,
+            report: ProjectionReport(states: states, metrics: metrics, logger: Logger(label: "test")))
+    }
+
+    /// Runs the projection until `condition` holds; fails when that takes long.
+    private func run(_ redis: PlainRedis, until condition: @Sendable @escaping () throws -> Bool) async throws {
+        try redis.call(ProjectionFunctions.library.loadCommand)
+        let held = try await withThrowingTaskGroup(of: Bool.self) { group in
+            let projection = projection(redis)
+            group.addTask {
+                await projection.run()
+                return false
+            }
+            group.addTask {
+                let deadline = ContinuousClock.now + .seconds(30)
+                while try !condition() {
+                    guard ContinuousClock.now < deadline else { return false }
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+                return true
+            }
+            let held = try await group.next() ?? false
+            group.cancelAll()
+            return held
+        }
+        #expect(held)
+    }
+
+    private func declaration(_ cuts: [JournalName: JournalCut]) -> [String] {
+        let down = RegionDown(region: "ap-south", history: 2, cuts: cuts)
+        return ["event", RegionDown.event, "key", "ap-south", "data", down.data]
+    }
+
+    @Test("the last probe that is for this region is kept, with the time when it came; others are passed over")
+    func heard() async throws {
+        try await withRedis { redis in
+            let control = JournalName.control(origin: "us-east")
+            let probes = [("1-0", "eu-west", 5), ("2-0", "eu-west", 9), ("3-0", "ap-south", 70)]
+            for (id, peer, voice) in probes {
+                try redis(
+                    "XADD", control.key, id, "event", "probe", "key", peer, "voice", "\(voice)", "provisioning", "4")
+            }
+            try redis("XADD", control.key, "4-0", "whatever", "x")
+            try redis("XADD", control.key, "5-0", "event", RegionDown.event, "key", "ap-south", "data", "{")
+            try await run(redis) { try redis.hash("rs:{_}:projection")["control:us-east"] == "5-0" }
+            let found = try redis.hash("rs:{_}:projection")
+            let heard = try #require(found["heard:us-east"].flatMap { RegionHeard($0) })
+            #expect(heard.entry == EntryID(first: 2, second: 0))
+            #expect(heard.heartbeat == Heartbeat(peer: "eu-west", voice: 9, provisioning: 4))
+            #expect(found["heard:ap-south"] == nil && found["down:ap-south"] == nil)
+        }
+    }
+
+    @Test("what a survivor declares of a third region ends that region's journals here, where no cut is yet")
+    func declared() async throws {
+        try await withRedis { redis in
+            let journals = ["101", "102"].map { JournalName.voice(tenant: $0, origin: "ap-south") }
+            try redis("SADD", "rs:{_}:tenants", "101", "102")
+            try redis("HSET", "rs:{102}:projection", "cut:voice:ap-south", "3-0 3")
+            for (journal, count) in zip(journals, [50, 9]) { try redis("HSET", journal.metaKey, "count", "\(count)") }
+            let cut = JournalCut(last: EntryID(first: 7, second: 1), count: 42)
+            let words = declaration([journals[0]: cut, journals[1]: cut, .provisioning(origin: "ap-south"): cut])
+            try redis.call(["XADD", JournalName.control(origin: "us-east").key, "8-0"] + words)
+            let states = states
+            try await run(redis) { states.state(of: "region ap-south")?.name == "declared-down" }
+            #expect(try redis.hash("rs:{101}:projection")["cut:voice:ap-south"] == "7-1 42")
+            #expect(try redis.hash("rs:{102}:projection")["cut:voice:ap-south"] == "3-0 3")
+            #expect(try redis.hash("rs:{_}:projection")["down:ap-south"] == "2 8-0")
+            // 8 beyond the one cut, 6 beyond the other.
+            #expect(metrics.snapshot().number(.projectionWithheld, [.region: "ap-south"]) == 14)
+        }
+    }
+
+    @Test("what is said of this region itself cuts nothing here")
+    func ownDeclaration() async throws {
+        try await withRedis { redis in
+            try redis("SADD", "rs:{_}:tenants", "101")
+            let own = JournalName.voice(tenant: "101", origin: "eu-west")
+            let down = RegionDown(
+                region: "eu-west", history: 3, cuts: [own: JournalCut(last: EntryID(first: 7, second: 1), count: 4)])
+            try redis(
+                "XADD", JournalName.control(origin: "us-east").key, "8-0", "event", RegionDown.event, "key", "eu-west",
+                "data", down.data)
+            try await run(redis) { try redis.hash("rs:{_}:projection")["down:eu-west"] == "3 8-0" }
+            #expect(try redis.hash("rs:{101}:projection") == [:])
+            try redis(
+                "XADD", JournalName.control(origin: "us-east").key, "9-0", "event", RegionDown.rejoinedEvent, "key",
+                "eu-west", "data", "{}")
+            try await run(redis) { try redis.hash("rs:{_}:projection")["down:eu-west"] == nil }
+        }
+    }
+
+    @Test("declared down and rejoined in one read: it has rejoined")
+    func rejoinedAtOnce() async throws {
+        try await withRedis { redis in
+            let control = JournalName.control(origin: "us-east").key
+            let down = RegionDown(region: "eu-west", history: 3, cuts: [:])
+            try redis("XADD", control, "8-0", "event", RegionDown.event, "key", "eu-west", "data", down.data)
+            try redis("XADD", control, "9-0", "event", RegionDown.rejoinedEvent, "key", "eu-west", "data", "{}")
+            try await run(redis) { try redis.hash("rs:{_}:projection")["control:us-east"] == "9-0" }
+            #expect(try redis.hash("rs:{_}:projection")["down:eu-west"] == nil)
+        }
+    }
+}

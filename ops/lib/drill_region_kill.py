@@ -1,0 +1,296 @@
+"""A region dies under load, with its PostgreSQL: the other one takes over by one command."""
+
+import concurrent.futures
+import json
+import os
+import shutil
+import signal
+import time
+
+import drilling
+import ledgers
+import servers
+
+DOWN, SURVIVOR = "us-east", "eu-west"
+
+
+class RegionKill(drilling.Drill):
+    name = "region-kill"
+    summary = "the capturing region dies under load (SIGKILL: Redis, worker, PostgreSQL); takeover, return, failback"
+
+    def perform(self):
+        self._set_stage()
+        self._check_before()
+        time.sleep(self.random.uniform(4, 8))
+        self._require_load()
+        self._kill()
+        report = self._fail_over()
+        after = self._use_survivor()
+        verdict = self._judge(report, after)
+        self._return_region(verdict["lost"])
+        verdict["failback"] = self._fail_back()
+        self._judge_circle(verdict)
+        verdict.update({"pass": not self.broken, "broken": self.broken})
+        verdict["times"] = {name: round(seconds, 3) for name, seconds in self.times.items()}
+        return verdict
+
+    # The stage.
+
+    def _set_stage(self):
+        settings = ["--appendonly", "yes", "--appendfsync", "everysec"]
+        self.redis = {name: self.start(servers.Redis(self.folder, f"redis-{name}", settings))
+                      for name in (DOWN, SURVIVOR)}
+        self.primary = self.start(servers.Postgres(self.folder, "primary"))
+        self.standby = servers.PostgresStandby(self.folder, self.primary)
+        self.files = servers.region_files(self.folder, self.redis, self.primary, change=self._add_failover)
+        self.primary.migrate(self.program, self.files[DOWN])
+        self.start(self.standby)
+        self.standby.wait_replayed(self.primary)
+        self.workers = {name: self.start(servers.Worker(self.folder, self.program, self.files[name]))
+                        for name in (DOWN, SURVIVOR)}
+        self.traffic = self.start(self.generator(self.files.values()))
+        self.workers[DOWN].wait_working("capture", f"mirror {SURVIVOR}")
+        self.load = {"eventsPerSecondPerRegion": self.traffic.arguments.events_per_second,
+                     "transactionsPerSecond": self.traffic.arguments.changes_per_second}
+
+    def _add_failover(self, file):
+        if file.region == DOWN:
+            # For the way back: its own server, a standby by then, is promoted when the survivor's has stopped.
+            file.add("failover", fence=self.standby.stopping(), promote=self.primary.promotion())
+            return
+        # The old primary ends if it is there still, and nobody else who has its process id by then.
+        pid, data = self.primary.pid, self.primary.data
+        fence = f"if grep -qaF {data} /proc/{pid}/cmdline 2>/dev/null; then kill -KILL {pid}; fi"
+        file.add("failover", standby={"host": "127.0.0.1", "port": self.standby.port}, fence=["sh", "-c", fence],
+                 promote=self.standby.promotion(), maximumLoss=10000)
+
+    def _check_before(self):
+        """A dry run refuses nothing and changes nothing; without the budget it refuses."""
+        servers.wait_until(
+            "a heartbeat under load", lambda: self._plan()[1].get("lossAtMost", {}).get("events", 0), 30, pause=0.5)
+        code, plan = self._plan()
+        self.require(plan["outcome"] == "planned" and len(plan["plan"]) == 8, "the dry run shows every step")
+        code, plan = self._plan("--accept-loss", "0")
+        self.require(code == 2 and plan["refusals"] == ["loss-too-great"], "a loss beyond what is accepted is refused")
+        self.require(self.standby.sql("SELECT pg_is_in_recovery()") == "t", "a dry run promotes nothing")
+
+    def _plan(self, *words):
+        code, text = self.command(
+            "failover", "--to", SURVIVOR, "--region", self.files[SURVIVOR], "--dry-run", "--json", *words)
+        return code, json.loads(text)
+
+    def _require_load(self):
+        for program in (self.traffic, *self.workers.values()):
+            program.require_running()
+        numbers = self.traffic.numbers()
+        if not all(one["acknowledged"] for one in numbers["regions"]) or not numbers["provisioning"]["transactions"]:
+            raise servers.ServerFailure("no load was produced before the fault")
+
+    # The fault, and the way out.
+
+    def _kill(self):
+        """First the standby gets nothing more, then the worker hangs: what is written in those moments will be lost."""
+        sender = int(self.primary.sql("SELECT pid FROM pg_stat_replication WHERE application_name = 'walreceiver'"))
+        os.kill(sender, signal.SIGSTOP)
+        time.sleep(self.random.uniform(0.3, 0.7))
+        self.workers[DOWN].pause()
+        time.sleep(self.random.uniform(0.3, 0.7))
+        victims = [self.workers[DOWN], self.redis[DOWN], self.primary]
+        self.random.shuffle(victims)
+        pids = [sender, *(victim.pid for victim in victims)]
+        self.mark("injected")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        for victim in victims:
+            victim.kill()
+
+        def is_detected():
+            links = [one for one in self.workers[SURVIVOR].status().get("links", []) if one["peer"] == DOWN]
+            return links and not links[0]["up"]
+
+        servers.wait_until(f"{SURVIVOR} notices", is_detected, 30)
+        self.mark("detected")
+
+    def _fail_over(self):
+        """Two operators at once: one does it, the other one yields or finds it done. Then once more: nothing changes."""
+        self.mark("decided")
+        decided = self.times["decided"]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            runs = [pool.submit(self._command) for _ in range(2)]
+            results = [run.result() for run in runs]
+        done = [report for code, report in results if code == 0]
+        yielded = [report for code, report in results if code == 2]
+        if not done:
+            self.broken.append("no failover passed")
+            raise drilling.Broken(f"no failover passed: {json.dumps([report for _, report in results])}")
+        self.require(len(done) + len(yielded) == 2, f"an operator ended with {[code for code, _ in results]}")
+        report = min(done, key=lambda one: one["times"]["serving"])
+        for name in ("fenced", "promoted", "serving", "verified"):
+            if report["times"].get(name) is not None:
+                self.times[name] = decided + report["times"][name]
+        journal = f"rs:{{_}}:control:{SURVIVOR}"
+        before = self._declarations(journal)
+        code, again = self._command()
+        self.require(code == 0, f"a second run ends with {code}: {again['reasons']}")
+        self.require(again.get("closedCalls") == 0 and again.get("closedAgents") == 0, "a second run closes nothing")
+        self.require(self._declarations(journal) == before == 1, f"{DOWN} is declared down once")
+        self.require(again["history"]["number"] == report["history"]["number"] == 2, "the second history")
+        self.operators = {"passed": len(done), "yielded": len(yielded)}
+        return report
+
+    def _command(self):
+        code, text = self.command(
+            "failover", "--to", SURVIVOR, "--region", self.files[SURVIVOR], "--json")
+        return code, json.loads(text)
+
+    def _declarations(self, journal):
+        entries = self.redis[SURVIVOR].ask("XRANGE", journal, "-", "+")
+        return sum(1 for _, fields in entries if "region-declared-down" in fields)
+
+    def _use_survivor(self):
+        """New tenants, changes and calls in the surviving region alone; then everything ends."""
+        text = self.files[SURVIVOR].read_text().replace(f"port: {self.primary.port}", f"port: {self.standby.port}")
+        path = self.folder / "clients.yaml"
+        path.write_text(text)
+        after = self.start(self.generator([path], "after", ["--prefix", "after-"], seed=self.seed + 1000))
+        time.sleep(4)
+        for program in (after, self.traffic, self.workers[SURVIVOR]):
+            program.require_running()
+        for generator in (after, self.traffic):
+            if (code := generator.stop(signal.SIGTERM)) != 0:
+                raise servers.ServerFailure(f"{generator.name} ended with code {code}\n{generator.log_tail()}")
+        return after
+
+    # The verdict.
+
+    def _judge(self, failover, after):
+        lost_transactions = self._withdraw(failover["history"].get("firstTransaction"))
+        words = ["--region", self.files[SURVIVOR], "--down", DOWN, "--wait", "30"]
+        found = self.verify(*words, "--ledger", self.folder / "ledger-judged")
+        later = self.verify(*words, "--ledger", after.ledger)
+        events = found["events"]
+        lost, seconds = events["lostWithRegion"], self._lost_seconds()
+        bound = failover["lossAtMost"]
+        self.require(lost <= bound["events"], f"{lost} events were lost, and {bound['events']} reported as the most")
+        for what in (found, later):
+            for name in ("lost", "duplicated", "reordered", "altered", "invented"):
+                self.require(what["events"][name] == 0, f"{what['events'][name]} events {name}")
+            provisioning = what["provisioning"]
+            self.require(provisioning["drift"] == 0, f"{provisioning['drift']} objects differ from PostgreSQL")
+            self.require(provisioning["transactionsLost"] == 0, f"{provisioning['transactionsLost']} transactions lost")
+            self.require(all(one["ledgerDrift"] == 0 for one in provisioning["regions"]),
+                         "objects are not as the ledger has them")
+        self.require(later["events"]["produced"] > 0 and later["provisioning"]["transactions"] > 0,
+                     "the survivor was used")
+        self.require(self._open_calls() == 0, f"calls of {DOWN} are open")
+        times = {name: round(seconds, 3) for name, seconds in self.times.items()}
+        return {
+            "name": self.name, "pass": not self.broken, "broken": self.broken, "seed": self.seed,
+            "versions": self.versions(self.standby, self.redis[SURVIVOR]), "load": self.load,
+            "times": times,
+            "rtoSeconds": self.since("decided", "serving"),
+            "rto": {
+                "detection": self.since("injected", "detected"), "decision": self.since("detected", "decided"),
+                "fence": self.since("decided", "fenced"), "promotion": self.since("fenced", "promoted"),
+                "serving": self.since("promoted", "serving"), "verification": self.since("serving", "verified"),
+                "outage": self.since("injected", "serving"),
+            },
+            "rpo": {
+                "boundEvents": bound["events"], "events": lost, "boundSeconds": bound["seconds"], "seconds": seconds,
+                "transactions": lost_transactions,
+            },
+            "lost": lost, "duplicated": events["duplicated"] + later["events"]["duplicated"],
+            "reordered": events["reordered"] + later["events"]["reordered"],
+            "checkers": {"during": events, "after": later["events"],
+                         "drift": found["provisioning"]["drift"] + later["provisioning"]["drift"]},
+            # The old primary was dead before the new one took writes, and the fence made sure of it.
+            "splitBrainSeconds": 0, "operators": self.operators, "failover": failover,
+        }
+
+    # The way back.
+
+    def _return_region(self, lost):
+        """The dead region comes back with its old primary, then with a standby of the new one."""
+        self.redis[DOWN].start()
+        self.primary.start()
+        self.workers[DOWN].start()
+
+        def capture():
+            found = self.workers[DOWN].status()["components"]
+            return next((one["state"]["name"] for one in found if one["component"] == "capture"), None)
+
+        servers.wait_until("the old primary is known for what it is", lambda: capture() == "former-primary", 60)
+        self.mark("returned")
+        servers.wait_until("the tail is mirrored", lambda: self._withheld() >= lost, 60)
+        self.require(self._open_calls() == 0, f"calls of {DOWN} beyond the cut are open in {SURVIVOR}")
+        self.primary.become_standby(self.standby)
+        servers.wait_until("the region waits as a standby", lambda: capture() == "in-recovery", 60)
+        self.primary.wait_replayed(self.standby)
+
+    def _withheld(self):
+        name = f'regionsync_projection_withheld_entries{{region="{DOWN}"}}'
+        return self.workers[SURVIVOR].metrics().get(name, -1)
+
+    def _fail_back(self):
+        words = ["failback", "--to", DOWN, "--region", self.files[DOWN], "--json"]
+        code, text = self.command(*words, "--dry-run")
+        self.require(code == 0, f"a dry run of failback ends with {code}: {text}")
+        self.mark("failback decided")
+        code, text = self.command(*words)
+        report = json.loads(text)
+        if code != 0:
+            raise drilling.Broken(f"failback ended with {code}: {text}")
+        self.mark("failed back")
+        self.require(report["history"]["number"] == 3, "the third history")
+        return report
+
+    def _judge_circle(self, verdict):
+        """Both regions under load again; at the end nothing is missing, not even what counted as lost."""
+        files = [self.files[DOWN], self.files[SURVIVOR]]
+        circle = self.start(self.generator(files, "circle", ["--prefix", "circle-"], seed=self.seed + 2000))
+        time.sleep(4)
+        for program in (circle, *self.workers.values()):
+            program.require_running()
+        if (code := circle.stop(signal.SIGTERM)) != 0:
+            raise servers.ServerFailure(f"{circle.name} ended with code {code}\n{circle.log_tail()}")
+        words = ["--region", self.files[DOWN], "--region", self.files[SURVIVOR], "--wait", "60"]
+        for name, ledger in (("circle", circle.ledger), ("all", self.folder / "ledger-judged")):
+            found = self.verify(*words, "--ledger", ledger)
+            self.require(found["ok"], f"all is equal, by ledger {name}: {json.dumps(found)}")
+            verdict["checkers"][name] = found["events"]
+        self.require(self._withheld() == -1, f"{DOWN} counts as down no more")
+
+    def _withdraw(self, first):
+        """A ledger in which what only the dead primary had counts as unanswered; returns how much that is."""
+        judged = self.folder / "ledger-judged"
+        shutil.copytree(self.traffic.ledger, judged)
+        if first is None:
+            self.require(False, "the report names the new primary's first transaction")
+            return None
+        source = self.traffic.ledger / "provisioning.ledger"
+        known = [xid for xid in ledgers.transactions(source) if xid < first]
+        # One that had begun when the standby got its last is known there, and was never committed.
+        lacking = self.standby.sql(
+            f"SELECT xid FROM unnest('{{{','.join(map(str, known))}}}'::text[]) AS xid "
+            "WHERE pg_xact_status(xid::xid8) IS DISTINCT FROM 'committed'").split()
+        return ledgers.withdraw(
+            source, judged / "provisioning.ledger", lambda xid: xid >= first or str(xid) in lacking)
+
+    def _lost_seconds(self):
+        """Between the last event that arrived and the last one acknowledged, over all journals; the longest."""
+        longest = 0
+        for key, entries in ledgers.VoiceLedger(self.traffic.ledger / f"voice-{DOWN}.ledger").entries.items():
+            newest = self.redis[SURVIVOR].ask("XREVRANGE", key, "+", "-", "COUNT", "1")
+            arrived = ledgers.entry_id(newest[0][0]) if newest else (0, 0)
+            if lost := [entry for entry in entries if entry > arrived]:
+                longest = max(longest, lost[-1][0] - max([entry for entry in entries if entry <= arrived],
+                                                         default=lost[0])[0])
+        return longest / 1000
+
+    def _open_calls(self):
+        redis = self.redis[SURVIVOR]
+        count = 0
+        for tenant in redis.ask("SMEMBERS", "rs:{_}:tenants"):
+            for call in redis.ask("SMEMBERS", f"calls:{{{tenant}}}:active"):
+                count += redis.ask("HGET", f"call:{{{tenant}}}:{call}", "Region") == DOWN
+        return count
