@@ -103,6 +103,7 @@ extension MirrorLink {
         while let action = journal.machine.nextAction() {
             switch action {
             case .align(let attempt): align(journal, attempt: attempt, in: session)
+            case .repair: session.repairNeeded.yield(journal.name)
             case .read(let after):
                 journal.wantedRead = after
                 wake(journal)
@@ -171,7 +172,7 @@ extension MirrorLink {
 
 extension EventLoopFuture where Value: Sendable {
     /// Waits without leaving the caller's actor; `get()` would cross the global executor once an answer.
-    fileprivate func value(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
+    func value(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
         try await withCheckedThrowingContinuation(isolation: isolation) { continuation in
             whenComplete { continuation.resume(with: $0) }
         }
