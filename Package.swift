@@ -154,7 +154,7 @@ let package = Package(
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
         .testTarget(name: "LoadTests", dependencies: ["regionsync-load"], swiftSettings: testing),
-        tests(of: "Mirror", ["Journal"]),
+        tests(of: "Mirror", ["Journal", nioCore]),
         tests(of: "Observability"),
         tests(of: "PGOutput"),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),

@@ -128,7 +128,7 @@ extension CaptureFound {
     }
 }
 
-/// Where our journal stands, by its own word (`rsj1_open`).
+/// Where our journal stands, by its own word (`rsj2_open`).
 package struct JournalState: Hashable, Sendable {
     /// Drawn when the journal was born; every append names it.
     package let birth: String

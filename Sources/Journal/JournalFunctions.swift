@@ -20,8 +20,8 @@ package struct FunctionLibrary: Sendable, Hashable {
 
 /// The guarded operations on journals; each is atomic at the server and survives a crash whole or not at all.
 package enum JournalFunctions {
-    /// Lua: the last ID that a stream has given out and how many entries it was ever given, nil for no stream. Whatever
-    /// else keeps a stream from being looked at is an error: it must not pass for an empty journal.
+    /// Lua: the last ID that a stream has given out, how many entries it was ever given and how many it holds; nil for no
+    /// stream. Whatever else keeps a stream from being looked at is an error: it must not pass for an empty journal.
     static let generated = """
         local function generated(stream)
             local info = redis.pcall('XINFO', 'STREAM', stream)
@@ -29,52 +29,62 @@ package enum JournalFunctions {
                 if string.find(info.err, 'no such key', 1, true) then return nil end
                 error(info)
             end
-            local own
+            local own, length
             for i = 1, #info, 2 do
+                if info[i] == 'length' then length = info[i + 1] end
                 if info[i] == 'last-generated-id' then own = info[i + 1] end
-                if info[i] == 'entries-added' then return own, info[i + 1] end
+                if info[i] == 'entries-added' then return own, info[i + 1], length end
             end
             return own
         end
         """
 
-    /// - `rsj1_open stream meta birth`: makes sure that the meta exists (an empty journal is born with `birth`, a stream
-    ///   without meta is left alone) and answers `[birth|nil, last, count, floor, closed|nil, position|nil, generated]`.
-    /// - `rsj1_lineage stream meta birth cursor peer limit`: the same for the region of birth, where anyone may have written
-    ///   first: answers `[birth, floor, closed|nil, generated, found|nil, passed|nil, missed|nil]`. `found` is the newest
-    ///   entry at or below `cursor`, `missed` what was noted for `peer`.
-    /// - `rsj1_passed stream cursor limit`: how many entries were ever added at or below `cursor`, those that left
-    ///   without being read included; nil when there is no stream, or more than `limit` entries follow and older ones
+    /// - `rsj2_open stream meta birth`: makes sure that the meta exists (an empty journal is born with `birth`, a stream
+    ///   without meta is left alone) and answers
+    ///   `[birth|nil, last, count, floor, closed|nil, position|nil, generated, length, forked|nil, told|nil, digest|nil]`,
+    ///   the last of its newest entry.
+    /// - `rsj2_lineage stream meta birth cursor peer limit copyBirth`: the same for the region of birth, where anyone may have
+    ///   written first: answers `[birth, floor, closed|nil, generated, found|nil, passed|nil, missed|nil, added, isFormer,
+    ///   digest|nil]`.
+    ///   `found` is the newest entry at or below `cursor`, `missed` what was noted for `peer`; `isFormer` says whether
+    ///   the journal once had the mark `copyBirth`.
+    /// - `rsj2_passed stream cursor limit`: how many entries were ever added at or below `cursor`, those that left
+    ///   without being read included; 0 when there is no stream, nil when more than `limit` entries follow and older ones
     ///   are there as well.
-    /// - `rsj1_append stream meta birth expected position shape entries…`: the one guarded write.
+    /// - `rsj2_append stream meta birth expected position shape entries…`: the one guarded write.
     ///   Refuses with `WIDE` before anything is written what Lua's stack cannot hold: an entry of over 3,000 fields.
-    /// - `rsj1_position stream meta birth expected position`: moves only `position`, under the same guard and never back.
-    /// - `rsj1_trim stream meta minimum`: removes the entries below `minimum`, sets the floor; answers how many went.
-    /// - `rsj1_behead stream meta count`: removes the `count` oldest entries, sets the floor; answers the last that went.
+    /// - `rsj2_position stream meta birth expected position`: moves only `position`, under the same guard and never back.
+    /// - `rsj2_trim stream meta minimum`: removes the entries below `minimum`, sets the floor; answers how many went.
+    /// - `rsj2_behead stream meta count`: removes the `count` oldest entries, sets the floor; answers the last that went.
+    /// - `rsj2_heal`, `rsj2_reborn`, `rsj2_adopt`, `rsj2_fork`: see `lineageRepair`.
     ///
     /// What the mirror needs to read from a full Redis, and to make room there, works beyond `maxmemory` too.
     ///
     /// Cost, on one core: about 4 µs an entry of three fields and 300 bytes.
     package static let library = FunctionLibrary(
-        name: "regionsync_journal_1",
+        name: "regionsync_journal_2",
         body: """
             \(generated)
 
+            local function digest(entry) return entry and redis.sha1hex(table.concat(entry[2], '\\0')) end
+
             local function open(keys, args)
                 local stream, meta = keys[1], keys[2]
-                local own = generated(stream)
+                local own, _, length = generated(stream)
                 if not own and redis.call('EXISTS', meta) == 0 then
                     redis.call('HSET', meta, 'birth', args[1], 'last', '0-0', 'count', 0, 'floor', '0-0')
                 end
                 local state = redis.call('HMGET', meta, 'birth', 'last', 'count', 'floor', 'closed', 'position')
+                local fork = redis.call('HMGET', meta, 'forked', 'told')
                 if not own then state[2] = state[2] or '0-0' end
-                state[7] = own or '0-0'
+                state[7], state[8], state[9], state[10] = own or '0-0', length or 0, fork[1], fork[2]
+                state[11] = digest(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]) or false
                 return state
             end
 
             local function passed(stream, cursor, limit)
                 local own, added = generated(stream)
-                if not own then return false end
+                if not own then return 0 end
                 if own == cursor then return added end
                 if not redis.call('XREVRANGE', stream, cursor, '-', 'COUNT', 1)[1] then
                     return added - redis.call('XLEN', stream)
@@ -85,7 +95,7 @@ package enum JournalFunctions {
 
             local function lineage(keys, args)
                 local stream, meta = keys[1], keys[2]
-                local own = generated(stream)
+                local own, added = generated(stream)
                 if redis.call('HSETNX', meta, 'birth', args[1]) == 1 then
                     redis.call('HSET', meta, 'floor', '0-0')
                     if not own then redis.call('HSET', meta, 'last', '0-0', 'count', 0) end
@@ -94,8 +104,30 @@ package enum JournalFunctions {
                 local found = redis.call('XREVRANGE', stream, args[2], '-', 'COUNT', 1)[1]
                 return {
                     state[1], state[2] or '0-0', state[3], own or '0-0', found and found[1] or false,
-                    passed(stream, args[2], tonumber(args[4])), state[4]
+                    passed(stream, args[2], tonumber(args[4])), state[4], added or 0,
+                    redis.call('HEXISTS', meta, 'former:' .. args[5]), digest(found) or false
                 }
+            end
+
+            local function add(stream, shape, args, at)
+                local last, written = nil, 0
+                for entries, fields in string.gmatch(shape, '(%d+)x(%d+)') do
+                    local width = 2 * fields
+                    for _ = 1, entries do
+                        local added = redis.pcall('XADD', stream, unpack(args, at, at + width))
+                        if type(added) == 'table' then return last, written, added end
+                        last = added
+                        at = at + width + 1
+                        written = written + 1
+                    end
+                end
+                return last, written
+            end
+
+            local function wide(shape)
+                for fields in string.gmatch(shape, 'x(%d+)') do
+                    if tonumber(fields) > 3000 then return redis.error_reply('WIDE ' .. fields) end
+                end
             end
 
             local function append(keys, args)
@@ -107,21 +139,10 @@ package enum JournalFunctions {
                 if last ~= args[2] then return redis.error_reply('CURSOR ' .. last) end
                 local own = generated(stream) or '0-0'
                 if own ~= last then return redis.error_reply('FORKED ' .. own) end
-                for fields in string.gmatch(args[4], 'x(%d+)') do
-                    if tonumber(fields) > 3000 then return redis.error_reply('WIDE ' .. fields) end
-                end
-                local at, written, failure = 5, 0, nil
-                for entries, fields in string.gmatch(args[4], '(%d+)x(%d+)') do
-                    local width = 2 * fields
-                    for _ = 1, entries do
-                        local added = redis.pcall('XADD', stream, unpack(args, at, at + width))
-                        if type(added) == 'table' then failure = added break end
-                        last = added
-                        at = at + width + 1
-                        written = written + 1
-                    end
-                    if failure then break end
-                end
+                local refusal = wide(args[4])
+                if refusal then return refusal end
+                local added, written, failure = add(stream, args[4], args, 5)
+                last = added or last
                 redis.call('HINCRBY', meta, 'count', written)
                 if failure or args[3] == '' then
                     redis.call('HSET', meta, 'last', last)
@@ -163,37 +184,29 @@ package enum JournalFunctions {
                 return oldest[#oldest][1]
             end
 
-            redis.register_function('rsj1_open', open)
-            redis.register_function{function_name = 'rsj1_lineage', callback = lineage, flags = {'allow-oom'}}
+            \(lineageRepair)
+
+            redis.register_function('rsj2_open', open)
+            redis.register_function{function_name = 'rsj2_lineage', callback = lineage, flags = {'allow-oom'}}
             redis.register_function{
-                function_name = 'rsj1_passed',
+                function_name = 'rsj2_passed',
                 callback = function(keys, args) return passed(keys[1], args[1], tonumber(args[2])) end,
                 flags = {'no-writes', 'allow-oom'}
             }
-            redis.register_function('rsj1_append', append)
-            redis.register_function('rsj1_position', position)
-            redis.register_function{function_name = 'rsj1_trim', callback = trim, flags = {'allow-oom'}}
-            redis.register_function{function_name = 'rsj1_behead', callback = behead, flags = {'allow-oom'}}
+            redis.register_function('rsj2_append', append)
+            redis.register_function('rsj2_position', position)
+            redis.register_function{function_name = 'rsj2_trim', callback = trim, flags = {'allow-oom'}}
+            redis.register_function{function_name = 'rsj2_behead', callback = behead, flags = {'allow-oom'}}
             """)
 
     /// Asks where a journal ends; an empty one is born with the mark `birth`.
     package static func open(_ journal: JournalName, birth: String) -> RedisCommand {
-        RedisCommand("FCALL", "rsj1_open", "2", journal.key, journal.metaKey, birth)
-    }
-
-    /// Compares the `cursor` of a peer's copy with the journal itself; a journal without a birth mark gets `birth`.
-    package static func lineage(
-        _ journal: JournalName, birth: String, cursor: EntryID, peer: String
-    ) -> RedisCommand {
-        // A gap stops provisioning, so that it is worth more to know there.
-        let limit = journal.topic == .provisioning ? 1000 : 16
-        return RedisCommand(
-            "FCALL", "rsj1_lineage", "2", journal.key, journal.metaKey, birth, cursor.description, peer, "\(limit)")
+        RedisCommand("FCALL", "rsj2_open", "2", journal.key, journal.metaKey, birth)
     }
 
     /// Asks how many entries were ever added up to `cursor`; the answer is nil when more than `limit` follow.
     package static func passed(_ journal: JournalName, cursor: EntryID, limit: Int) -> RedisCommand {
-        RedisCommand("FCALL", "rsj1_passed", "1", journal.key, cursor.description, "\(limit)")
+        RedisCommand("FCALL", "rsj2_passed", "1", journal.key, cursor.description, "\(limit)")
     }
 
     /// Notes how many entries up to the cursor of a peer's copy never came there and never will.
@@ -208,7 +221,7 @@ package enum JournalFunctions {
     ) -> RedisCommand {
         RedisCommand(
             [
-                "FCALL", "rsj1_append", "2", journal.key, journal.metaKey, birth, batch.previous.description,
+                "FCALL", "rsj2_append", "2", journal.key, journal.metaKey, birth, batch.previous.description,
                 position?.description ?? "", batch.shape.text,
             ], batch.strings)
     }
@@ -218,16 +231,16 @@ package enum JournalFunctions {
         _ position: Position, of journal: JournalName, birth: String, last: EntryID
     ) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsj1_position", "2", journal.key, journal.metaKey, birth, last.description, position.description)
+            "FCALL", "rsj2_position", "2", journal.key, journal.metaKey, birth, last.description, position.description)
     }
 
     /// Removes all entries below `minimum`, the lowest ID to keep.
     package static func trim(_ journal: JournalName, minimum: EntryID) -> RedisCommand {
-        RedisCommand("FCALL", "rsj1_trim", "2", journal.key, journal.metaKey, minimum.description)
+        RedisCommand("FCALL", "rsj2_trim", "2", journal.key, journal.metaKey, minimum.description)
     }
 
     /// Removes the `count` oldest entries, whoever lacks them.
     package static func behead(_ journal: JournalName, by count: Int) -> RedisCommand {
-        RedisCommand("FCALL", "rsj1_behead", "2", journal.key, journal.metaKey, "\(count)")
+        RedisCommand("FCALL", "rsj2_behead", "2", journal.key, journal.metaKey, "\(count)")
     }
 }

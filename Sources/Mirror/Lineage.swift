@@ -1,96 +1,5 @@
 package import Journal
 
-/// What a peer says of its copy of a journal.
-package struct CopyState: Hashable, Sendable {
-    /// The mark of the journal that the copy is of; nil when the stream has no meta: somebody else made it.
-    package let birth: String?
-    /// The last entry that was appended under guard: the copy's cursor.
-    package let last: EntryID
-    /// Entries appended since the copy began.
-    package let count: UInt64
-    /// The last ID that the stream itself has given out.
-    package let generated: EntryID
-    package let isClosed: Bool
-
-    package init(birth: String?, last: EntryID, count: UInt64, generated: EntryID, isClosed: Bool) {
-        self.birth = birth
-        self.last = last
-        self.count = count
-        self.generated = generated
-        self.isClosed = isClosed
-    }
-}
-
-/// What the region of birth says of a journal, asked with the cursor of a copy.
-package struct SourceState: Hashable, Sendable {
-    /// Drawn when the stream was created or its history forked.
-    package let birth: String
-    /// The highest ID that its owner has trimmed.
-    package let floor: EntryID
-    /// The last ID that the stream has given out.
-    package let generated: EntryID
-    /// The newest entry at or below the cursor; nil where all of them are gone.
-    package let found: EntryID?
-    /// Entries ever added at or below the cursor; where none of them is left, also those above it that are gone. Nil when
-    /// it would take long to count.
-    package let passed: UInt64?
-    /// Entries known never to have come to this copy.
-    package let missed: UInt64
-    package let isClosed: Bool
-
-    package init(
-        birth: String, floor: EntryID, generated: EntryID, found: EntryID?, passed: UInt64?, missed: UInt64,
-        isClosed: Bool
-    ) {
-        self.birth = birth
-        self.floor = floor
-        self.generated = generated
-        self.found = found
-        self.passed = passed
-        self.missed = missed
-        self.isClosed = isClosed
-    }
-}
-
-/// Why a copy does not continue its journal. Nothing is written to it until that is mended.
-package enum Divergence: String, Error, Hashable, Sendable, CaseIterable {
-    /// The peer closed its copy.
-    case copyClosed = "copy-closed"
-    /// The peer has a stream of that name which no mirror made.
-    case copyForeign = "copy-foreign"
-    /// Somebody else wrote to the copy.
-    case copyWritten = "copy-written"
-    /// The journal was closed where it is born.
-    case sourceClosed = "source-closed"
-    /// The journal was created anew: its Redis was flushed, or restored without it.
-    case bornAgain = "born-again"
-    /// The journal ends before its copy does: its Redis lost the tail.
-    case tailLost = "tail-lost"
-    /// The entry at the cursor is gone and its owner did not trim it: history was rewritten.
-    case cursorMissing = "cursor-missing"
-    /// Its owner trimmed entries that this copy never got.
-    case trimmedBeyond = "trimmed-beyond"
-    /// A write was refused in a way that no contract allows.
-    case refused
-
-    /// What an operator can do about it.
-    package var advice: String {
-        switch self {
-        case .copyClosed: "the peer gave this copy up; see `regionsync journals` there, and `closed` in its :meta"
-        case .copyForeign, .copyWritten:
-            "find out who writes to this key in the peer's Redis; rename the stream there and delete its :meta to begin anew"
-        case .sourceClosed: "a closed journal ends here; its successor has a birth mark of its own"
-        case .trimmedBeyond:
-            "what the peer lacks is not in the journal any more: stop the peer's worker, copy the stream, its :meta, cfg:* and "
-                + "rs:*:projection from the region of birth (MIGRATE … COPY KEYS), start it again"
-        case .bornAgain, .tailLost, .cursorMissing:
-            "the copy holds entries or has gaps that the journal cannot explain; compare with `regionsync verify`, then "
-                + "rename the copy and delete its :meta in the peer's Redis to begin it anew"
-        case .refused: "see the error of the peer's Redis in the log"
-        }
-    }
-}
-
 /// Where a copy is continued.
 package struct Resumption: Hashable, Sendable {
     /// The entry to read behind.
@@ -104,30 +13,118 @@ package struct Resumption: Hashable, Sendable {
     }
 }
 
-/// Decides whether a copy may be continued, and where (journal.md, mirror rules 1 and 2).
+/// How a journal and its copy stand to each other.
+package enum Verdict: Hashable, Sendable {
+    /// The copy is continued.
+    case resume(Resumption)
+    /// The copy is right and needs the journal's present mark.
+    case adopt
+    /// Their histories differ: where, has to be found out, and then it mends itself.
+    case parted(Divergence)
+    /// An operator has to mend it.
+    case stop(Divergence)
+}
+
+/// Where two histories part.
+package struct Parting: Hashable, Sendable {
+    /// The newest entry that both had; zero for none.
+    package let common: EntryID
+    /// Whether the copy holds nothing up to there: it was trimmed, or began later.
+    package let isCopyShort: Bool
+    /// Whether whatever the journal has beyond stands above all that the copy has.
+    package let isAbove: Bool
+
+    package init(common: EntryID, isCopyShort: Bool, isAbove: Bool) {
+        self.common = common
+        self.isCopyShort = isCopyShort
+        self.isAbove = isAbove
+    }
+}
+
+/// What is done about a copy whose history is not its journal's.
+package enum Mending: Hashable, Sendable {
+    /// The journal holds all that the copy does. It went back behind a fork, so that its mark may be that of a closed copy.
+    case adopt(Rebirth, Adoption)
+    /// The journal gets back what only the copy has; a new mark first, if the copy has another one.
+    case heal(Rebirth?, Healing)
+    case fork(Rebirth, Fork)
+}
+
+/// Decides whether a copy may be continued, and where; else what becomes of it (journal.md, mirror rules 1 and 2).
 package enum Lineage {
-    /// Where to resume; throws the reason why there is no such place.
+    /// Whether to go on.
     ///
     /// A copy may go on behind a gap where every entry stands for itself. A provisioning journal is the only word that a
     /// peer has of an object, so there a gap stops it.
-    package static func resumption(
-        of topic: Topic, copy: CopyState, source: SourceState
-    ) throws(Divergence) -> Resumption {
-        guard let birth = copy.birth else { throw .copyForeign }
-        if copy.isClosed { throw .copyClosed }
-        if source.isClosed { throw .sourceClosed }
-        if birth != source.birth { throw .bornAgain }
-        if copy.generated != copy.last { throw .copyWritten }
-        if copy.last > source.generated { throw .tailLost }
-        let known = copy.count + source.missed
-        let lost = source.passed.map { $0 > known ? $0 - known : 0 } ?? 0
-        let resumption = Resumption(cursor: copy.last, lost: lost)
-        if topic == .provisioning, source.passed ?? known > copy.count { throw .trimmedBeyond }
-        if source.found == copy.last { return resumption }
-        // All up to the cursor is gone: trimmed, unless fewer were ever added than the copy holds.
-        let isTrimmed = source.found == nil && (source.passed.map { $0 >= copy.count } ?? (copy.last <= source.floor))
-        guard isTrimmed else { throw .cursorMissing }
-        if topic == .provisioning, source.passed == nil, copy.last < source.floor { throw .trimmedBeyond }
-        return resumption
+    package static func verdict(on topic: Topic, copy: CopyState, source: SourceState) -> Verdict {
+        guard let birth = copy.birth else { return .stop(.copyForeign) }
+        if copy.isClosed { return .stop(.copyClosed) }
+        if source.isClosed { return .stop(.sourceClosed) }
+        if copy.generated != copy.last { return .stop(.copyWritten) }
+        if birth != source.birth, !source.isFormerBirth {
+            return copy.last == .zero ? .adopt : .parted(.bornAgain)
+        }
+        if copy.last > source.generated { return .parted(.tailLost) }
+        // Every entry of the copy was added to the journal before.
+        if let passed = source.passed, passed < copy.count { return .parted(.cursorMissing) }
+        // A clock that went back may give out an ID twice.
+        if source.found == copy.last, let own = source.digest, let other = copy.digest, own != other {
+            return .parted(.cursorMissing)
+        }
+        let passed = source.passed ?? copy.count + (source.missed ?? 0)
+        if topic == .provisioning, passed > copy.count { return .stop(.trimmedBeyond) }
+        // All up to the cursor is gone: trimmed, since no fewer were ever added than the copy holds.
+        let isTrimmed = source.found == nil && (source.passed != nil || copy.last <= source.floor)
+        guard source.found == copy.last || isTrimmed else { return .parted(.cursorMissing) }
+        if topic == .provisioning, isTrimmed, copy.last < source.floor { return .stop(.trimmedBeyond) }
+        guard birth == source.birth else { return .adopt }
+        // What left before a peer ever had a copy is no loss.
+        let missed = source.missed ?? passed - copy.count
+        let known = copy.count + missed
+        return .resume(Resumption(cursor: copy.last, lost: passed > known ? passed - known : 0))
+    }
+
+    /// What to do once it is known where the histories part; `trimmed` is how many entries have left the journal.
+    ///
+    /// A journal that only lost its tail gets it back, whatever its mark: all it has is in the copy. Where something new came
+    /// meanwhile nothing is guessed: the copy is set aside, and the new one begins with what both have. A provisioning
+    /// journal that was emptied is filled by capture, never from a copy, which may have been trimmed; nor is `control`,
+    /// whose mark tells that the server is another than before.
+    package static func mending(
+        _ divergence: Divergence, of topic: Topic, copy: CopyState, source: SourceState, parting: Parting,
+        trimmed: UInt64
+    ) -> Mending {
+        let copyBirth = copy.birth ?? ""
+        let missed = source.missed ?? 0
+        let (held, present) = (copy.count + missed, copy.length + source.added)
+        let gap = parting.isCopyShort && held > present ? held - present : 0
+        let isKnown = parting.common > .zero || copyBirth == source.birth
+        let mayHeal = topic == .provisioning ? isKnown && gap == 0 : isKnown || topic == .voice
+        if parting.common == source.generated, parting.common < copy.last, mayHeal {
+            let rebirth = Rebirth(
+                birth: source.birth, minimum: nil, common: parting.common, former: copyBirth)
+            let healing = Healing(
+                birth: source.birth, behind: source.generated, gap: gap, floor: gap > 0 ? copy.floor : nil)
+            return .heal(copyBirth == source.birth ? nil : rebirth, healing)
+        }
+        // All that the journal has up to here is in the copy; if that has more, they part before and then went on alike.
+        let isWithin = parting.common == copy.last
+        let extra = source.passed.map { copy.count > $0 ? copy.count - $0 : 0 } ?? 0
+        let rebirth = Rebirth(
+            birth: source.birth,
+            minimum: topic != .provisioning && source.generated < copy.last ? copy.last : nil,
+            common: parting.common)
+        if isWithin, extra == 0, copyBirth != source.birth {
+            return .adopt(
+                rebirth, Adoption(birth: source.birth, copyBirth: copyBirth, last: copy.last, count: nil))
+        }
+        let keep = parting.isCopyShort || isWithin ? .zero : parting.common
+        // An empty copy counts what it had of the entries that have left the journal.
+        let begins = parting.common > .zero && trimmed > missed ? trimmed - missed : 0
+        let fork = Fork(
+            cause: divergence.rawValue, copyBirth: copyBirth, last: copy.last,
+            common: parting.isAbove ? copy.last : parting.common, keep: keep,
+            count: keep > .zero ? nil : begins, lost: isWithin ? extra : nil)
+        return .fork(rebirth, fork)
     }
 }

@@ -11,10 +11,12 @@ extension MirrorLink {
         let (source, target, peer) = (session.source, session.target, settings.peer)
         let pause = attempt == 0 ? .zero : settings.pause(attempt: attempt)
         eventLoop.scheduleTask(in: TimeAmount(pause)) {}.futureResult
-            .flatMap { source.lineage(of: name, cursor: .zero, peer: peer) }
+            .flatMap { source.lineage(of: name, cursor: .zero, peer: peer, copyBirth: nil) }
             .flatMap { born in
                 target.open(name, birth: born.birth).flatMap { copy in
-                    source.lineage(of: name, cursor: copy.last, peer: peer).map { (copy, $0) }
+                    source.lineage(of: name, cursor: copy.last, peer: peer, copyBirth: copy.birth).map {
+                        Found(copy: copy, source: $0, trimmed: born.passed ?? 0)
+                    }
                 }
             }
             .whenComplete { result in
@@ -22,39 +24,72 @@ extension MirrorLink {
             }
     }
 
-    private func aligned(
-        _ name: JournalName, with result: Result<(CopyState, SourceState), any Error>, in number: Int
-    ) {
+    /// What both ends said of a journal; `trimmed` entries have left it.
+    private struct Found: Sendable {
+        let copy: CopyState
+        let source: SourceState
+        let trimmed: UInt64
+    }
+
+    private func aligned(_ name: JournalName, with result: Result<Found, any Error>, in number: Int) {
         guard let session, session.number == number, let journal = journals[name] else { return }
         switch result {
-        case .success(let (copy, source)):
-            do throws(Divergence) {
-                let resumption = try Lineage.resumption(of: name.topic, copy: copy, source: source)
-                journal.birth = source.birth
-                journal.copied = copy.count
-                journal.passed = source.passed ?? copy.count + source.missed
-                journal.missed = source.missed
-                journal.isUncounted = true
-                journal.wasAligned = true
-                journal.wantedRead = nil
-                if journal.passed >= copy.count { miss(journal.passed - copy.count, of: journal, in: session) }
-                if resumption.lost > 0 { report.lost(resumption.lost, of: name) }
-                journal.machine.aligned(at: resumption.cursor)
-            } catch {
-                journal.machine.diverged(error)
+        case .success(let found):
+            let (copy, source) = (found.copy, found.source)
+            tell(of: copy.fork, before: journal, in: session)
+            switch Lineage.verdict(on: name.topic, copy: copy, source: source) {
+            case .resume(let resumption): resume(journal, resumption, copy, source, in: session)
+            case .adopt:
+                journal.repair = CopyRepair(adopting: copy, source: source)
+                journal.machine.parted()
+            case .parted(let divergence):
+                journal.repair = CopyRepair(
+                    of: name.topic, divergence, copy: copy, source: source, trimmed: found.trimmed)
+                journal.machine.parted()
+            case .stop(let divergence): journal.machine.diverged(divergence)
             }
-        case .failure(let error):
-            let refusal = error as? Refusal ?? .unavailable("\(error)")
-            report.refused(name, refusal)
-            if case .unexpected(let detail) = refusal { report.stopped(name, .refused, detail: detail) }
-            journal.machine.refused(refusal)
+        case .failure(let error): refused(journal, Refusal(error: error))
         }
         advance(journal)
     }
 
+    private func resume(
+        _ journal: MirroredJournal, _ resumption: Resumption, _ copy: CopyState, _ source: SourceState,
+        in session: Session
+    ) {
+        let wentBack = journal.wasAligned && copy.last < journal.machine.acknowledged
+        journal.birth = source.birth
+        journal.copied = copy.count
+        journal.missed = source.missed ?? 0
+        journal.passed = source.passed ?? copy.count + journal.missed
+        journal.isUncounted = true
+        journal.wasAligned = true
+        journal.wantedRead = nil
+        let missed = journal.passed - copy.count  // a verdict to resume found no fewer
+        // Noted also where it is nothing: it tells that this peer has a copy.
+        if source.missed != missed { note(missed: missed, of: journal, in: session) }
+        if resumption.lost > 0 { report.lost(resumption.lost, of: journal.name, cause: "trimmed") }
+        journal.machine.aligned(at: resumption.cursor)
+        if wentBack { review(in: session) }
+    }
+
+    /// The peer's Redis lost what it had acknowledged of one journal; nothing else tells that of one without traffic.
+    private func review(in session: Session) {
+        guard NIODeadline.now() >= session.nextReview else { return }
+        session.nextReview = .now() + .seconds(1)
+        report.targetChanged()
+        for journal in journals.values { reconsider(journal) }
+    }
+
+    /// An end would not do something for a journal's lineage.
+    func refused(_ journal: MirroredJournal, _ refusal: Refusal) {
+        report.refused(journal.name, refusal)
+        if case .unexpected(let detail) = refusal { report.stopped(journal.name, .refused, detail: detail) }
+        journal.machine.refused(refusal)
+    }
+
     /// Keeps in mind, and beside the journal, how many entries this copy will never have.
-    private func miss(_ count: UInt64, of journal: MirroredJournal, in session: Session) {
-        guard journal.missed != count else { return }
+    private func note(missed count: UInt64, of journal: MirroredJournal, in session: Session) {
         journal.missed = count
         session.source.note(missed: count, by: settings.peer, of: journal.name)
     }
@@ -77,10 +112,12 @@ extension MirrorLink {
             else { continue }
             journal.isUncounted = false
             guard count != journal.passed else { continue }
-            if count > journal.passed { report.lost(count - journal.passed, of: journal.name) }
-            let known = journal.missed + count
-            miss(known > journal.passed ? known - journal.passed : 0, of: journal, in: session)
-            journal.passed = count
+            if count > journal.passed {
+                let lost = count - journal.passed
+                report.lost(lost, of: journal.name, cause: "trimmed")
+                note(missed: journal.missed + lost, of: journal, in: session)
+                journal.passed = count
+            }
             reconsider(journal)
         }
     }
@@ -92,6 +129,7 @@ extension MirrorLink {
             turn += 1
             if turn.isMultiple(of: 5) { lookAtStopped() }
             do {
+                if turn.isMultiple(of: 5) { try await lookAtClosed(in: session) }
                 try await compareIdentity(in: session)
                 try await compareBirths(in: session)
                 try await measureBacklog(in: session)
@@ -123,10 +161,6 @@ extension MirrorLink {
         guard !known.isEmpty else { return }
         let births = try await session.source.births(of: known.map(\.name)).get()
         for (journal, birth) in zip(known, births) where birth != journal.birth { reconsider(journal) }
-    }
-
-    func reconsiderOthers(than journal: MirroredJournal) {
-        for other in journals.values where other !== journal && other.machine.isStreaming { reconsider(other) }
     }
 
     private func reconsider(_ journal: MirroredJournal) {

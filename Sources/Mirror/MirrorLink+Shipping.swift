@@ -133,6 +133,7 @@ extension MirrorLink {
         while let action = journal.machine.nextAction() {
             switch action {
             case .align(let attempt): align(journal, attempt: attempt, in: session)
+            case .repair: session.repairNeeded.yield(journal.name)
             case .read(let after):
                 journal.wantedRead = after
                 wake(journal)
@@ -190,14 +191,9 @@ extension MirrorLink {
         case .failure(let error):
             let refusal = error as? Refusal ?? .unavailable("\(error)")
             report.refused(name, refusal)
+            if case .unexpected(let detail) = refusal { report.stopped(name, .refused, detail: detail) }
+            if case .unavailable(let reason) = refusal { session.refusal = reason }
             journal.machine.refused(unit, refusal)
-            switch refusal {
-            case .unexpected(let detail): report.stopped(name, .refused, detail: detail)
-            case .unavailable(let reason): session.refusal = reason
-            // The control journal moves every second: a peer that lost its copy has lost the others as well.
-            case .fenced, .forked, .cursor:
-                if name.topic == .control { reconsiderOthers(than: journal) }
-            }
         }
         advance(journal)
         if wasFull, bytesInFlight < settings.windowBytes {
@@ -208,7 +204,7 @@ extension MirrorLink {
 
 extension EventLoopFuture where Value: Sendable {
     /// Waits without leaving the caller's actor; `get()` would cross the global executor once an answer.
-    fileprivate func value(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
+    func value(isolation: isolated (any Actor)? = #isolation) async throws -> Value {
         try await withCheckedThrowingContinuation(isolation: isolation) { continuation in
             whenComplete { continuation.resume(with: $0) }
         }

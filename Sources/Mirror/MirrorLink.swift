@@ -37,6 +37,9 @@ package actor MirrorLink {
         let target: any MirrorTarget
         let newGroups: AsyncStream<Int>
         let groupAdded: AsyncStream<Int>.Continuation
+        /// Journals that are to be mended, one after the other.
+        let repairs: AsyncStream<JournalName>
+        let repairNeeded: AsyncStream<JournalName>.Continuation
         /// Birth mark of the control journal: the source's history in this session.
         let mark: String
         var identity: ServerIdentity?
@@ -44,6 +47,8 @@ package actor MirrorLink {
         private(set) var failure: String?
         /// Why the peer took nothing when it was asked last; nil since it took something.
         var refusal: String?
+        /// When a copy that went back is worth another look at all of them.
+        var nextReview = NIODeadline.now()
 
         init(number: Int, source: any MirrorSource, target: any MirrorTarget, mark: String) {
             self.number = number
@@ -51,6 +56,7 @@ package actor MirrorLink {
             self.target = target
             self.mark = mark
             (newGroups, groupAdded) = AsyncStream.makeStream(of: Int.self)
+            (repairs, repairNeeded) = AsyncStream.makeStream(of: JournalName.self)
         }
 
         func failed(_ error: any Error) {
@@ -114,7 +120,9 @@ package actor MirrorLink {
         let source = try await connector.source()
         do {
             let control = JournalName.control(origin: settings.region)
-            let mark = try await source.lineage(of: control, cursor: .zero, peer: settings.peer).get().birth
+            let mark = try await source.lineage(
+                of: control, cursor: .zero, peer: settings.peer, copyBirth: nil
+            ).get().birth
             let target = try await connector.target()
             sessionCount += 1
             return Session(number: sessionCount, source: source, target: target, mark: mark)
@@ -139,12 +147,14 @@ package actor MirrorLink {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try? await target.closed.get() }
             tasks.addTask { await self.watch() }
+            tasks.addTask { await self.repairJournals() }
             tasks.addTask {
                 await withDiscardingTaskGroup { readers in
                     for await group in newGroups { readers.addTask { await self.serve(group: group) } }
                 }
             }
             await tasks.next()
+            session.repairNeeded.finish()
             source.close()
             target.close()
             tasks.cancelAll()
@@ -160,6 +170,7 @@ package actor MirrorLink {
         for journal in journals.values {
             journal.machine.linkLost()
             journal.wantedRead = nil
+            journal.repair = nil
         }
         for group in groups { group.wake() }
         report.inflightBytes.set(nil as Double?)

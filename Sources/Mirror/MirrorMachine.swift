@@ -22,26 +22,30 @@ package struct MirrorMachine: Sendable {
 
     package enum Action: Hashable, Sendable {
         /// Read the target's cursor and compare lineage, after a pause that grows with `attempt` (from 0, without
-        /// pause); answer with `aligned`, `diverged` or `refused`.
+        /// pause); answer with `aligned`, `parted`, `diverged` or `refused`.
         case align(attempt: Int)
+        /// Mend the copy or its journal; answer with `repaired`, `diverged` or `refused`.
+        case repair
         /// Read the source behind this ID; answer with `sourceRead` or `readFailed`.
         case read(after: EntryID)
         /// Append at the target; answer with `appended` or `refused`.
         case append(Batch)
-        /// Hand the journal to lineage repair; nothing more follows until `lookedAgain`.
+        /// Wait for an operator; nothing more follows until `lookedAgain`.
         case stop(Divergence)
     }
 
     private enum State: Sendable {
         /// No cursor is known. → aligning, stopped
         case unaligned
-        /// The target was asked for its cursor. → streaming, unaligned, stopped
+        /// The target was asked for its cursor. → streaming, repairing, unaligned, stopped
         case aligning
+        /// The copy, or its journal, is being mended. → unaligned, stopped
+        case repairing
         /// Batches flow. → draining, unaligned, stopped
         case streaming
         /// A batch was refused; answers of the batches behind it are awaited. → unaligned, aligning, stopped
         case draining
-        /// Lineage repair is needed. → unaligned, draining
+        /// Only an operator can mend it. → unaligned, draining
         case stopped
     }
 
@@ -82,7 +86,22 @@ package struct MirrorMachine: Sendable {
         state = .streaming
     }
 
-    /// The copy does not continue its journal.
+    /// The copy does not continue its journal, which can be mended from here.
+    package mutating func parted() {
+        guard case .aligning = state else { return }
+        attempt += 1  // what was mended in vain is not tried without pause
+        state = .repairing
+        pending.append(.repair)
+    }
+
+    /// The copy was mended, or found to need it no more.
+    package mutating func repaired() {
+        guard case .repairing = state else { return }
+        acknowledged = .zero  // until the copy says where it ends now
+        state = .unaligned
+    }
+
+    /// The copy does not continue its journal, and waits for an operator.
     package mutating func diverged(_ divergence: Divergence) {
         if case .stopped = state { return }
         dropUnsent()
@@ -133,8 +152,10 @@ package struct MirrorMachine: Sendable {
 
     /// The source may have another history than a moment ago: look again before anything more is shipped.
     package mutating func sourceChanged() {
-        if case .aligning = state { return }
-        beginAgain()
+        switch state {
+        case .aligning, .repairing: break
+        case .unaligned, .streaming, .draining, .stopped: beginAgain()
+        }
     }
 
     /// An operator may have mended what stopped the journal: align again.
@@ -166,7 +187,7 @@ package struct MirrorMachine: Sendable {
         case .streaming where !isReading && bytesInFlight < windowBytes:
             isReading = true
             return .read(after: readCursor)
-        case .aligning, .streaming, .draining, .stopped:
+        case .aligning, .repairing, .streaming, .draining, .stopped:
             return nil
         }
     }
@@ -182,12 +203,16 @@ package struct MirrorMachine: Sendable {
         state = batchesInFlight == 0 ? .unaligned : .draining
     }
 
-    /// Forgets the appends that nobody has asked for yet; a stop stands.
+    /// Forgets appends and repairs that nobody has asked for yet; a stop stands.
     private mutating func dropUnsent() {
         let unsent = pending
         pending.removeAll()
         for action in unsent {
-            if case .append(let batch) = action { settle(batch) } else { pending.append(action) }
+            switch action {
+            case .append(let batch): settle(batch)
+            case .repair: break
+            case .align, .read, .stop: pending.append(action)
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ package protocol JournalReader: Sendable {
     /// cannot be read; the reader is of no more use then.
     func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads>
     /// Entries ever added at or below each cursor, behind all reads asked before; where none of them is left, also those
-    /// above it that are gone. Nil when more than `limit` follow, and where there is no such journal.
+    /// above it that are gone. Nil when more than `limit` follow.
     func passed(_ cursors: [JournalCursor], limit: Int) -> EventLoopFuture<[UInt64?]>
     func close()
 }
@@ -43,10 +43,18 @@ package protocol MirrorSource: Sendable {
     /// Another reading connection, which no reply of more than `replyBytes` passes. Throws `Refusal` when there is none to
     /// be had now.
     func reader(named name: String, replyBytes: Int) async throws(Refusal) -> any JournalReader
-    /// What the journal is, asked with the cursor of a peer's copy; a journal without a birth mark gets one.
-    func lineage(of journal: JournalName, cursor: EntryID, peer: String) -> EventLoopFuture<SourceState>
+    /// What the journal is, asked with the cursor and the mark of a peer's copy; a journal without a birth mark gets one.
+    func lineage(
+        of journal: JournalName, cursor: EntryID, peer: String, copyBirth: String?
+    ) -> EventLoopFuture<SourceState>
     /// Notes beside the journal how many entries up to its cursor a peer's copy will never have.
     func note(missed: UInt64, by peer: String, of journal: JournalName)
+    /// The newest entry at or below an ID.
+    func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?>
+    /// Appends again what the journal lost; gives its last ID. Fails with `Refusal`.
+    func heal(_ journal: JournalName, with healing: Healing, entries: EntryBatch?) -> EventLoopFuture<EntryID>
+    /// Prepares the journal for that a peer's copy is set aside; gives its mark. Fails with `Refusal`.
+    func rebear(_ journal: JournalName, _ rebirth: Rebirth, peer: String) -> EventLoopFuture<String>
     /// The birth marks as they are now; nil for a journal that has none, or whose mark cannot be read.
     func births(of journals: [JournalName]) -> EventLoopFuture<[String?]>
     /// Entries ever added to each journal; nil where there is no stream.
@@ -65,6 +73,18 @@ package protocol MirrorSource: Sendable {
 package protocol MirrorTarget: Sendable {
     /// Where the copy stands; an empty one is born with the journal's mark, `birth`.
     func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState>
+    /// The newest entry at or below an ID.
+    func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?>
+    /// Up to `count` entries of the copy behind an entry; nil for none.
+    func tail(of journal: JournalName, behind id: EntryID, count: Int) -> EventLoopFuture<EntryBatch?>
+    /// Gives the copy its journal's present mark. Fails with `Refusal`.
+    func adopt(_ journal: JournalName, _ adoption: Adoption) -> EventLoopFuture<Void>
+    /// Sets the copy aside; the new one's mark is `birth`. Fails with `Refusal`.
+    func fork(_ journal: JournalName, _ fork: Fork, birth: String) -> EventLoopFuture<Void>
+    /// Notes beside the copy that it was told of the one before it.
+    func told(of copy: ClosedCopy, of journal: JournalName)
+    /// Forgets closed copies that are no longer there; gives their journals.
+    func forgetGone(_ copies: [JournalName: ClosedCopy]) -> EventLoopFuture<[JournalName]>
     /// The guarded append; gives the last ID. Fails with `Refusal`.
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID>
     /// Succeeds when the connection is gone.

@@ -12,6 +12,9 @@ package struct MirrorReport: Sendable {
     private let peer: String
     private var stops: [JournalName: Stop] = [:]
     private var stopCount = 0
+    /// Copies that were set aside and are still there.
+    private(set) var closedCopies: [JournalName: ClosedCopy] = [:]
+    private let healed: Counter
     let linkUp: Gauge
     let lag: Gauge
     let latency: Histogram
@@ -33,6 +36,7 @@ package struct MirrorReport: Sendable {
         inflightBytes = metrics.gauge(.mirrorInflightBytes, [.peer: peer])
         sentBytes = metrics.counter(.mirrorSentBytes, [.peer: peer])
         fenced = metrics.counter(.mirrorFenced)
+        healed = metrics.counter(.mirrorHealed)
         let topics: [Topic] = [.provisioning, .voice, .control]
         appended = Dictionary(
             uniqueKeysWithValues: topics.map {
@@ -60,12 +64,11 @@ package struct MirrorReport: Sendable {
             [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
     }
 
-    /// Entries that left a journal before the peer had them: counted, loud; what follows is shipped.
-    func lost(_ count: UInt64, of journal: JournalName) {
-        metrics.counter(.mirrorLost, [.cause: "trimmed"]).add(Int(clamping: count))
+    /// Entries that the peer will never have, or that are nowhere any more: counted, loud; what follows is shipped.
+    func lost(_ count: UInt64, of journal: JournalName, cause: String) {
+        metrics.counter(.mirrorLost, [.cause: cause]).add(Int(clamping: count))
         logger.warning(
-            "Entries left the journal before the peer had them",
-            [.journal: "\(journal)", .entries: "\(count)"])
+            "Entries of a journal are lost", [.journal: "\(journal)", .entries: "\(count)", .reason: "\(cause)"])
     }
 
     /// A journal's copy does not continue it: named, counted once, loud; the other journals go on.
@@ -114,6 +117,10 @@ package struct MirrorReport: Sendable {
         logger.debug("Append refused", [.journal: "\(journal)", .reason: "\(refusal)"])
     }
 
+    func targetChanged() {
+        logger.warning("The peer's Redis lost what it had acknowledged; aligning every journal again", [:])
+    }
+
     func sourceChanged() {
         logger.warning("The local Redis may have another history than before; aligning every journal again", [:])
     }
@@ -126,5 +133,46 @@ extension MirrorReport {
         let number: Int
         let divergence: Divergence
         let detail: String?
+    }
+}
+
+// Heals and forks.
+extension MirrorReport {
+    /// Entries that a journal lost came back from the peer's copy.
+    func healed(_ count: Int, of journal: JournalName) {
+        healed.add(count)
+        logger.warning(
+            "A journal lost entries and got them back from its copy",
+            [.journal: "\(journal)", .entries: "\(count)"])
+    }
+
+    /// A copy was set aside: counted once, loud.
+    func forked(_ journal: JournalName, _ closed: ClosedCopy) {
+        metrics.counter(.mirrorForks, [.cause: closed.cause]).add()
+        if closed.entries > 0 {
+            metrics.counter(.mirrorLost, [.cause: closed.cause]).add(Int(clamping: closed.entries))
+        }
+        logger.error(
+            "Journal lost or changed its history; the former copy is closed and kept, a new one begins",
+            [
+                .journal: "\(journal)", .journalLineage: "\(closed.cause)", .entries: "\(closed.entries)",
+                .count: "\(closed.number)", .advice: "\(Divergence(rawValue: closed.cause)?.advice ?? "")",
+            ])
+    }
+
+    /// The closed copy that a journal has at the peer, if any: an alarm for as long as it is there.
+    mutating func show(_ closed: ClosedCopy?, before journal: JournalName) {
+        guard closedCopies[journal]?.number != closed?.number else { return }
+        closedCopies[journal] = closed
+        let component = "\(component) closed copies"
+        guard let first = closedCopies.min(by: { $0.key < $1.key }) else { return states.remove(component) }
+        let names = closedCopies.sorted { $0.key < $1.key }.map { $0.key.closedKey($0.value.number) }
+        states.set(
+            component,
+            ComponentState(
+                "forked-\(first.value.cause)", .degraded,
+                reason: "\(first.value.entries) entries are in \(names[0]) and no longer in its journal; all: "
+                    + names.joined(separator: ", "),
+                advice: Divergence(rawValue: first.value.cause)?.advice))
     }
 }

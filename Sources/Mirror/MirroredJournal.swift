@@ -25,6 +25,10 @@ final class MirroredJournal {
     var isUncounted = true
     /// Whether the last read found nothing more.
     var isCaughtUp = false
+    /// What is to be mended before the machine goes on.
+    var repair: CopyRepair?
+    /// The last closed copy that was counted and logged here.
+    var toldCopy: ClosedCopy?
 
     init(name: JournalName, group: Int, windowBytes: Int) {
         self.name = name

@@ -213,7 +213,7 @@ struct RedisCheck: Sendable {
     }
 }
 
-/// A library's name, parted: `regionsync_journal_1`.
+/// A library's name, parted: `regionsync_journal_2`.
 private struct LibraryVersion {
     let family: Substring
     let number: Int

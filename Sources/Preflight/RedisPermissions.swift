@@ -106,8 +106,16 @@ extension RedisCheck {
             Probe("XREAD", "BLOCK", "1", "STREAMS", key, "$"), Probe("EXISTS", meta), Probe("HDEL", meta, "f"),
             Probe("HGET", meta, "f"), Probe("HINCRBY", meta, "f", "1"), Probe("HMGET", meta, "f"),
             Probe("HSET", meta, "f", "v"), Probe("HSETNX", meta, "f", "v"), Probe("DEL", key),
-            Probe("MEMORY", "USAGE", key),
-        ]
+            Probe("MEMORY", "USAGE", key), Probe("HEXISTS", meta, "f"), Probe("RENAME", key, journal.closedKey(1)),
+            Probe("COPY", key, journal.closedKey(1)),
+        ] + rewindProbes(journal)
+    }
+
+    /// A fork turns the projection's cursor back, where the journal's own IDs are its cursor.
+    private static func rewindProbes(_ journal: JournalName) -> [Probe] {
+        guard journal.topic == .voice else { return [] }
+        let key = "rs:{\(journal.tenant)}:projection"
+        return [Probe("HGET", key, "f"), Probe("HSET", key, "f", "v"), Probe("HDEL", key, "f")]
     }
 
     private static let connectionProbes = [

@@ -20,6 +20,20 @@ extension VoiceFold {
         }
     }
 
+    /// Throws where the server's cursors are no longer those of the fold. A fork of a journal turns them back, and what is
+    /// read behind the old ones may be nothing for a long time.
+    package func compareCursors(with store: any ProjectionStore) async throws(StoreFailure) {
+        let cursors = wanted
+        let answers = try await store.answers(
+            cursors.map {
+                RedisCommand("HGET", ProjectionKeys.cursors(tenant: $0.journal.tenant), "voice:\($0.journal.origin)")
+            })
+        for (cursor, answer) in zip(cursors, answers) {
+            let held = answer.text.flatMap { EntryID($0) } ?? .zero
+            guard held == cursor.last else { throw .server(code: "CURSOR", message: "\(held) of \(cursor.journal)") }
+        }
+    }
+
     /// Brings everything that was read into the server's state.
     package mutating func project(into store: any ProjectionStore) async throws(StoreFailure) {
         let missing = missing

@@ -97,7 +97,9 @@ package struct VoiceProjection: Sendable {
             }
             // A group that may grow looks now and then.
             let patience = await roster.isFull(group) ? Duration.seconds(10) : .seconds(1)
-            for read in try await tail.read(behind: fold.wanted, patience: patience) {
+            let reads = try await tail.read(behind: fold.wanted, patience: patience)
+            if reads.isEmpty { try await fold.compareCursors(with: store) }
+            for read in reads {
                 do {
                     try fold.read(read)
                 } catch {

@@ -171,4 +171,49 @@ struct MirrorMachineTests {
         machine.appended(batch(0, 2))
         #expect(machine.nextAction() == .align(attempt: 0))
     }
+
+    @Test("a copy that parted is mended, then asked again where it ends; until then nothing is acknowledged")
+    func repairs() {
+        var machine = streaming(at: 3)
+        machine.linkLost()
+        #expect(machine.nextAction() == .align(attempt: 0))
+        machine.parted()
+        #expect(machine.nextAction() == .repair)
+        #expect(machine.nextAction() == nil)
+        machine.sourceChanged()
+        machine.lookedAgain()
+        #expect(machine.nextAction() == nil)
+        #expect(machine.acknowledged == id(3))
+        machine.repaired()
+        #expect(machine.acknowledged == .zero)
+        #expect(machine.nextAction() == .align(attempt: 1))
+        machine.aligned(at: id(2))
+        #expect(machine.nextAction() == .read(after: id(2)))
+    }
+
+    @Test("what was mended in vain is tried again after a pause that grows")
+    func repairsAgain() {
+        var machine = MirrorMachine(windowBytes: 100)
+        for attempt in 0..<5 {
+            #expect(machine.nextAction() == .align(attempt: attempt))
+            machine.parted()
+            #expect(machine.nextAction() == .repair)
+            machine.refused(.cursor(last: id(7)))
+        }
+        machine.refused(.unexpected("WIDE 4000"))
+        #expect(machine.nextAction() == .stop(.refused))
+    }
+
+    @Test("a link that is lost while a copy is mended leaves the rest to the next")
+    func losesRepair() {
+        for isAsked in [true, false] {
+            var machine = MirrorMachine(windowBytes: 100)
+            #expect(machine.nextAction() == .align(attempt: 0))
+            machine.parted()
+            if isAsked { #expect(machine.nextAction() == .repair) }
+            machine.linkLost()
+            machine.repaired()
+            #expect(machine.nextAction() == .align(attempt: 1))
+        }
+    }
 }

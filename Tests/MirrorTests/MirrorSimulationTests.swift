@@ -75,8 +75,8 @@ struct MirrorSimulationTests {
             onTheWay.append(.read(batch))
         case .append(let batch):
             onTheWay.append(.appended(batch, peer.append(batch)))
-        case .stop(let refusal):
-            Issue.record("stopped on \(refusal)")
+        case .repair, .stop:
+            Issue.record("\(action)")
         }
     }
 
@@ -86,20 +86,5 @@ struct MirrorSimulationTests {
         case .appended(let batch, nil): machine.appended(batch)
         case .appended(let batch, let refusal?): machine.refused(batch, refusal)
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every machine.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -90,9 +90,10 @@ struct RedisCheckTests {
     /// A right that is taken from a user who has all, and what must be said to be lacking.
     static let rights: [(rule: String, lacks: String)] =
         [
-            "DEL", "EVAL", "EXEC", "EXISTS", "EXPIRE", "FCALL", "FCALL_RO", "HDEL", "HGET", "HGETALL", "HINCRBY",
-            "HMGET", "HSET", "HSETNX", "INFO", "MULTI", "RESTORE", "SADD", "SISMEMBER", "SMEMBERS", "SREM", "SSCAN",
-            "XADD", "XDEL", "XLEN", "XRANGE", "XREAD", "XREVRANGE", "XSETID", "XTRIM",
+            "COPY", "DEL", "EVAL", "EXEC", "EXISTS", "EXPIRE", "FCALL", "FCALL_RO", "HDEL", "HEXISTS", "HGET",
+            "HGETALL",
+            "HINCRBY", "HMGET", "HSET", "HSETNX", "INFO", "MULTI", "RENAME", "RESTORE", "SADD", "SISMEMBER", "SMEMBERS",
+            "SREM", "SSCAN", "XADD", "XDEL", "XLEN", "XRANGE", "XREAD", "XREVRANGE", "XSETID", "XTRIM",
         ].map { ("-\($0)", $0) } + [
             ("-client|unblock", "CLIENT UNBLOCK"), ("-function|load", "FUNCTION LOAD"),
             ("resetkeys ~rs:{_}:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
@@ -127,7 +128,7 @@ struct RedisCheckTests {
     @Test("At a peer the keys of this region's copies are tried, not the peer's own")
     func peerRights() async throws {
         try await RedisServer.with(settings: ["appendonly yes"]) { server in
-            try await run("ACL SETUSER mirror on >secret ~rs:{*}:*:us-east* +@all", on: server)
+            try await run("ACL SETUSER mirror on >secret ~rs:{*}:*:us-east* ~rs:{*}:projection +@all", on: server)
             var region = CheckedRegion()
             region.redis = ["host: 127.0.0.1", "port: \(try freePort())"]
             region.peer = ["host: 127.0.0.1", "port: \(server.port)", "username: mirror", "passwordEnv: PASSWORD"]

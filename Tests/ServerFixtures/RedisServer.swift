@@ -122,6 +122,36 @@ package actor RedisServer {
         (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? ""
     }
 
+    // MARK: Append-only file
+
+    /// Where the append-only file ends now; with `appendfsync always` all that was acknowledged is in it.
+    package var appendOnlyEnd: UInt64 {
+        get throws { try FileHandle(forReadingFrom: appendOnlyFile()).seekToEnd() }
+    }
+
+    /// Kills the server, cuts its append-only file at `end`, adds commands to it, and starts the server with that.
+    package func restart(cutAt end: UInt64, adding commands: [[String]] = []) async throws {
+        await kill()
+        let file = try FileHandle(forWritingTo: appendOnlyFile())
+        try file.truncate(atOffset: end)
+        for words in commands {
+            let text = words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
+            try file.write(contentsOf: Data("*\(words.count)\r\n\(text)".utf8))
+        }
+        try file.close()
+        try await start()
+    }
+
+    /// The part that commands are appended to, as long as it was never rewritten.
+    private func appendOnlyFile() throws -> URL {
+        let files = try FileManager.default.contentsOfDirectory(
+            at: folder.appending(path: "appendonlydir"), includingPropertiesForKeys: nil)
+        guard let file = files.first(where: { $0.lastPathComponent.hasSuffix(".incr.aof") }) else {
+            throw Failure.command("no append-only file")
+        }
+        return file
+    }
+
     // MARK: Process
 
     private func launch() throws {

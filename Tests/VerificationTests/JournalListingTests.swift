@@ -12,7 +12,7 @@ struct JournalListingTests {
                 0, ["XADD", own, "5-1", "a", "b"], ["XADD", own, "5-2", "a", "b"],
                 ["HSET", "\(own):meta", "birth", "b1", "floor", "4-0", "position", "77"],
                 ["XADD", copy, "7-0", "a", "b"], ["HSET", "\(copy):meta", "birth", "b2"],
-                ["RENAME", copy, "\(copy):closed:1"],
+                ["RENAME", copy, "\(copy):closed:1"], ["RENAME", "\(copy):meta", "\(copy):closed:1:meta"],
                 ["XADD", copy, "8-0", "a", "b"], ["XADD", "rs:foreign", "1-1", "a", "b"])
             let server = try await RegionServer.connect(regions.regions[0])
             defer { server.close() }
@@ -20,6 +20,8 @@ struct JournalListingTests {
             #expect(listing.journals.map(\.key) == [copy, "\(copy):closed:1", own])
             #expect(listing.journals.map(\.own) == [false, false, true])
             #expect(listing.journals.map(\.closed) == [false, true, false])
+            let closed = listing.journals[1]
+            #expect((closed.entries, closed.last, closed.birth) == (1, "7-0", "b2"))
             let first = listing.journals[2]
             #expect((first.entries, first.first, first.last) == (2, "5-1", "5-2"))
             #expect((first.birth, first.floor, first.position) == ("b1", "4-0", "77"))

@@ -110,11 +110,22 @@ private struct LargeSource: MirrorSource {
         LargeReader(journals: journals)
     }
 
-    func lineage(of journal: JournalName, cursor: EntryID, peer: String) -> EventLoopFuture<SourceState> {
+    func lineage(
+        of journal: JournalName, cursor: EntryID, peer: String, copyBirth: String?
+    ) -> EventLoopFuture<SourceState> {
         answer(
             SourceState(
-                birth: "b", floor: .zero, generated: EntryID(first: .max, second: 0), found: cursor, passed: nil,
-                missed: 0, isClosed: false))
+                birth: "b", generated: EntryID(first: .max, second: 0), added: 1 << 40, found: cursor, passed: nil))
+    }
+
+    func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?> { answer(nil) }
+
+    func heal(_ journal: JournalName, with healing: Healing, entries: EntryBatch?) -> EventLoopFuture<EntryID> {
+        journals.loop.makeFailedFuture(Refusal.forked)
+    }
+
+    func rebear(_ journal: JournalName, _ rebirth: Rebirth, peer: String) -> EventLoopFuture<String> {
+        journals.loop.makeFailedFuture(Refusal.forked)
     }
 
     func note(missed: UInt64, by peer: String, of journal: JournalName) {}
@@ -167,7 +178,29 @@ private struct TakingTarget: MirrorTarget {
     func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState> {
         let last = journals.asked.copied[journal] ?? .zero
         return journals.loop.makeSucceededFuture(
-            CopyState(birth: birth, last: last, count: last.first, generated: last, isClosed: false))
+            CopyState(birth: birth, last: last, count: last.first, length: last.first, generated: last))
+    }
+
+    func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?> {
+        journals.loop.makeSucceededFuture(nil)
+    }
+
+    func tail(of journal: JournalName, behind id: EntryID, count: Int) -> EventLoopFuture<EntryBatch?> {
+        journals.loop.makeSucceededFuture(nil)
+    }
+
+    func adopt(_ journal: JournalName, _ adoption: Adoption) -> EventLoopFuture<Void> {
+        journals.loop.makeFailedFuture(Refusal.forked)
+    }
+
+    func fork(_ journal: JournalName, _ fork: Fork, birth: String) -> EventLoopFuture<Void> {
+        journals.loop.makeFailedFuture(Refusal.forked)
+    }
+
+    func told(of copy: ClosedCopy, of journal: JournalName) {}
+
+    func forgetGone(_ copies: [JournalName: ClosedCopy]) -> EventLoopFuture<[JournalName]> {
+        journals.loop.makeSucceededFuture([])
     }
 
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {

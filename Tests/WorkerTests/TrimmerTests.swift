@@ -19,7 +19,8 @@ private struct Trimmed {
     static let voice = JournalName.voice(tenant: "7", origin: "east")
 
     static func with(
-        tenants: [String] = ["7"], maximumBytes: Int? = nil, _ body: (Trimmed) async throws -> Void
+        tenants: [String] = ["7"], maximumBytes: Int? = nil, hasLink: Bool = false,
+        _ body: (Trimmed) async throws -> Void
     ) async throws {
         try await RedisServer.with { server in
             let loop = MultiThreadedEventLoopGroup.singleton.any()
@@ -29,12 +30,26 @@ private struct Trimmed {
                 settings: Trimmer.Settings(
                     region: "east", peers: ["west"], tenants: tenants, minimumAge: .seconds(60),
                     maximumBytes: maximumBytes),
-                client: RedisClient(endpoint: endpoint, name: "unused", eventLoop: loop), links: [], states: states,
-                metrics: metrics, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                client: RedisClient(endpoint: endpoint, name: "unused", eventLoop: loop),
+                links: hasLink ? [link(from: endpoint, states, metrics)] : [], states: states, metrics: metrics,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
             let client = try await RedisConnection.connect(to: endpoint, name: "test", on: loop)
             try await body(Trimmed(trimmer: trimmer, client: client, states: states, metrics: metrics))
             await client.close()
         }
+    }
+
+    /// A link to a peer that was never heard of.
+    private static func link(
+        from endpoint: RedisEndpoint, _ states: ComponentStates, _ metrics: MetricsRegistry
+    ) -> MirrorLink {
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        return MirrorLink(
+            settings: MirrorSettings(region: "east", peer: "west"),
+            connector: RedisMirrorConnector(region: "east", local: endpoint, remote: endpoint, eventLoop: loop),
+            report: MirrorReport(
+                peer: "west", states: states, metrics: metrics,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })), eventLoop: loop)
     }
 
     /// Entries 1 to `count`, all of which the projection has.
@@ -69,6 +84,17 @@ struct TrimmerTests {
             await region.age()
             for journal in [Trimmed.voice, learnt] { #expect(try await region.length(journal) == 1) }
             #expect(region.states.state(of: Trimmer.component)?.health == .working)
+        }
+    }
+
+    @Test("a peer that is gone keeps every entry while the region file names it, and none once it does not")
+    func forgetsPeer() async throws {
+        for hasLink in [true, false] {
+            try await Trimmed.with(hasLink: hasLink) { region in
+                try await region.fill(Trimmed.voice, 10)
+                await region.age()
+                #expect(try await region.length(Trimmed.voice) == (hasLink ? 10 : 1))
+            }
         }
     }
 

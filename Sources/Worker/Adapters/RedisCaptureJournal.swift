@@ -131,7 +131,7 @@ package final class RedisCaptureJournal: CaptureJournal {
     /// A mirror that came first, to an empty journal, has left a meta without `last`.
     private static func state(_ reply: RedisReply) throws(Refusal) -> JournalState {
         let parts = Array(reply.elements)
-        guard parts.count == 7, let generated = parts[6].isNull ? .zero : parts[6].entryID, let birth = parts[0].string
+        guard parts.count == 11, let generated = parts[6].isNull ? .zero : parts[6].entryID, let birth = parts[0].string
         else { throw .forked }  // a stream without meta: somebody else made it
         guard parts[4].isNull else { throw .fenced }
         guard generated == (parts[1].isNull ? .zero : parts[1].entryID) else { throw .forked }

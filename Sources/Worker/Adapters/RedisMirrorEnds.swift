@@ -81,17 +81,40 @@ struct RedisMirrorSource: MirrorSource {
             connection: try await connector.open(endpoint, name: "reader-\(name)"), region: connector.region)
     }
 
-    func lineage(of journal: JournalName, cursor: EntryID, peer: String) -> EventLoopFuture<SourceState> {
-        let command = JournalFunctions.lineage(journal, birth: freshBirth, cursor: cursor, peer: peer)
+    func lineage(
+        of journal: JournalName, cursor: EntryID, peer: String, copyBirth: String?
+    ) -> EventLoopFuture<SourceState> {
+        let command = JournalFunctions.lineage(
+            journal, birth: freshBirth, cursor: cursor, peer: peer, copyBirth: copyBirth ?? "")
         return connection.call(command).flatMapThrowing { reply in
             let parts = Array(reply.elements)
-            guard parts.count == 7, let birth = parts[0].string, let floor = parts[1].entryID,
-                let generated = parts[3].entryID
+            guard parts.count == 10, let birth = parts[0].string, let floor = parts[1].entryID,
+                let generated = parts[3].entryID, let added = parts[7].entryCount
             else { throw Refusal.unexpected("lineage of \(journal): \(reply)") }
             return SourceState(
-                birth: birth, floor: floor, generated: generated, found: parts[4].entryID, passed: parts[5].entryCount,
-                missed: parts[6].entryCount ?? 0, isClosed: !parts[2].isNull)
+                birth: birth, isFormerBirth: parts[8].integer == 1, floor: floor, generated: generated, added: added,
+                found: parts[4].entryID, passed: parts[5].entryCount, missed: parts[6].entryCount,
+                isClosed: !parts[2].isNull, digest: parts[9].string)
         }
+    }
+
+    func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?> {
+        connection.newest(of: journal, through: id)
+    }
+
+    func heal(_ journal: JournalName, with healing: Healing, entries: EntryBatch?) -> EventLoopFuture<EntryID> {
+        connection.call(JournalFunctions.heal(journal, with: healing, entries: entries)).flatMapThrowing { reply in
+            guard let id = reply.entryID else { throw Refusal.unexpected("heal answered \(reply)") }
+            return id
+        }
+    }
+
+    func rebear(_ journal: JournalName, _ rebirth: Rebirth, peer: String) -> EventLoopFuture<String> {
+        connection.call(JournalFunctions.reborn(journal, rebirth, fresh: freshBirth, peer: peer))
+            .flatMapThrowing { reply in
+                guard let birth = reply.string else { throw Refusal.unexpected("reborn answered \(reply)") }
+                return birth
+            }
     }
 
     func note(missed: UInt64, by peer: String, of journal: JournalName) {
@@ -182,13 +205,53 @@ struct RedisMirrorTarget: MirrorTarget {
     func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState> {
         connection.call(JournalFunctions.open(journal, birth: birth)).flatMapThrowing { reply in
             let parts = Array(reply.elements)
-            guard parts.count == 7, let generated = parts[6].entryID else {
+            guard parts.count == 11, let generated = parts[6].entryID else {
                 throw Refusal.unexpected("open of \(journal): \(reply)")
             }
             return CopyState(
                 birth: parts[0].string, last: parts[1].entryID ?? .zero,
-                count: parts[2].entryCount ?? 0, generated: generated, isClosed: !parts[4].isNull)
+                count: parts[2].entryCount ?? 0, length: parts[7].entryCount ?? 0, generated: generated,
+                floor: parts[3].entryID ?? .zero, isClosed: !parts[4].isNull,
+                fork: parts[8].string.flatMap { ClosedCopy($0, told: parts[9].string) }, digest: parts[10].string)
         }
+    }
+
+    func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?> {
+        connection.newest(of: journal, through: id)
+    }
+
+    func tail(of journal: JournalName, behind id: EntryID, count: Int) -> EventLoopFuture<EntryBatch?> {
+        connection.send(RedisCommand("XRANGE", journal.key, "(\(id)", "+", "COUNT", "\(count)")).refusing()
+            .flatMapThrowing { reply in
+                guard let entries = StreamEntries(reply) else { throw Refusal.unexpected("XRANGE answered otherwise") }
+                return entries.lastID.flatMap { EntryID(ascii: $0.readableBytesView) }.map {
+                    EntryBatch(entries, previous: id, last: $0)
+                }
+            }
+    }
+
+    func adopt(_ journal: JournalName, _ adoption: Adoption) -> EventLoopFuture<Void> {
+        connection.call(JournalFunctions.adopt(journal, adoption)).map { _ in }
+    }
+
+    func fork(_ journal: JournalName, _ fork: Fork, birth: String) -> EventLoopFuture<Void> {
+        connection.call(JournalFunctions.fork(journal, fork, birth: birth)).map { _ in }
+    }
+
+    func told(of copy: ClosedCopy, of journal: JournalName) {
+        _ = connection.send(JournalFunctions.tell(copy.number, of: journal))
+    }
+
+    func forgetGone(_ copies: [JournalName: ClosedCopy]) -> EventLoopFuture<[JournalName]> {
+        let gone = copies.map { journal, copy in
+            connection.send(RedisCommand("EXISTS", journal.closedKey(copy.number))).refusing()
+                .map { reply -> JournalName? in
+                    guard reply.integer == 0 else { return nil }
+                    _ = connection.send(JournalFunctions.forgetFork(of: journal))
+                    return journal
+                }.withoutTheUnexpected()
+        }
+        return EventLoopFuture.whenAllSucceed(gone, on: connection.eventLoop).map { $0.compactMap { $0 } }
     }
 
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
@@ -213,6 +276,31 @@ struct RedisMirrorTarget: MirrorTarget {
         } catch {
             return connection.eventLoop.makeFailedFuture(Refusal.unexpected("\(error)"))
         }
+    }
+}
+
+extension RedisConnection {
+    /// The newest entry of a journal at or below an ID.
+    fileprivate func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?> {
+        send(RedisCommand("XREVRANGE", journal.key, id.description, "-", "COUNT", "1")).refusing()
+            .flatMapThrowing { reply in
+                guard let entries = StreamEntries(reply) else {
+                    throw Refusal.unexpected("XREVRANGE answered otherwise")
+                }
+                return entries.lastID.flatMap { EntryID(ascii: $0.readableBytesView) }.map {
+                    KeptEntry(id: $0, wire: entries.wire)
+                }
+            }
+    }
+}
+
+extension ClosedCopy {
+    /// Reads `<number> <cause> <entries>`; nil for anything else.
+    fileprivate init?(_ text: String, told: String?) {
+        let words = text.split(separator: " ")
+        guard words.count == 3, let number = Int(words[0]), let entries = UInt64(words[2]) else { return nil }
+        self.init(
+            number: number, cause: String(words[1]), entries: min(entries, 1 << 62), isTold: told == String(words[0]))
     }
 }
 

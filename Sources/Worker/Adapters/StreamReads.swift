@@ -40,7 +40,7 @@ enum StreamReads {
 
 extension EntryBatch {
     /// The entries of a read, without copying them.
-    fileprivate init(_ entries: StreamEntries, previous: EntryID, last: EntryID) {
+    init(_ entries: StreamEntries, previous: EntryID, last: EntryID) {
         self.init(
             previous: previous, last: last, strings: BulkStrings(wire: entries.wire, count: entries.wireCount),
             shape: Shape(runs: entries.runs.map { Shape.Run(entries: $0.entries, fields: $0.fields) }))

@@ -1,0 +1,116 @@
+import Journal
+import Logging
+import Mirror
+import NIOCore
+import NIOPosix
+import Observability
+import RESP
+import RedisClient
+import ServerFixtures
+import Testing
+import Worker
+
+/// Two real Redis servers and a link from the first to the second.
+struct TwoRegions {
+    let east: RedisServer
+    let west: RedisServer
+    let states = ComponentStates()
+    let metrics = MetricsRegistry()
+    let link: MirrorLink
+
+    static let journal = JournalName.voice(tenant: "101", origin: "east")
+
+    static func run(
+        settings: [String] = [], mirroring journals: [JournalName] = [journal, .control(origin: "east")],
+        _ body: (TwoRegions) async throws -> Void
+    ) async throws {
+        let regions = TwoRegions(
+            east: try await .start(settings: settings), west: try await .start(settings: settings))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await regions.link.run() }
+            await regions.link.mirror(journals)
+            do {
+                try await body(regions)
+            } catch {
+                group.cancelAll()
+                throw error
+            }
+            group.cancelAll()
+        }
+        await regions.east.discard()
+        await regions.west.discard()
+    }
+
+    private init(east: RedisServer, west: RedisServer) {
+        self.east = east
+        self.west = west
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        link = MirrorLink(
+            settings: MirrorSettings(region: "east", peer: "west", windowBytes: 1 << 20),
+            connector: RedisMirrorConnector(
+                region: "east", local: RedisEndpoint(host: east.host, port: east.port),
+                remote: RedisEndpoint(host: west.host, port: west.port), eventLoop: loop),
+            report: MirrorReport(
+                peer: "west", states: states, metrics: metrics,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })), eventLoop: loop)
+    }
+
+    func client(of server: RedisServer) async throws -> RedisConnection {
+        try await RedisConnection.connect(
+            to: RedisEndpoint(host: server.host, port: server.port), name: "test",
+            on: MultiThreadedEventLoopGroup.singleton.any())
+    }
+
+    /// Writes entries as a voice front end does, with plain XADD; gives their IDs.
+    func write(_ count: Int, through client: RedisConnection, label: String) async throws -> [String] {
+        var ids: [String] = []
+        for start in stride(from: 0, to: count, by: 500) {
+            let commands = (start..<min(start + 500, count)).map { number in
+                RedisCommand(
+                    "XADD", Self.journal.key, "*", "event", "EventRinging", "key", "\(label)-\(number)", "data",
+                    String(repeating: "x", count: number % 400))
+            }
+            for result in await client.pipeline(commands) { ids.append(try result.get().string ?? "") }
+        }
+        return ids
+    }
+
+    /// Waits until the copy ends with `last`, at most about half a minute.
+    func waitForCopy(_ last: String?) async throws {
+        for _ in 0..<1500 {
+            if let last, await link.acknowledged(of: Self.journal) == EntryID(last) { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        Issue.record("the copy did not reach \(last ?? "-"): \(states.reports)")
+    }
+
+    /// Waits until `condition` holds, at most about half a minute.
+    func until(_ condition: () async throws -> Bool) async throws {
+        for _ in 0..<1500 {
+            if try await condition() { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        Issue.record("in vain: \(states.reports)")
+    }
+
+    /// Waits until the journal is the same on both servers.
+    func untilEqual() async throws {
+        try await until { try await contents(of: east) == contents(of: west) }
+    }
+
+    /// One answer of a server.
+    func ask(_ server: RedisServer, _ words: String...) async throws -> RedisReply {
+        let client = try await client(of: server)
+        let reply = try await client.send(RedisCommand(words: words, runs: []))
+        await client.close()
+        return reply
+    }
+
+    /// Everything in the journal on one server, or in another stream there, as text.
+    func contents(of server: RedisServer, key: String = Self.journal.key) async throws -> String {
+        let client = try await client(of: server)
+        let reply = try await client.send(RedisCommand("XRANGE", key, "-", "+"))
+        await client.close()
+        return reply.description
+    }
+}
