@@ -26,6 +26,8 @@ package actor MirrorLink {
     var bytesInFlight = 0
     /// Probes under way, oldest first.
     var probes: [(id: EntryID, since: NIODeadline)] = []
+    /// What is heard of the peer.
+    var hearing = LinkHearing(first: .random(in: 0...1 << 60))
 
     /// One pair of connections; all that was under way ends with it.
     final class Session {
@@ -38,6 +40,8 @@ package actor MirrorLink {
         /// Birth mark of the control journal: the source's history in this session.
         let mark: String
         var identity: ServerIdentity?
+        /// Why it ended; nil while it lasts.
+        var loss: LinkLoss?
 
         init(number: Int, source: any MirrorSource, target: any MirrorTarget, mark: String) {
             self.number = number
@@ -82,50 +86,70 @@ package actor MirrorLink {
     package func run() async {
         var attempt = 0
         while !Task.isCancelled {
-            do throws(Refusal) {
+            let loss: LinkLoss
+            do throws(LinkLoss) {
                 let session = try await connect()
                 attempt = 0
-                await hold(session)
+                loss = await hold(session)
             } catch {
-                report.set(ComponentState("connecting", .waiting, reason: "\(error)"))
+                loss = error
             }
             report.linkUp.set(false)
             report.lag.set(nil as Double?)
             guard !Task.isCancelled else { break }
+            tellDown(loss)
             try? await Task.sleep(for: settings.pause(attempt: attempt))
             attempt += 1
         }
     }
 
-    private func connect() async throws(Refusal) -> Session {
-        let source = try await connector.source()
+    private func connect() async throws(LinkLoss) -> Session {
+        let source: any MirrorSource
+        do {
+            source = try await connector.source()
+        } catch {
+            throw LinkLoss(error)
+        }
         do {
             let control = JournalName.control(origin: settings.region)
             let mark = try await source.lineage(of: control, cursor: .zero, peer: settings.peer).get().birth
-            let target = try await connector.target()
+            await listen(through: source)
+            let knock = hearing.knock()
+            let target = try await connector.target(leaving: knock)
+            hearing.answered(knock)
             sessionCount += 1
             return Session(number: sessionCount, source: source, target: target, mark: mark)
         } catch {
+            await listen(through: source)
             source.close()
-            throw error as? Refusal ?? .unavailable("\(error)")
+            throw error as? LinkLoss ?? LinkLoss(error as? Refusal ?? .unavailable("\(error)"))
         }
     }
 
-    /// One session: until a connection is lost or the task is cancelled.
-    private func hold(_ session: Session) async {
+    /// One session: until a connection is lost or the task is cancelled. Returns why it ended.
+    private func hold(_ session: Session) async -> LinkLoss {
         self.session = session
         for group in groups.indices { session.groupAdded.yield(group) }
         for journal in journals.values { advance(journal) }
         report.set(ComponentState("streaming", .working))
         report.linkUp.set(true)
+        report.cut(nil)
         let source = session.source
         let target = session.target
-        source.closed.whenComplete { _ in target.close() }
-        target.closed.whenComplete { _ in source.close() }
+        let number = session.number
+        source.closed.whenSuccess { loss in
+            self.assumeIsolated { $0.lost(number, LinkLoss(loss.refusal)) }
+            target.close()
+        }
+        target.closed.whenSuccess { loss in
+            self.assumeIsolated { $0.lost(number, loss) }
+            source.close()
+        }
         let newGroups = session.newGroups
         await withTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try? await target.closed.get() }
+            tasks.addTask { _ = try? await target.closed.get() }
             tasks.addTask { await self.watch() }
+            tasks.addTask { await self.keepHearing() }
             tasks.addTask {
                 await withDiscardingTaskGroup { readers in
                     for await group in newGroups { readers.addTask { await self.serve(group: group) } }
@@ -137,6 +161,13 @@ package actor MirrorLink {
             tasks.cancelAll()
             end(session)  // wakes the readers, so that they see it
         }
+        return session.loss ?? LinkLoss(.unavailable("the link was closed"))
+    }
+
+    /// A connection of session `number` is gone; the first one tells why.
+    private func lost(_ number: Int, _ loss: LinkLoss) {
+        guard let session, session.number == number, session.loss == nil else { return }
+        session.loss = loss
     }
 
     private func end(_ session: Session) {
