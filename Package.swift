@@ -99,6 +99,7 @@ let package = Package(
                 "Connections", "Journal", "PostgresClient", "Projection", "Provisioning", "RESP", "RedisClient",
                 "RegionConfig", nioCore, nioPosix,
             ]),
+        layer("WANProxy", [nioCore, nioPosix]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
         layer(
             "Generator",
@@ -131,7 +132,7 @@ let package = Package(
         .executableTarget(
             name: "regionsync-load",
             dependencies: [
-                "Journal", "PostgresClient", "RESP", "RedisClient", "Traffic", arguments, nioCore, nioPosix,
+                "Journal", "PostgresClient", "RESP", "RedisClient", "Traffic", "WANProxy", arguments, nioCore, nioPosix,
             ],
             path: "Sources/Load", swiftSettings: testing),
 
@@ -172,7 +173,7 @@ let package = Package(
             ]),
         tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "RESP", [nioCore]),
-        tests(of: "RedisClient", ["RESP", "ServerFixtures", nioCore, nioPosix]),
+        tests(of: "RedisClient", ["RESP", "ServerFixtures", "WANProxy", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(
@@ -182,11 +183,13 @@ let package = Package(
                 "RegionConfig", "ServerFixtures", "Traffic", lifecycle, logging, nioCore, nioPosix,
             ]),
         tests(of: "VoiceEvents", ["Journal"]),
+        tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", nioCore, nioPosix]),
         tests(
             of: "Worker",
             [
                 "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Projection",
-                "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", logging, nioCore, nioPosix,
+                "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", "WANProxy", logging, nioCore,
+                nioPosix,
             ]),
     ])
 

@@ -64,5 +64,8 @@ extension JournalName: Comparable {
     package static func < (left: JournalName, right: JournalName) -> Bool { left.key < right.key }
 }
 
+/// Key of the sign of life that the mirror link from `region` leaves in a peer's Redis.
+package func knockKey(from region: String) -> String { "rs:{_}:knock:\(region)" }
+
 /// Key of the set of all tenants' dbids known to a region, kept by the projection; what the mirror learns tenants from.
 package let tenantsKey = "rs:{_}:tenants"

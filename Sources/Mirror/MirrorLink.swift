@@ -28,6 +28,8 @@ package actor MirrorLink {
     var entriesKnown: [Topic: UInt64] = [:]
     /// Probes under way, oldest first.
     var probes: [(id: EntryID, since: NIODeadline)] = []
+    /// What is heard of the peer.
+    var hearing = LinkHearing(first: .random(in: 0...1 << 60))
 
     /// One pair of connections; all that was under way ends with it.
     final class Session {
@@ -43,8 +45,8 @@ package actor MirrorLink {
         /// Birth mark of the control journal: the source's history in this session.
         let mark: String
         var identity: ServerIdentity?
-        /// Why the session ends: the first thing that failed.
-        private(set) var failure: String?
+        /// Why it ended; nil while it lasts.
+        var loss: LinkLoss?
         /// Why the peer took nothing when it was asked last; nil since it took something.
         var refusal: String?
         /// When a copy that went back is worth another look at all of them.
@@ -59,8 +61,9 @@ package actor MirrorLink {
             (repairs, repairNeeded) = AsyncStream.makeStream(of: JournalName.self)
         }
 
+        /// Something in it failed that ends it.
         func failed(_ error: any Error) {
-            if failure == nil { failure = (error as? Refusal).map { "\($0)" } ?? "\(error)" }
+            if loss == nil { loss = LinkLoss(error as? Refusal ?? .unavailable("\(error)")) }
         }
     }
 
@@ -98,56 +101,75 @@ package actor MirrorLink {
     package func run() async {
         var attempt = 0
         while !Task.isCancelled {
-            do throws(Refusal) {
+            let loss: LinkLoss
+            do throws(LinkLoss) {
                 let session = try await connect()
                 let since = NIODeadline.now()
-                await hold(session)
+                loss = await hold(session)
                 // Servers that take connections only to drop them are not to be asked without pause.
                 if NIODeadline.now() - since > TimeAmount(settings.longestPause) { attempt = 0 }
-                report.set(ComponentState("connecting", .waiting, reason: session.failure ?? "a connection was lost"))
             } catch {
-                report.set(ComponentState("connecting", .waiting, reason: "\(error)"))
+                loss = error
             }
             report.linkUp.set(false)
             report.lag.set(nil as Double?)
             guard !Task.isCancelled else { break }
+            tellDown(loss)
             try? await Task.sleep(for: settings.pause(attempt: attempt))
             attempt += 1
         }
     }
 
-    private func connect() async throws(Refusal) -> Session {
-        let source = try await connector.source()
+    private func connect() async throws(LinkLoss) -> Session {
+        let source: any MirrorSource
+        do {
+            source = try await connector.source()
+        } catch {
+            throw LinkLoss(error)
+        }
         do {
             let control = JournalName.control(origin: settings.region)
             let mark = try await source.lineage(
                 of: control, cursor: .zero, peer: settings.peer, copyBirth: nil
             ).get().birth
-            let target = try await connector.target()
+            await listen(through: source)
+            let knock = hearing.knock()
+            let target = try await connector.target(leaving: knock)
+            hearing.answered(knock)
             sessionCount += 1
             return Session(number: sessionCount, source: source, target: target, mark: mark)
         } catch {
+            await listen(through: source)
             source.close()
-            throw error as? Refusal ?? .unavailable("\(error)")
+            throw error as? LinkLoss ?? LinkLoss(error as? Refusal ?? .unavailable("\(error)"))
         }
     }
 
-    /// One session: until a connection is lost or the task is cancelled.
-    private func hold(_ session: Session) async {
+    /// One session: until a connection is lost or the task is cancelled. Returns why it ended.
+    private func hold(_ session: Session) async -> LinkLoss {
         self.session = session
         for group in groups.indices { session.groupAdded.yield(group) }
         for journal in journals.values { advance(journal) }
         report.set(ComponentState("streaming", .working))
         report.linkUp.set(true)
+        report.cut(nil)
         let source = session.source
         let target = session.target
-        source.closed.whenComplete { _ in target.close() }
-        target.closed.whenComplete { _ in source.close() }
+        let number = session.number
+        source.closed.whenSuccess { loss in
+            self.assumeIsolated { $0.lost(number, LinkLoss(loss.refusal)) }
+            target.close()
+        }
+        target.closed.whenSuccess { loss in
+            self.assumeIsolated { $0.lost(number, loss) }
+            source.close()
+        }
         let newGroups = session.newGroups
         await withTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try? await target.closed.get() }
+            tasks.addTask { _ = try? await target.closed.get() }
             tasks.addTask { await self.watch() }
             tasks.addTask { await self.repairJournals() }
+            tasks.addTask { await self.keepHearing() }
             tasks.addTask {
                 await withDiscardingTaskGroup { readers in
                     for await group in newGroups { readers.addTask { await self.serve(group: group) } }
@@ -160,6 +182,13 @@ package actor MirrorLink {
             tasks.cancelAll()
             end(session)  // wakes the readers, so that they see it
         }
+        return session.loss ?? LinkLoss(.unavailable("the link was closed"))
+    }
+
+    /// A connection of session `number` is gone; the first one tells why.
+    private func lost(_ number: Int, _ loss: LinkLoss) {
+        guard let session, session.number == number, session.loss == nil else { return }
+        session.loss = loss
     }
 
     private func end(_ session: Session) {

@@ -64,8 +64,10 @@ package protocol MirrorSource: Sendable {
     func probe(_ journal: JournalName, _ heartbeat: Heartbeat) -> EventLoopFuture<EntryID>
     /// Makes a blocked read of `reader` answer at once with what there is.
     func interrupt(_ reader: any JournalReader)
-    /// Succeeds when the connection is gone.
-    var closed: EventLoopFuture<Void> { get }
+    /// What the link of `peer` to this region has left here last.
+    func knock(of peer: String) -> EventLoopFuture<Knock?>
+    /// Succeeds when the connection is gone, with why.
+    var closed: EventLoopFuture<LinkLoss> { get }
     func close()
 }
 
@@ -87,13 +89,16 @@ package protocol MirrorTarget: Sendable {
     func forgetGone(_ copies: [JournalName: ClosedCopy]) -> EventLoopFuture<[JournalName]>
     /// The guarded append; gives the last ID. Fails with `Refusal`.
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID>
-    /// Succeeds when the connection is gone.
-    var closed: EventLoopFuture<Void> { get }
+    /// Leaves a sign of life of the link from `region`.
+    func leave(_ knock: Knock, from region: String) -> EventLoopFuture<Void>
+    /// Succeeds when the connection is gone, with why.
+    var closed: EventLoopFuture<LinkLoss> { get }
     func close()
 }
 
 /// Makes the two ends of a link; both belong to the link's event loop.
 package protocol MirrorConnector: Sendable {
     func source() async throws(Refusal) -> any MirrorSource
-    func target() async throws(Refusal) -> any MirrorTarget
+    /// Leaves `knock` with the first bytes that it sends, before anything is answered.
+    func target(leaving knock: Knock) async throws(LinkLoss) -> any MirrorTarget
 }

@@ -23,6 +23,7 @@ package struct MirrorReport: Sendable {
     let fenced: Counter
     private let appended: [Topic: Counter]
     private let backlog: [Topic: Gauge]
+    private let cuts: [LinkHearing.Cut: Gauge]
 
     package init(peer: String, states: ComponentStates, metrics: MetricsRegistry, logger: Logger) {
         component = "mirror \(peer)"
@@ -46,6 +47,10 @@ package struct MirrorReport: Sendable {
             uniqueKeysWithValues: topics.map {
                 ($0, metrics.gauge(.mirrorLagEntries, [.peer: peer, .topic: $0.rawValue]))
             })
+        cuts = Dictionary(
+            uniqueKeysWithValues: LinkHearing.Cut.allCases.map {
+                ($0, metrics.gauge(.mirrorCut, [.peer: peer, .direction: $0.rawValue]))
+            })
     }
 
     func appended(_ count: Int, topic: Topic) {
@@ -55,6 +60,11 @@ package struct MirrorReport: Sendable {
     /// Entries of a topic that the peer lacks; nil while that is unknown.
     func backlog(_ count: UInt64?, topic: Topic) {
         backlog[topic]?.set(count.map { Double($0) })
+    }
+
+    /// Which way a link that is down is cut; nil for one that is up.
+    func cut(_ cut: LinkHearing.Cut?) {
+        for (direction, gauge) in cuts { gauge.set(direction == cut) }
     }
 
     func set(_ state: ComponentState) {

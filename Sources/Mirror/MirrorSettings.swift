@@ -13,7 +13,8 @@ package struct MirrorSettings: Sendable {
     package let readBytes: Int
     /// How long a read waits for entries before it is asked again.
     package let blockTime: Duration
-    /// Longest pause between two attempts to connect.
+    /// Longest pause between two attempts to connect. With the time that one attempt may take (the endpoint's connect
+    /// time-out, 1 s) it bounds how long a healed link is not used: that is to be below 2 s.
     package let longestPause: Duration
 
     /// One read's answer at most. Reads are asked for far less; entries of unforeseen size may not take all memory.
@@ -22,7 +23,7 @@ package struct MirrorSettings: Sendable {
     package init(
         region: String, peer: String, windowBytes: Int = 8 << 20, journalsPerReader: Int = 16, batchEntries: Int = 512,
         readBytes: Int = 1 << 19, blockTime: Duration = .seconds(1),
-        longestPause: Duration = .seconds(1)
+        longestPause: Duration = .milliseconds(500)
     ) {
         self.region = region
         self.peer = peer

@@ -62,6 +62,7 @@ package enum MetricLabel: String, Comparable, Sendable {
     case state
     case peer
     case topic
+    case direction
     case table
     case op
     case cause

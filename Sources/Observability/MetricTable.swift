@@ -35,6 +35,10 @@ extension MetricFamily {
 
     package static let mirrorLinkUp = gauge(
         "regionsync_mirror_link_up", "1 while the link to a peer carries probes, else 0.", labels: [.peer])
+    package static let mirrorCut = gauge(
+        "regionsync_mirror_cut",
+        "1 for the way in which a link that is down is cut, as far as it can be told: out, in or unknown; else 0.",
+        labels: [.peer, .direction])
     package static let mirrorLagSeconds = gauge(
         "regionsync_mirror_lag_seconds", "Age of the last probe that came back from a peer.", unit: .seconds,
         labels: [.peer])

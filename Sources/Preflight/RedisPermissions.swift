@@ -84,9 +84,11 @@ extension RedisCheck {
     private var probes: [Probe] {
         switch role {
         case .own(let region):
-            Self.journals(of: region).flatMap(Self.journalProbes) + Self.connectionProbes + Self.projectionProbes
+            Self.journals(of: region).flatMap(Self.journalProbes) + Self.connectionProbes
+                + [Probe("GET", knockKey(from: "probe"))] + Self.projectionProbes
         case .peer(_, let writer):
             Self.journals(of: writer).flatMap(Self.journalProbes) + Self.connectionProbes
+                + [Probe("SET", knockKey(from: writer), "1 0")]
         }
     }
 

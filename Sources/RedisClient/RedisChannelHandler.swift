@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import NIOSSL
 internal import RESP
@@ -32,6 +33,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private let responseTimeout: TimeAmount
     private let pingInterval: TimeAmount
     private let pingPatience: Duration
+    private let meter: WireMeter
 
     private var parser: ReplyParser
     private var replies: [RedisReply] = []
@@ -39,17 +41,20 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var isFlushScheduled = false
     private var lastReceived = NIODeadline.now()
+    private var delivery = Delivery()
     private var wakeTime = NIODeadline.distantFuture
     private var wake: Scheduled<Void>?
     private let closed: EventLoopPromise<RedisError>
     /// Why the connection ends; `nil` while it does not.
     private(set) var closeReason: RedisError?
 
-    init(endpoint: RedisEndpoint, closed: EventLoopPromise<RedisError>) throws(RedisError) {
+    /// `meter` stands before this handler, where bytes leave.
+    init(endpoint: RedisEndpoint, meter: WireMeter, closed: EventLoopPromise<RedisError>) throws(RedisError) {
         parser = try ReplyParser(limits: ReplyParser.Limits(replyBytes: endpoint.replyBytes))
         responseTimeout = TimeAmount(endpoint.responseTimeout)
         pingInterval = TimeAmount(endpoint.linkTimeout / 3)
         pingPatience = endpoint.linkTimeout * 2 / 3
+        self.meter = meter
         self.closed = closed
     }
 }
@@ -164,6 +169,7 @@ extension RedisChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard closeReason == nil else { return }
         lastReceived = .now()
+        delivery.answered()
         var received: [RedisReply] = []
         swap(&received, &replies)
         defer {
@@ -189,6 +195,8 @@ extension RedisChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
         case NIOSSLError.uncleanShutdown: close(.closed)
+        // The kernel's own verdict, after TCP_USER_TIMEOUT.
+        case let error as IOError where error.errnoCode == ETIMEDOUT: close(.timeout)
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: close(.tls(reason: String(describing: error)))
         default: close(.closed)
         }
@@ -230,7 +238,7 @@ extension RedisChannelHandler {
 
 extension RedisChannelHandler {
     private func deadline(of command: InFlight) -> NIODeadline {
-        max(command.sentAt, lastReceived) + command.patience
+        max(command.sentAt, lastReceived, delivery.lastProgress) + command.patience
     }
 
     /// Sees to it that the timer fires at `time` or before; it looks for itself what there is to do.
@@ -241,11 +249,18 @@ extension RedisChannelHandler {
         wake = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(deadline: time) { self.awake() }
     }
 
+    private func lookAtDelivery(_ context: ChannelHandlerContext, now: NIODeadline) {
+        context.channel.whenAcknowledgedBytes { bytes in
+            self.delivery.looked(written: self.meter.writtenBytes, acknowledged: bytes, now: now)
+        }
+    }
+
     private func awake() {
         wakeTime = .distantFuture
         guard let context, closeReason == nil else { return }
         let now = NIODeadline.now()
         if let head = inFlight.first {
+            lookAtDelivery(context, now: now)
             let deadline = deadline(of: head)
             guard now < deadline else { return close(.timeout) }
             schedule(for: min(deadline, now + pingInterval), context: context)

@@ -2,7 +2,7 @@ internal import Glibc
 package import NIOCore
 internal import NIOPosix
 internal import NIOSSL
-internal import RESP
+package import RESP
 
 extension RedisConnection {
     /// Opens a connection, encrypted and authenticated if the endpoint says so, and gives it a name.
@@ -10,27 +10,29 @@ extension RedisConnection {
     /// - Parameters:
     ///   - endpoint: Where to.
     ///   - name: What `CLIENT LIST` shows; without spaces.
+    ///   - greeting: Commands that are sent with the first bytes, before anything is answered; their replies are passed over.
     ///   - eventLoop: Where everything of this connection happens; one of `MultiThreadedEventLoopGroup`.
     /// - Returns: A connection that has been let in.
-    /// - Throws: `.connect`, `.tls`, `.authentication`, `.protocolViolation`, or `.server` if the server cannot answer yet
+    /// - Throws: `.connect`, `.noAnswer`, `.tls`, `.authentication`, `.protocolViolation`, or `.server` if the server cannot answer yet
     ///   (LOADING) or refuses (`ERR max number of clients reached`).
     package static func connect(
-        to endpoint: RedisEndpoint, name: String, on eventLoop: any EventLoop
+        to endpoint: RedisEndpoint, name: String, greeting: [RedisCommand] = [], on eventLoop: any EventLoop
     ) async throws(RedisError) -> RedisConnection {
         let began = NIODeadline.now()
         let tls = try await TLSSettings.read(endpoint)
         let opened = try await open(endpoint, tls: tls, on: eventLoop)
         let left = endpoint.connectTimeout - Duration(NIODeadline.now() - began)
         let promise = eventLoop.makePromise(of: [Result<RedisReply, RedisError>].self)
+        let hello = hello(endpoint, name: name)
         eventLoop.execute {
-            opened.handler.value.send(hello(endpoint, name: name), deadline: left, promise: promise)
+            opened.handler.value.send(hello + greeting, deadline: left, promise: promise)
         }
         let answers = await withCheckedContinuation { continuation in
             promise.futureResult.whenSuccess { continuation.resume(returning: $0) }
         }
         do throws(RedisError) {
             return RedisConnection(
-                endpoint: endpoint, clientID: try clientID(from: answers, endpoint: endpoint),
+                endpoint: endpoint, clientID: try clientID(from: answers.prefix(hello.count), endpoint: endpoint),
                 channel: opened.channel, handler: opened.handler, closeFuture: opened.closeFuture)
         } catch {
             eventLoop.execute { opened.handler.value.close(.closed) }
@@ -38,7 +40,7 @@ extension RedisConnection {
                 opened.closeFuture.whenSuccess { continuation.resume(returning: $0) }
             }
             switch (error, reason) {
-            case (.timeout, _): throw .connect(reason: "\(endpoint): no answer within \(endpoint.connectTimeout)")
+            case (.timeout, _): throw .noAnswer(reason: "\(endpoint): no answer within \(endpoint.connectTimeout)")
             case (.closed, .closed): throw .connect(reason: "\(endpoint): closed by the server")
             case (.closed, _): throw reason
             default: throw error
@@ -74,7 +76,9 @@ extension RedisConnection {
                     let closed = channel.eventLoop.makePromise(of: RedisError.self)
                     do {
                         if endpoint.prefersBBR { askForBBR(channel) }
-                        let handler = try RedisChannelHandler(endpoint: endpoint, closed: closed)
+                        let meter = WireMeter()
+                        let handler = try RedisChannelHandler(endpoint: endpoint, meter: meter, closed: closed)
+                        try channel.pipeline.syncOperations.addHandler(meter)
                         if let tls { try channel.pipeline.syncOperations.addHandler(tls.makeHandler()) }
                         try channel.pipeline.syncOperations.addHandler(handler)
                         return Opened(
@@ -89,7 +93,7 @@ extension RedisConnection {
         } catch let error as RedisError {
             throw error
         } catch {
-            throw .connect(reason: reason(of: error, endpoint: endpoint))
+            throw failure(error, endpoint: endpoint)
         }
     }
 
@@ -110,7 +114,7 @@ extension RedisConnection {
     }
 
     private static func clientID(
-        from answers: [Result<RedisReply, RedisError>], endpoint: RedisEndpoint
+        from answers: ArraySlice<Result<RedisReply, RedisError>>, endpoint: RedisEndpoint
     ) throws(RedisError) -> Int64 {
         var last: RedisReply?
         for (position, answer) in answers.enumerated() {
@@ -129,17 +133,17 @@ extension RedisConnection {
         return clientID
     }
 
-    private static func reason(of error: any Error, endpoint: RedisEndpoint) -> String {
+    private static func failure(_ error: any Error, endpoint: RedisEndpoint) -> RedisError {
         switch error {
-        case ChannelError.connectTimeout: "\(endpoint): no answer within \(endpoint.connectTimeout)"
+        case ChannelError.connectTimeout: .noAnswer(reason: "\(endpoint): no answer within \(endpoint.connectTimeout)")
         case let error as NIOConnectionError:
             if let first = error.connectionErrors.first {
-                reason(of: first.error, endpoint: endpoint)
+                failure(first.error, endpoint: endpoint)
             } else {
-                "\(endpoint): unknown host"
+                .connect(reason: "\(endpoint): unknown host")
             }
-        case let error as IOError: "\(endpoint): \(words(of: error))"
-        default: "\(endpoint): \(error)"
+        case let error as IOError: .connect(reason: "\(endpoint): \(words(of: error))")
+        default: .connect(reason: "\(endpoint): \(error)")
         }
     }
 

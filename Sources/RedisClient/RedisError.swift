@@ -2,8 +2,10 @@
 ///
 /// All but `server`, thrown for a command, end the connection. A command that was in flight then may or may not have been carried out.
 package enum RedisError: Error, Hashable, Sendable {
-    /// No connection could be made: refused, unknown host, no answer in time.
+    /// No connection could be made: refused, unknown host.
     case connect(reason: String)
+    /// No connection could be made: nothing answered in time.
+    case noAnswer(reason: String)
     /// The TLS handshake failed, or a certificate or key file is unusable.
     case tls(reason: String)
     /// The server wants other credentials (WRONGPASS, NOAUTH, or any error in answer to AUTH).
@@ -23,7 +25,7 @@ package enum RedisError: Error, Hashable, Sendable {
 extension RedisError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .connect(let reason): "cannot connect: \(reason)"
+        case .connect(let reason), .noAnswer(let reason): "cannot connect: \(reason)"
         case .tls(let reason): "TLS failed: \(reason)"
         case .authentication(let message): "not authenticated: \(message)"
         case .closed: "connection closed"
@@ -35,6 +37,14 @@ extension RedisError: CustomStringConvertible {
 }
 
 extension RedisError {
+    /// Whether nothing was heard of the server in time, rather than that it, or its host, said no.
+    package var isSilence: Bool {
+        switch self {
+        case .noAnswer, .timeout: true
+        case .connect, .tls, .authentication, .closed, .protocolViolation, .server: false
+        }
+    }
+
     /// The error in an error line, without its `-`.
     init(errorLine line: Substring) {
         let code = line.prefix { $0 != " " }

@@ -147,7 +147,7 @@ import Testing
         try await withPeer(saying: []) { endpoint in
             var endpoint = endpoint
             endpoint.connectTimeout = .milliseconds(300)
-            await #expect(throws: RedisError.connect(reason: "\(endpoint): no answer within 0.3 seconds")) {
+            await #expect(throws: RedisError.noAnswer(reason: "\(endpoint): no answer within 0.3 seconds")) {
                 try await RedisConnection.connect(to: endpoint, name: "tests", on: loop)
             }
         }

@@ -24,7 +24,7 @@ private struct Peer {
             let endpoint = RedisEndpoint(host: server.host, port: server.port)
             let connector = RedisMirrorConnector(region: "east", local: endpoint, remote: endpoint, eventLoop: loop)
             let plain = try await RedisConnection.connect(to: endpoint, name: "plain", on: loop)
-            let target = try await connector.target()
+            let target = try await connector.target(leaving: Knock(number: 1, seen: 0))
             try await body(Peer(server: server, connector: connector, target: target, plain: plain))
             target.close()
             await plain.close()
@@ -37,7 +37,9 @@ private struct Peer {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         let endpoint = RedisEndpoint(host: server.host, port: server.port, username: "mirror", password: "secret")
         let connector = RedisMirrorConnector(region: "east", local: endpoint, remote: endpoint, eventLoop: loop)
-        return Peer(server: server, connector: connector, target: try await connector.target(), plain: plain)
+        return Peer(
+            server: server, connector: connector,
+            target: try await connector.target(leaving: Knock(number: 1, seen: 0)), plain: plain)
     }
 
     func batch(_ numbers: ClosedRange<UInt64>, fields: Int = 2) -> EntryBatch? {
@@ -236,7 +238,7 @@ struct GuardedAppendTests {
     func requiresTransactions() async throws {
         try await Peer.with { peer in
             for right in ["multi", "exec"] {
-                await #expect(throws: Refusal.self, "\(right)") { try await peer.restricted("-\(right)") }
+                await #expect(throws: LinkLoss.self, "\(right)") { try await peer.restricted("-\(right)") }
             }
         }
     }
@@ -370,7 +372,7 @@ struct GuardedAppendTests {
                 }
                 if seed % 3 == 2 {  // a server that answered READONLY is left
                     peer.target.close()
-                    peer.target = try await peer.connector.target()
+                    peer.target = try await peer.connector.target(leaving: Knock(number: 1, seen: 0))
                 }
                 #expect(try await peer.length() == "\(last)", "seed \(seed), round \(round)")
                 #expect(try await peer.meta() == "[\"b\", \"\(last)-0\", \"\(last)\"]", "seed \(seed), round \(round)")

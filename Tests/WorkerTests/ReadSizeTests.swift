@@ -90,21 +90,21 @@ private struct LargeConnector: MirrorConnector {
 
     func source() async throws(Refusal) -> any MirrorSource { LargeSource(journals: journals) }
 
-    func target() async throws(Refusal) -> any MirrorTarget { TakingTarget(journals: journals) }
+    func target(leaving knock: Knock) async throws(LinkLoss) -> any MirrorTarget { TakingTarget(journals: journals) }
 }
 
 private struct LargeSource: MirrorSource {
     let journals: LargeJournals
-    let end: EventLoopPromise<Void>
+    let end: EventLoopPromise<LinkLoss>
 
     init(journals: LargeJournals) {
         self.journals = journals
         end = journals.loop.makePromise()
     }
 
-    var closed: EventLoopFuture<Void> { end.futureResult }
+    var closed: EventLoopFuture<LinkLoss> { end.futureResult }
 
-    func close() { end.succeed() }
+    func close() { end.succeed(LinkLoss(.unavailable("closed"))) }
 
     func reader(named name: String, replyBytes: Int) async throws(Refusal) -> any JournalReader {
         LargeReader(journals: journals)
@@ -142,6 +142,8 @@ private struct LargeSource: MirrorSource {
 
     func interrupt(_ reader: any JournalReader) {}
 
+    func knock(of peer: String) -> EventLoopFuture<Knock?> { answer(nil) }
+
     private func answer<Value: Sendable>(_ value: Value) -> EventLoopFuture<Value> {
         journals.loop.makeSucceededFuture(value)
     }
@@ -164,16 +166,16 @@ private struct LargeReader: JournalReader {
 /// A peer that takes everything.
 private struct TakingTarget: MirrorTarget {
     let journals: LargeJournals
-    let end: EventLoopPromise<Void>
+    let end: EventLoopPromise<LinkLoss>
 
     init(journals: LargeJournals) {
         self.journals = journals
         end = journals.loop.makePromise()
     }
 
-    var closed: EventLoopFuture<Void> { end.futureResult }
+    var closed: EventLoopFuture<LinkLoss> { end.futureResult }
 
-    func close() { end.succeed() }
+    func close() { end.succeed(LinkLoss(.unavailable("closed"))) }
 
     func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState> {
         let last = journals.asked.copied[journal] ?? .zero
@@ -207,6 +209,8 @@ private struct TakingTarget: MirrorTarget {
         journals.took(batch, of: journal)
         return journals.loop.scheduleTask(in: .milliseconds(1)) { batch.last }.futureResult
     }
+
+    func leave(_ knock: Knock, from region: String) -> EventLoopFuture<Void> { journals.loop.makeSucceededVoidFuture() }
 }
 
 @Suite("How much a link reads at once")

@@ -250,6 +250,8 @@ class Program(abc.ABC):
 class Redis(Program):
     """A Redis server; keeps nothing on disk unless stopped with `save`. With `password`, it asks everybody for it."""
 
+    host = "127.0.0.1"
+
     def __init__(self, folder, name, settings=(), replica_of=None, password=None):
         super().__init__(folder, f"redis-{name}")
         [self.port] = free_ports(1)
@@ -267,10 +269,10 @@ class Redis(Program):
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def command(self):
-        words = ["redis-server", "--bind", "127.0.0.1", "--port", self.port, "--dir", self.data, "--save", "",
+        words = ["redis-server", "--bind", self.host, "--port", self.port, "--dir", self.data, "--save", "",
                  "--appendonly", "no", "--daemonize", "no"]
         if self.replica_of:
             words += ["--replicaof", "127.0.0.1", self.replica_of.port]
@@ -300,7 +302,7 @@ class Redis(Program):
     def ask(self, *words):
         """Sends one command and returns its answer: text, number, None or a list. Not fast: for set-up and checks."""
         if self._connection is None:
-            connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+            connection = socket.create_connection((self.host, self.port), timeout=60)
             self._connection = (connection, connection.makefile("rb"))
             if self.password:
                 self._send("AUTH", self.password)

@@ -8,33 +8,55 @@ package import RedisClient
 package struct RedisMirrorConnector: MirrorConnector {
     let region: String
     let local: RedisEndpoint
-    let remote: RedisEndpoint
+    private(set) var remote: RedisEndpoint
     let eventLoop: any EventLoop
 
     /// Connections from `region` with its own Redis, `local`, to a peer's, `remote`.
+    ///
+    /// The peer is far away: BBR is asked for, and silence is borne no longer than a link may be dead unnoticed.
     package init(region: String, local: RedisEndpoint, remote: RedisEndpoint, eventLoop: any EventLoop) {
         self.region = region
         self.local = local
         self.remote = remote
+        self.remote.prefersBBR = true
+        self.remote.responseTimeout = min(remote.responseTimeout, remote.linkTimeout)
         self.eventLoop = eventLoop
     }
 
     package func source() async throws(Refusal) -> any MirrorSource {
-        RedisMirrorSource(connection: try await openWithFunctions(local, name: "mirror-source"), connector: self)
-    }
-
-    package func target() async throws(Refusal) -> any MirrorTarget {
-        let connection = try await openWithFunctions(remote, name: "mirror-\(region)")
+        let connection = try await open(local, name: "mirror-source")
         do {
-            try await connection.requireTransactions()
-            let info = try await ServerInfo.ask(connection)
-            guard info.mayEvict else { return RedisMirrorTarget(connection: connection) }
-            throw Refusal.unavailable(
-                "\(remote) may evict journals (maxmemory-policy \(info.evictionPolicy)): \(ServerInfo.evictionAdvice)")
+            try await connection.load(JournalFunctions.library)
+            return RedisMirrorSource(connection: connection, connector: self)
         } catch {
             connection.closeSoon()
             throw Refusal(error)
         }
+    }
+
+    package func target(leaving knock: Knock) async throws(LinkLoss) -> any MirrorTarget {
+        do {
+            let connection = try await RedisConnection.connect(
+                to: remote, name: "regionsync-mirror-\(region)", greeting: [knock.command(from: region)],
+                on: eventLoop)
+            do {
+                return try await target(through: connection)
+            } catch {
+                connection.closeSoon()
+                throw error
+            }
+        } catch {
+            throw LinkLoss(error)
+        }
+    }
+
+    private func target(through connection: RedisConnection) async throws -> any MirrorTarget {
+        try await connection.load(JournalFunctions.library)
+        try await connection.requireTransactions()
+        let info = try await ServerInfo.ask(connection)
+        guard info.mayEvict else { return RedisMirrorTarget(connection: connection) }
+        throw Refusal.unavailable(
+            "\(remote) may evict journals (maxmemory-policy \(info.evictionPolicy)): \(ServerInfo.evictionAdvice)")
     }
 
     func open(_ endpoint: RedisEndpoint, name: String) async throws(Refusal) -> RedisConnection {
@@ -45,14 +67,6 @@ package struct RedisMirrorConnector: MirrorConnector {
         }
     }
 
-    private func openWithFunctions(_ endpoint: RedisEndpoint, name: String) async throws(Refusal) -> RedisConnection {
-        let connection = try await open(endpoint, name: name)
-        do {
-            try await connection.load(JournalFunctions.library)
-            return connection
-        } catch {
-            connection.closeSoon()
-            throw Refusal(error)
         }
     }
 }
@@ -70,7 +84,7 @@ struct RedisMirrorSource: MirrorSource {
         self.connector = connector
     }
 
-    var closed: EventLoopFuture<Void> { connection.closeFuture.map { _ in } }
+    var closed: EventLoopFuture<LinkLoss> { connection.closed }
 
     func close() { connection.closeSoon() }
 
@@ -198,7 +212,7 @@ struct RedisJournalReader: JournalReader {
 struct RedisMirrorTarget: MirrorTarget {
     let connection: RedisConnection
 
-    var closed: EventLoopFuture<Void> { connection.closeFuture.map { _ in } }
+    var closed: EventLoopFuture<LinkLoss> { connection.closed }
 
     func close() { connection.closeSoon() }
 

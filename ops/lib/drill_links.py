@@ -1,0 +1,247 @@
+"""Drills of the link between two regions: cut, cut one way, slow, reset, flapping (operations.md, fault matrix).
+
+Each runs on servers, ports and proxies of its own, under load with a ledger. In its report `rtoSeconds` is the longest
+time from heal until events moved again, `knownSeconds` the longest from cut until a worker said so.
+"""
+
+import time
+
+import drilling
+import lossy
+import servers
+from far_regions import EAST, REGIONS, FarRegions, LossyRegions, peer, seconds_since
+
+KNOWN_SECONDS = 3
+MOVING_SECONDS = 2
+
+
+class LinkDrill(drilling.Drill):
+    """What all have in common: regions, load, figures, verdict. A subclass breaks something in `disturb`."""
+
+    events_per_second = 500
+
+    def __init__(self, seed, program, folder):
+        super().__init__(seed, program, folder)
+        self.known = []
+        self.moving = []
+        self.figures = {}
+
+    def perform(self):
+        self.regions = self.stage()
+        self.disturb()
+        self.say("draining, comparing with the ledger")
+        found = self.regions.verify()
+        events, drift = found["events"], found["provisioning"]["drift"]
+        for word in ("lost", "duplicated", "reordered"):
+            self.require(events[word] == 0, f"{events[word]} events {word}")
+        self.require(drift == 0, f"{drift} objects differ")
+        return {
+            "name": self.name, "pass": not self.broken, "broken": self.broken, "seed": self.seed,
+            "versions": self.versions(self.regions.postgres, self.regions.redis[EAST]),
+            "lost": events["lost"], "duplicated": events["duplicated"], "reordered": events["reordered"],
+            "checkers": {"during": events, "drift": drift}, "rtoSeconds": longest(self.moving),
+            "knownSeconds": longest(self.known), **self.figures,
+        }
+
+    def stage(self):
+        return FarRegions(self, self.events_per_second)
+
+    def disturb(self):
+        raise NotImplementedError
+
+    # Steps.
+
+    def expect_known(self, since, regions=REGIONS):
+        for region in regions:
+            seconds = self.regions.wait_known(region, since)
+            self.known.append(seconds)
+            self.require(seconds < KNOWN_SECONDS, f"{region}: link known to be down within 3 s, not {seconds:.2f}")
+
+    def expect_told(self, since, told):
+        """`told` is {region: direction}."""
+        for region, direction in told.items():
+            seconds = round(self.regions.wait_told(region, direction, since), 3)
+            self.figures["directionToldSeconds"] = max(seconds, self.figures.get("directionToldSeconds", 0))
+
+    def expect_moving(self, since, regions=REGIONS):
+        for region in regions:
+            seconds = self.regions.wait_moving(region, since)
+            self.moving.append(seconds)
+            self.require(seconds < MOVING_SECONDS, f"{region}: events moving within 2 s, not {seconds:.2f}")
+
+    def expect_up(self):
+        for region in REGIONS:
+            if not self.regions.is_up(region):
+                self.require(False, f"{region}: link up although it is slow")
+
+    def stay(self, seconds):
+        time.sleep(seconds)
+
+
+class LinkCut(LinkDrill):
+    """The network between the regions is cut both ways: swallowed in silence, or held back and delivered late."""
+
+    name = "link-cut"
+    summary = "two-way cuts under load, short and long, swallowing or delivering late (a 15 s one stands for hours)"
+
+    def disturb(self):
+        drawn = (self.random.uniform(3, 6), self.random.random() < 0.5)
+        for seconds, stalls in [(4, False), (4, True), drawn, (15, False)]:
+            self.say(f"cut for {seconds:.1f} s, {'delivered late' if stalls else 'swallowed'}")
+            since = self.regions.cut_network(stalls=stalls)
+            self.expect_known(since)
+            self.expect_told(since, {region: "unknown" for region in REGIONS})
+            self.stay(max(0, seconds - seconds_since(since)))
+            self.expect_moving(self.regions.heal_network())
+            self.stay(self.random.uniform(1, 2))
+
+
+class LinkCutOneWay(LinkDrill):
+    """Packets of one direction vanish: of the whole network, then of one link alone."""
+
+    name = "link-cut-one-way"
+    summary = "one-way cuts of the network and of one link, each direction; the direction must be reported"
+
+    def disturb(self):
+        for origin in REGIONS:
+            self.say(f"nothing from {origin} arrives in {peer(origin)}")
+            since = self.regions.cut_network(origin)
+            self.expect_known(since)
+            # The one still hears its peer and says so; the other hears nothing and does not guess.
+            self.expect_told(since, {origin: "out", peer(origin): "unknown"})
+            self.end_cut(since)
+        for region in REGIONS:
+            for direction, told in [("there", "out"), ("back", "in")]:
+                self.say(f"{direction} of the link from {region} alone")
+                since = self.regions.links[region].cut(direction)["atNs"]
+                self.expect_known(since, [region])
+                self.expect_told(since, {region: told})
+                self.require(self.regions.is_up(peer(region)), f"{peer(region)}: its own link stays up")
+                self.end_cut(since)
+
+    def end_cut(self, since):
+        self.stay(max(0, self.random.uniform(4, 6) - seconds_since(since)))
+        self.expect_moving(self.regions.heal_network())
+        self.stay(3)  # until both sides are heard again
+
+
+class LinkSlow(LinkDrill):
+    """A round trip of 200 ms: slow, not down."""
+
+    name = "link-slow"
+    summary = "a round trip of 200 ms comes, varies and goes; the link stays up all the while"
+
+    def disturb(self):
+        for milliseconds in (100, self.random.randint(20, 150), 100):
+            for link in self.regions.links.values():
+                link.delay(milliseconds)
+            self.say(f"{2 * milliseconds} ms there and back")
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                self.expect_up()
+                self.stay(0.1)
+        # At 100 ms each way for five seconds: what the last second says.
+        self.figures["lagP50Ms"] = self.regions.last_lag("p50")
+        for link in self.regions.links.values():
+            link.delay(0)
+        for region in REGIONS:
+            self.regions.wait_moving(region, time.monotonic_ns())
+
+
+class LinkLossy(LinkDrill):
+    """A round trip of 200 ms on which one packet of fifty is lost."""
+
+    name = "link-lossy"
+    summary = "a round trip of 200 ms with 2 % of the packets lost (needs root); the link stays up all the while"
+    events_per_second = 200
+
+    def stage(self):
+        if obstacle := lossy.obstacle():
+            raise drilling.Refused(obstacle)
+        return LossyRegions(self, self.events_per_second)
+
+    def disturb(self):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            self.expect_up()
+            self.stay(0.1)
+        self.figures["lagP99Ms"] = self.regions.last_lag("p99")
+
+
+class LinkReset(LinkDrill):
+    """RST in the middle of whatever is under way."""
+
+    name = "link-reset"
+    summary = "connections are reset after a random number of bytes, requests or answers, again and again"
+    resets = 25
+
+    def disturb(self):
+        for number in range(self.resets):
+            region = self.random.choice(REGIONS)
+            direction, most = self.random.choice([("there", 200_000), ("back", 2_000), ("there", 2_000)])
+            accepted = self.regions.links[region].stats()["accepted"]
+            self.regions.links[region].reset_after(self.random.randint(0, most), direction)
+            servers.wait_until(
+                f"{region}: reset {number} happening",
+                lambda: self.regions.links[region].stats()["accepted"] > accepted)
+            self.expect_moving(time.monotonic_ns(), [region])
+            self.stay(self.random.uniform(0, 0.3))
+        self.figures["resets"] = self.resets
+
+
+class LinkFlapping(LinkDrill):
+    """Up and down faster than anybody can settle."""
+
+    name = "link-flapping"
+    summary = "the network is up and down by turns of 50 ms to 3 s, a minute scaled to 20 s; then it heals"
+
+    def disturb(self):
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            up, down = (round(50 * 60 ** self.random.random()) for _ in range(2))
+            self.say(f"{up} ms up, {down} ms down")
+            for link in self.regions.links.values():
+                link.flap(up, down)
+            self.stay(self.random.uniform(2, 5))
+        self.expect_moving(self.regions.heal_network())
+
+
+def longest(seconds):
+    return round(max(seconds), 3) if seconds else None
+
+
+DRILLS = [LinkCut, LinkCutOneWay, LinkSlow, LinkLossy, LinkReset, LinkFlapping]
+
+
+def main():
+    """Until `ops/drill` has them: `python3 ops/lib/drill_links.py --program .build/debug/regionsync [NAME …]`."""
+    import argparse
+    import json
+    import pathlib
+    import sys
+
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(drill.name for drill in DRILLS))
+    parser.add_argument("--program", type=pathlib.Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true")
+    arguments = parser.parse_args()
+    servers.stop_on_signals()
+    reports, skipped = [], 0
+    for drill in DRILLS:
+        if not arguments.names or drill.name in arguments.names:
+            try:
+                with servers.Folder(f"drill-{drill.name}", keep=arguments.keep) as folder:
+                    reports.append(drill(arguments.seed, arguments.program.resolve(), folder).run())
+                print(json.dumps(reports[-1]), file=sys.stderr)
+            except drilling.Refused as refusal:
+                skipped += 1
+                print(f"{drill.name}: skipped, {refusal}", file=sys.stderr)
+    failed = sum(not report["pass"] for report in reports)
+    print(json.dumps({"drills": [drilling.line(report) for report in reports], "passed": len(reports) - failed,
+                      "failed": failed, "skipped": skipped}))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
