@@ -20,8 +20,6 @@ struct ObjectRowWriter: Sendable {
         _ name: ProvisioningEntry.ObjectName, data: ByteBufferView, version: Position, layout: IndexLayout,
         to words: inout BulkStrings
     ) throws(UnreadableRow) {
-        // Its hash would be an index.
-        guard !name.key.hasPrefix("by:") else { throw UnreadableRow() }
         let key = Array(name.key.utf8)
         let isWritten = unsafe data.withUnsafeBytes { bytes in
             let row = unsafe RawSpan(_unsafeBytes: bytes)

@@ -61,3 +61,8 @@ package enum ProjectionKeys {
     /// Hash of an agent, over all regions.
     package static func agent(tenant: String, agentID: String) -> String { "agent:{\(tenant)}:\(agentID)" }
 }
+
+extension ProvisioningEntry.ObjectName {
+    /// Whether its key in the cache would be that of an index. Such an object is never written, read or deleted there.
+    var isOfIndex: Bool { key.hasPrefix("by:") }
+}

@@ -177,6 +177,10 @@ extension ProvisioningFold {
         for change in changes {
             switch change {
             case .put(let name, let data):
+                guard !name.isOfIndex else {
+                    quarantine(name, .keyOfIndex)
+                    continue
+                }
                 do {
                     try groups.put(name, data: data, version: position, layouts: layouts, writer: &writer)
                 } catch {
@@ -185,7 +189,7 @@ extension ProvisioningFold {
                 }
                 release(name)
             case .delete(let name):
-                groups.delete(name, layouts: layouts)
+                if !name.isOfIndex { groups.delete(name, layouts: layouts) }
                 release(name)
             case .patch, .truncate: continue  // resolved, or walked, before
             }

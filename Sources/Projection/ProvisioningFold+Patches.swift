@@ -26,7 +26,9 @@ extension ProvisioningFold {
         var needed: [ObjectName] = []
         for change in changes {
             if case .patch(let name, _, let base) = change {
-                for object in [base, name] where known.insert(object).inserted { needed.append(object) }
+                for object in [base, name] where !object.isOfIndex && known.insert(object).inserted {
+                    needed.append(object)
+                }
             } else if let name = change.name {
                 known.insert(name)
             }
@@ -57,6 +59,10 @@ extension ProvisioningFold {
                 rows[name] = nil
                 resolved.append(change)
             case .patch(let name, let data, let base):
+                guard !name.isOfIndex else {
+                    quarantine(name, .keyOfIndex)
+                    continue
+                }
                 let own = rows[name].flatMap { $0.version == position ? $0 : nil }
                 guard var row = own ?? rows[base] else {
                     quarantine(name, .patchWithoutObject)

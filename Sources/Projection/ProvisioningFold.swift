@@ -37,6 +37,8 @@ package struct ProvisioningFold: Sendable {
         case patchWithoutObject
         /// The row of the entry cannot be read.
         case unreadableRow
+        /// Its key would be that of an index.
+        case keyOfIndex
     }
 
     /// How much is held and sent at once.

@@ -207,10 +207,36 @@ struct ProvisioningFoldTests {
                         .put(good, ["user_name": "c"]),
                     ]), to: east, redis)
             let result = try await ProvisioningRun(redis: redis).run()
-            #expect(result.problems == [.unreadableRow, .unreadableRow, .unreadableRow])
+            #expect(result.problems == [.keyOfIndex, .unreadableRow, .unreadableRow])
             #expect(result.counts.unreadable == 1)
             let image = try CacheImage(redis, tenants: ["1"])
             #expect(image.objects == [good: ["user_name": "c"]] && image.problems == [])
+        }
+    }
+
+    @Test(
+        "What happens to an object whose key would be that of an index harms no index and stops nothing",
+        arguments: [("by:place:A", "A"), ("by:user_name", "_d")])
+    func keysOfIndexes(key: String, value: String) async throws {
+        try await withRedis { redis in
+            let stranger = ObjectName(tenant: "1", type: "person", key: key)
+            let (other, heir) = (Script.person("1", 7), Script.person("1", 8))
+            let row = ["user_name": value, "place": value]
+            let steps: [(changes: [Change], isQuarantined: Bool)] = [
+                ([.put(other, row), .put(stranger, ["user_name": "b"])], true),
+                ([.patch(stranger, ["user_name": "c"])], true),
+                ([.patch(heir, ["user_name": "d"], from: stranger), .delete(stranger)], false),
+                ([.put(stranger, ["user_name": "e"]), .patch(stranger, ["user_name": "f"])], true),
+                ([.delete(stranger)], false),
+            ]
+            for (step, position) in zip(steps, UInt64(10)...) {
+                try Script.write(.init(position: position, changes: step.changes), to: east, redis)
+                #expect(try await !ProvisioningRun(redis: redis).run().wasKilled)
+                #expect(try redis.members("rs:{1}:quarantine").contains("person:\(key)") == step.isQuarantined)
+            }
+            #expect(try redis.members("rs:{1}:quarantine") == ["person:8"])
+            let image = try CacheImage(redis, tenants: ["1"])
+            #expect(image.objects == [other: row] && image.problems == [])
         }
     }
 

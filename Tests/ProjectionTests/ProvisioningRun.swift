@@ -29,14 +29,19 @@ struct ProvisioningRun {
         if try redis("FUNCTION", "LIST").elements.isEmpty { try redis.call(ProjectionFunctions.library.loadCommand) }
         let trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
         var cursors: [String: TenantCursor] = [:]
+        var quarantined: Set<ObjectName> = []
         for tenant in try redis.members(tenantsKey) {
             let held = try redis.hash(ProjectionKeys.cursors(tenant: tenant))
             cursors[tenant] = TenantCursor(
                 held["provisioning"].flatMap { Position($0) } ?? .zero, mark: held["applying"] ?? "")
+            for name in try redis.members(ProjectionKeys.quarantine(tenant: tenant)) {
+                let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
+                quarantined.insert(ObjectName(tenant: tenant, type: parts[0], key: parts[1]))
+            }
         }
         var fold = ProvisioningFold(
             journals: journals, layouts: IndexLayouts(Script.catalog), trailing: trailing, cursors: cursors,
-            limits: limits)
+            quarantined: quarantined, limits: limits)
         let store = Killable(redis: redis, budget: budget, refused: refused)
         var performer = ProvisioningPerformer(store: store, sentBytes: sentBytes)
         var result = Result()
