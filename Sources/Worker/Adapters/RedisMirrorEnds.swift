@@ -66,9 +66,6 @@ package struct RedisMirrorConnector: MirrorConnector {
             throw Refusal(error)
         }
     }
-
-        }
-    }
 }
 
 /// The local Redis as a link's source: one connection for questions, one a reader.
