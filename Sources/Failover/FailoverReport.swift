@@ -34,8 +34,6 @@ package struct FailoverReport: Encodable, Sendable {
         package let number: UInt64
         package let systemID: String
         package let timeline: UInt32
-        /// The first transaction ID of the new primary's own, where this run promoted it.
-        package let firstTransaction: UInt64?
     }
 
     package let kind: FailoverMachine.Kind
@@ -51,6 +49,9 @@ package struct FailoverReport: Encodable, Sendable {
     package let reasons: [String]
     package let lossAtMost: LossAtMost?
     package let history: History?
+    /// The first transaction ID of the new primary's own, where this run promoted it: what the old primary committed from
+    /// there on is lost.
+    package let firstTransaction: UInt64?
     package let times: Times
     package let steps: [Step]
     package let closedCalls: Int?
@@ -87,9 +88,9 @@ package struct FailoverReport: Encodable, Sendable {
         }
         history = machine.history.map {
             History(
-                number: $0.number, systemID: $0.systemID, timeline: $0.timeline,
-                firstTransaction: machine.nextTransaction)
+                number: $0.number, systemID: $0.systemID, timeline: $0.timeline)
         }
+        firstTransaction = machine.nextTransaction
         func end(of step: FailoverStep) -> Double? {
             machine.record.first { $0.step == step && $0.result != .failed }?.ended?.inSeconds
         }

@@ -62,6 +62,9 @@ struct RegionReturn {
         for peer in region.peers {
             let other = try await SurvivorRedis.connect(region, at: peer)
             defer { other.close() }
+            // The region that captures would take a server that is promoted for its own, and begin the next history.
+            let time = (region.failover.hookTimeout * 2 + .seconds(60)).components.seconds
+            _ = try await other.ask("SET", ProjectionKeys.reservedHistory, "\(history + 1)", "EX", "\(time)")
             for tail in try await rejoin(peer.region, other) {
                 journals += 1
                 withheld &+= tail

@@ -24,6 +24,10 @@ package enum ProjectionKeys {
     /// Hash with the provisioning cursor that trails those of all tenants, and what is known of other regions.
     package static let trailing = "rs:{_}:projection"
 
+    /// Number of a history that another region is about to begin: until it has, or this expires, a server whose histories
+    /// are older is not captured from.
+    package static let reservedHistory = "rs:{_}:reserved-history"
+
     /// Set of `<type>:<id>` that could not be projected and must be read from PostgreSQL again.
     package static func quarantine(tenant: String) -> String { "rs:{\(tenant)}:quarantine" }
 

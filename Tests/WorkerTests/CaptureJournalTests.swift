@@ -122,6 +122,23 @@ struct CaptureJournalTests {
         }
     }
 
+    @Test("the newest history is what is projected, declared of this region, or reserved, whichever is newer")
+    func newestHistory() async throws {
+        try await JournalBench.with { bench in
+            #expect(await bench.journal.newestHistory() == nil)
+            _ = try await bench.journal.open()
+            #expect(await bench.journal.newestHistory() == 0)
+            try await bench.run("HSET", "rs:{_}:projection", "provisioning", "\(UInt64(2) << 52 + 7)")
+            #expect(await bench.journal.newestHistory() == 2)
+            try await bench.run("HSET", "rs:{_}:projection", "down:east", "3 17-0", "down:west", "9 17-0")
+            #expect(await bench.journal.newestHistory() == 3)
+            try await bench.run("SET", "rs:{_}:reserved-history", "4")
+            #expect(await bench.journal.newestHistory() == 4)
+            try await bench.run("SET", "rs:{_}:reserved-history", "none")
+            #expect(await bench.journal.newestHistory() == 3)
+        }
+    }
+
     @Test("entries and position move together", arguments: sizes)
     func appends(size: UInt64) async throws {
         try await JournalBench.with { bench in

@@ -74,11 +74,13 @@ package final class RedisCaptureJournal: CaptureJournal {
         guard let connection = connection.withLock({ $0 }), connection.isOpen,
             let reply: RedisReply = try? await connection.send(
                 RedisCommand(
-                    "HMGET", ProjectionKeys.trailing, "provisioning", ProjectionKeys.down(region: journal.origin)))
+                    "HMGET", ProjectionKeys.trailing, "provisioning", ProjectionKeys.down(region: journal.origin))),
+            let mark: RedisReply = try? await connection.send(RedisCommand("GET", ProjectionKeys.reservedHistory))
         else { return nil }
+        let reserved = mark.string.flatMap { UInt64($0) } ?? 0
         let projected = reply[0]?.string.flatMap { Position($0) }?.history ?? 0
         let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
-        return max(projected, declared)
+        return max(projected, declared, reserved)
     }
 
     package func settlingTime() async throws(Refusal) -> Duration {
