@@ -109,6 +109,9 @@ private struct World {
     }
 }
 
+/// What is promised holds for faults that let a repair come to its end. Where a second one hits it in the middle, and two
+/// peers hold different ends of a journal, about one seed in a thousand projects entries again that were given up before, or
+/// keeps one that the journal has not: `verify` tells.
 @Suite("Lineage by seed: servers that lose tails, are emptied, go back while connected")
 struct LineageSimulationTests {
     @Test("copies end as their journal is; nothing is overwritten, nothing projected twice", arguments: 0..<600)
