@@ -4,19 +4,18 @@ package import RESP
 // was found before, so that a change in between is refused and looked at anew.
 extension JournalFunctions {
     /// In the region of birth:
-    /// - `rsj2_heal stream meta birth last gap raise floor position shape entries…`: entries that the stream lost, appended
-    ///   again behind `last`, which it must have given out last. `gap` entries before the first of them exist nowhere and
-    ///   are counted as added; `raise`, if given, becomes the stream's last ID; `floor` and `position`, if given, are set,
-    ///   the position never back. Answers the last ID.
-    /// - `rsj2_reborn stream meta projection birth fresh minimum peer field common former`: gives the journal the mark
-    ///   `fresh`, and notes that `birth` and, if given, `former` were ones before. No ID below `minimum`, if given, is given
-    ///   out any more. A local projection that stood beyond the stream, `field` of its cursors, goes back to `common`.
+    /// - `rsj2_heal stream meta birth last gap raise floor former position shape entries…`: entries that the stream lost,
+    ///   appended again behind `last`, which it must have given out last. `gap` entries before the first of them exist
+    ///   nowhere and are counted as added; `raise`, if given, becomes the stream's last ID, `former` one of the journal's
+    ///   former marks; `floor` and `position`, if given, are set, the position never back. Answers the last ID.
+    /// - `rsj2_reborn stream meta projection birth fresh minimum peer field common`: gives the journal the mark `fresh`, and
+    ///   notes that `birth` was one before. No ID below `minimum`, if given, is given out any more. A local projection that stood beyond the stream, `field` of its cursors, goes back to `common`.
     ///   Answers the mark.
     ///
     /// In a peer's:
     /// - `rsj2_adopt stream meta projection birth copyBirth last count field`: gives the copy the mark `birth`. With a count
     ///   it is an empty copy of another history, which a projection has to begin with anew.
-    /// - `rsj2_fork stream meta projection birth copyBirth last keep count field common cause lost`: sets the copy aside as
+    /// - `rsj2_fork stream meta projection birth copyBirth last keep count field common cause lost floor`: sets the copy aside as
     ///   `<stream>:closed:<n>` with its meta, and begins a new one with the mark `birth`: of the entries up to `keep`, or
     ///   empty. It counts `count` entries, if given, else those it keeps or has trimmed. A projection that has seen more
     ///   than the `common` entries goes back to there. `lost` entries are only in the closed copy, if given, else those
@@ -54,10 +53,10 @@ extension JournalFunctions {
             local own, added = generated(stream)
             local last = own or '0-0'
             if last ~= args[2] then return redis.error_reply('CURSOR ' .. last) end
-            local refusal = wide(args[7])
+            local refusal = wide(args[8])
             if refusal then return refusal end
             local isInStep = (state[2] or '0-0') == last
-            local healed, written, failure = add(stream, args[7], args, 8)
+            local healed, written, failure = add(stream, args[8], args, 9)
             last = healed or last
             local exists = own or written > 0
             if not failure and args[4] ~= '' and below(last, args[4]) then
@@ -68,12 +67,13 @@ extension JournalFunctions {
                 redis.call('XSETID', stream, last, 'ENTRIESADDED', (added or 0) + args[3] + written)
             end
             if args[5] ~= '' then redis.call('HSET', meta, 'floor', args[5]) end
+            if args[6] ~= '' and exists then redis.call('HSET', meta, 'former:' .. args[6], last) end
             -- Only capture keeps these for a journal of its own.
             if isInStep then
                 redis.call('HSET', meta, 'last', last)
                 redis.call('HINCRBY', meta, 'count', written)
             end
-            local old, new = state[4] or '', args[6]
+            local old, new = state[4] or '', args[7]
             if not failure and (#new > #old or (#new == #old and new > old)) then
                 redis.call('HSET', meta, 'position', new)
             end
@@ -96,7 +96,6 @@ extension JournalFunctions {
                 raise(stream, own, args[3])
             end
             redis.call('HSET', meta, 'birth', args[2], 'former:' .. args[1], args[6])
-            if args[7] ~= '' then redis.call('HSET', meta, 'former:' .. args[7], args[6]) end
             return args[2]
         end
 
@@ -135,6 +134,8 @@ extension JournalFunctions {
             if last ~= args[3] then return redis.error_reply('CURSOR ' .. last) end
             local own, added, length = generated(stream)
             if (own or '0-0') ~= last then return redis.error_reply('FORKED ' .. (own or '0-0')) end
+            -- Trimmed meanwhile: what was not found may have been there.
+            if (state[5] or '0-0') ~= args[10] then return redis.error_reply('CURSOR ' .. last) end
             -- What may be forbidden comes first.
             local cursor = args[6] ~= '' and redis.call('HGET', projection, args[6])
             local n = 1
@@ -186,7 +187,8 @@ extension JournalFunctions {
             [
                 "FCALL", "rsj2_heal", "2", journal.key, journal.metaKey, healing.birth,
                 healing.behind.description, "\(healing.gap)", healing.raise?.description ?? "",
-                healing.floor?.description ?? "", position?.description ?? "", entries?.shape.text ?? "",
+                healing.floor?.description ?? "", healing.former ?? "", position?.description ?? "",
+                entries?.shape.text ?? "",
             ], entries?.strings ?? BulkStrings())
     }
 
@@ -197,7 +199,7 @@ extension JournalFunctions {
         RedisCommand(
             "FCALL", "rsj2_reborn", "3", journal.key, journal.metaKey, journal.projectionKey, rebirth.birth,
             fresh, rebirth.minimum?.description ?? "", peer,
-            journal.projectionField ?? "", rebirth.common.description, rebirth.former ?? "")
+            journal.projectionField ?? "", rebirth.common.description)
     }
 
     package static func adopt(_ journal: JournalName, _ adoption: Adoption) -> RedisCommand {
@@ -211,7 +213,8 @@ extension JournalFunctions {
         RedisCommand(
             "FCALL", "rsj2_fork", "3", journal.key, journal.metaKey, journal.projectionKey, birth, fork.copyBirth,
             fork.last.description, fork.keep.description, fork.count.map { "\($0)" } ?? "",
-            journal.projectionField ?? "", fork.common.description, fork.cause, fork.lost.map { "\($0)" } ?? "")
+            journal.projectionField ?? "", fork.common.description, fork.cause, fork.lost.map { "\($0)" } ?? "",
+            fork.floor.description)
     }
 
     /// Notes that somebody was told of the fork number `number`.

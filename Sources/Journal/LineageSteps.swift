@@ -10,15 +10,19 @@ package struct Healing: Hashable, Sendable {
     package var floor: EntryID?
     /// The last ID that the journal is to have given out behind the piece; nil for that of its last entry.
     package var raise: EntryID?
+    /// The copy's mark where it is another one: a former one of the journal from the first piece on.
+    package var former: String?
 
     package init(
-        birth: String, behind: EntryID, gap: UInt64, floor: EntryID? = nil, raise: EntryID? = nil
+        birth: String, behind: EntryID, gap: UInt64, floor: EntryID? = nil, raise: EntryID? = nil,
+        former: String? = nil
     ) {
         self.birth = birth
         self.behind = behind
         self.gap = gap
         self.floor = floor
         self.raise = raise
+        self.former = former
     }
 }
 
@@ -31,12 +35,9 @@ package struct Rebirth: Hashable, Sendable {
     package let minimum: EntryID?
     /// The newest entry that both histories have.
     package let common: EntryID
-    /// The mark of a copy that goes on as one of the journal; nil for none.
-    package let former: String?
 
-    package init(birth: String, minimum: EntryID?, common: EntryID, former: String? = nil) {
+    package init(birth: String, minimum: EntryID?, common: EntryID) {
         self.birth = birth
-        self.former = former
         self.minimum = minimum
         self.common = common
     }
@@ -63,9 +64,10 @@ package struct Adoption: Hashable, Sendable {
 package struct Fork: Hashable, Sendable {
     /// One word, for people and metrics.
     package let cause: String
-    /// The copy's mark and last entry, as they were found.
+    /// The copy's mark, last entry and floor, as they were found.
     package let copyBirth: String
     package let last: EntryID
+    package let floor: EntryID
     /// A projection of the copy that has seen more has to go on behind this: the newest entry that both histories have, or
     /// `last` where all that is new stands above.
     package let common: EntryID
@@ -77,12 +79,13 @@ package struct Fork: Hashable, Sendable {
     package let lost: UInt64?
 
     package init(
-        cause: String, copyBirth: String, last: EntryID, common: EntryID, keep: EntryID, count: UInt64?,
-        lost: UInt64? = nil
+        cause: String, copyBirth: String, last: EntryID, floor: EntryID = .zero, common: EntryID, keep: EntryID,
+        count: UInt64?, lost: UInt64? = nil
     ) {
         self.cause = cause
         self.copyBirth = copyBirth
         self.last = last
+        self.floor = floor
         self.common = common
         self.keep = keep
         self.count = count

@@ -90,6 +90,8 @@ package struct CopyRepair: Sendable {
     package mutating func sourceHolds(_ entry: KeptEntry?) {
         guard case .seeking(let upper) = state else { return }
         if let entry, entry.id <= upper {
+            // The journal is being healed from another peer's copy: what it was when it was asked says nothing any more.
+            guard entry.id <= source.generated else { return state = .done }
             state = .matching(entry.id, entry)
         } else {
             // Nothing that old is left. Where nothing was there at all, the last ID given out stands for what was.
@@ -143,7 +145,7 @@ package struct CopyRepair: Sendable {
     package mutating func healed(upTo last: EntryID) {
         guard case .healing(let healing, let isLast) = state else { return }
         guard !isLast else { return state = .done }
-        state = .reading(Healing(birth: healing.birth, behind: last, gap: 0))
+        state = .reading(Healing(birth: healing.birth, behind: last, gap: 0, former: healing.former))
     }
 
     package mutating func reborn(_ birth: String) {

@@ -101,11 +101,12 @@ package enum Lineage {
         let isKnown = parting.common > .zero || copyBirth == source.birth
         let mayHeal = topic == .provisioning ? isKnown && gap == 0 : isKnown || topic == .voice
         if parting.common == source.generated, parting.common < copy.last, mayHeal {
-            let rebirth = Rebirth(
-                birth: source.birth, minimum: nil, common: parting.common, former: copyBirth)
+            let isSame = copyBirth == source.birth
+            let rebirth = Rebirth(birth: source.birth, minimum: nil, common: parting.common)
             let healing = Healing(
-                birth: source.birth, behind: source.generated, gap: gap, floor: gap > 0 ? copy.floor : nil)
-            return .heal(copyBirth == source.birth ? nil : rebirth, healing)
+                birth: source.birth, behind: source.generated, gap: gap, floor: gap > 0 ? copy.floor : nil,
+                former: isSame ? nil : copyBirth)
+            return .heal(isSame ? nil : rebirth, healing)
         }
         // All that the journal has up to here is in the copy; if that has more, they part before and then went on alike.
         let isWithin = parting.common == copy.last
@@ -122,7 +123,7 @@ package enum Lineage {
         // An empty copy counts what it had of the entries that have left the journal.
         let begins = parting.common > .zero && trimmed > missed ? trimmed - missed : 0
         let fork = Fork(
-            cause: divergence.rawValue, copyBirth: copyBirth, last: copy.last,
+            cause: divergence.rawValue, copyBirth: copyBirth, last: copy.last, floor: copy.floor,
             common: parting.isAbove ? copy.last : parting.common, keep: keep,
             count: keep > .zero ? nil : begins, lost: isWithin ? extra : nil)
         return .fork(rebirth, fork)

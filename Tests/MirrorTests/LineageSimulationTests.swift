@@ -77,7 +77,7 @@ private struct World {
         case 4 where !clockMayJump:
             clock += 3
             source.stream = nil
-            source.history = []
+            older[0].removeAll()  // nor is this undone
         case 5, 6:
             if let before = older[1 + index].randomElement(using: &random) { links[index].redis = before }
             if Bool.random(using: &random) { links[index].lose(mark: mark) }
@@ -109,9 +109,12 @@ private struct World {
     }
 }
 
+/// What is promised holds for faults that let a repair come to its end. Where a second one hits it in the middle, and two
+/// peers hold different ends of a journal, about one seed in a thousand projects entries again that were given up before, or
+/// keeps one that the journal has not: `verify` tells.
 @Suite("Lineage by seed: servers that lose tails, are emptied, go back while connected")
 struct LineageSimulationTests {
-    @Test("copies end as their journal is; nothing is overwritten, nothing projected twice", arguments: 0..<500)
+    @Test("copies end as their journal is; nothing is overwritten, nothing projected twice", arguments: 0..<600)
     func mends(seed: Int) {
         var world = World(seed: seed)
         for turn in 0..<600 {
@@ -170,17 +173,18 @@ struct LineageSimulationTests {
     /// What holds for every step that is no fault.
     private func check(_ before: World, _ after: World, _ seed: Int) {
         for (old, new) in zip(before.links, after.links) {
-            #expect(new.redis.closed.count >= old.redis.closed.count, "seed \(seed)")
+            #expect(new.redis.closed.count >= old.redis.closed.count, "a closed copy is gone, seed \(seed)")
             for (was, now) in zip(old.redis.closed, new.redis.closed) {
                 #expect(was.entries == now.entries, "a closed copy changed, seed \(seed)")
             }
             // What was there is still there, in the copy or in a closed one.
             let kept = (new.redis.stream?.entries ?? []) + (new.redis.closed.last?.entries ?? [])
-            let was = Set(old.redis.stream?.entries ?? [])
+            let entries = old.redis.stream?.entries ?? []
+            if new.redis.stream?.entries.starts(with: entries) ?? entries.isEmpty { continue }
+            let was = Set(entries)
             #expect(was.isSubset(of: kept), "overwritten, seed \(seed)")
         }
-        let was = Set(before.source.stream?.entries ?? [])
-        let now = after.source.stream?.entries ?? []
-        #expect(was.isSubset(of: now), "the journal lost something by being mended, seed \(seed)")
+        let (was, now) = (before.source.stream?.entries ?? [], after.source.stream?.entries ?? [])
+        #expect(now.starts(with: was), "the journal lost something by being mended, seed \(seed)")
     }
 }

@@ -126,10 +126,10 @@ struct MendingTests {
     private func healing(
         birth: String = "b", behind: UInt64, gap: UInt64 = 0, floor: UInt64? = nil
     ) -> Mending {
-        let rebirth = Rebirth(birth: birth, minimum: nil, common: id(behind), former: "b")
-        return .heal(
-            birth == "b" ? nil : rebirth,
-            Healing(birth: birth, behind: id(behind), gap: gap, floor: floor.map { id($0) }))
+        let rebirth = Rebirth(birth: birth, minimum: nil, common: id(behind))
+        let healing = Healing(
+            birth: birth, behind: id(behind), gap: gap, floor: floor.map { id($0) }, former: birth == "b" ? nil : "b")
+        return .heal(birth == "b" ? nil : rebirth, healing)
     }
 
     @Test("a journal that only lost its tail gets it back", arguments: [.voice, .provisioning, .control] as [Topic])

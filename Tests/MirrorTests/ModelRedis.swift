@@ -47,8 +47,6 @@ struct ModelRedis {
     /// Where the projection stands, and what it has seen.
     var cursor = EntryID.zero
     var projected: [Int] = []
-    /// The values of all entries that the stream was ever given.
-    var history: Set<Int> = []
 
     // MARK: What anyone does
 
@@ -57,7 +55,6 @@ struct ModelRedis {
         let least = EntryID(first: written.generated.first, second: written.generated.second + 1)
         written.add(Entry(id: max(least, EntryID(first: clock, second: 0)), value: value))
         stream = written
-        history.insert(value)
     }
 
     mutating func trim(_ count: Int) {
@@ -122,13 +119,11 @@ struct ModelRedis {
         guard var meta, meta.birth == healing.birth else { return .failure(.fenced) }
         var written = stream ?? Stream()
         guard written.generated == healing.behind else { return .failure(.cursor(last: written.generated)) }
-        for entry in entries {
-            written.add(entry)
-            history.insert(entry.value)
-        }
+        for entry in entries { written.add(entry) }
         if let raise = healing.raise { written.generated = max(raise, written.generated) }
         written.added += healing.gap
         if let floor = healing.floor { meta.floor = floor }
+        if let former = healing.former { meta.former.insert(former) }
         (stream, self.meta) = (written, meta)
         return .success(written.generated)
     }
@@ -143,7 +138,6 @@ struct ModelRedis {
             stream = raised
         }
         meta.former.insert(meta.birth)
-        if let former = rebirth.former { meta.former.insert(former) }
         meta.birth = fresh
         self.meta = meta
         return .success(meta.birth)
@@ -163,7 +157,7 @@ struct ModelRedis {
 
     mutating func fork(_ fork: Fork, birth: String) -> Refusal? {
         guard let meta, meta.birth == fork.copyBirth else { return .fenced }
-        guard meta.last == fork.last else { return .cursor(last: meta.last) }
+        guard meta.last == fork.last, meta.floor == fork.floor else { return .cursor(last: meta.last) }
         let entries = stream?.entries ?? []
         var new = Meta(birth: birth)
         let kept = fork.keep == .zero ? [] : entries.filter { $0.id <= fork.keep }

@@ -32,7 +32,7 @@ struct RedisCheckTests {
         (["REPLICAOF 127.0.0.1 1"], "role", .error, "is a replica of 127.0.0.1:1"),
         (["library journal_0"], "functions", .warning, "an older worker than this one"),
         (["library journal_9"], "functions", .warning, "a newer worker than this one"),
-        (["library journal_1"], "functions", .warning, "with other code"),
+        (["library journal_2"], "functions", .warning, "with other code"),
         (["library projection_0"], "functions", .warning, "regionsync_projection_0 is loaded: an older worker"),
         (["library projection_1"], "functions", .warning, "regionsync_projection_1 is loaded with other code"),
     ]
