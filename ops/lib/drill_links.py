@@ -157,7 +157,7 @@ class LinkLossy(LinkDrill):
 
     def stage(self):
         if obstacle := lossy.obstacle():
-            raise drilling.Refused(obstacle)
+            raise drilling.Skipped(obstacle)
         return LossyRegions(self, self.events_per_second)
 
     def disturb(self):
@@ -211,37 +211,3 @@ def longest(seconds):
 
 
 DRILLS = [LinkCut, LinkCutOneWay, LinkSlow, LinkLossy, LinkReset, LinkFlapping]
-
-
-def main():
-    """Until `ops/drill` has them: `python3 ops/lib/drill_links.py --program .build/debug/regionsync [NAME …]`."""
-    import argparse
-    import json
-    import pathlib
-    import sys
-
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(drill.name for drill in DRILLS))
-    parser.add_argument("--program", type=pathlib.Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", action="store_true")
-    arguments = parser.parse_args()
-    servers.stop_on_signals()
-    reports, skipped = [], 0
-    for drill in DRILLS:
-        if not arguments.names or drill.name in arguments.names:
-            try:
-                with servers.Folder(f"drill-{drill.name}", keep=arguments.keep) as folder:
-                    reports.append(drill(arguments.seed, arguments.program.resolve(), folder).run())
-                print(json.dumps(reports[-1]), file=sys.stderr)
-            except drilling.Refused as refusal:
-                skipped += 1
-                print(f"{drill.name}: skipped, {refusal}", file=sys.stderr)
-    failed = sum(not report["pass"] for report in reports)
-    print(json.dumps({"drills": [drilling.line(report) for report in reports], "passed": len(reports) - failed,
-                      "failed": failed, "skipped": skipped}))
-    sys.exit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -56,12 +56,12 @@ class RegionKill(drilling.Drill):
     def _add_failover(self, file):
         if file.region == DOWN:
             # For the way back: its own server, a standby by then, is promoted when the survivor's has stopped.
-            file.add("failover", fence=self.standby.stopping(), promote=self.primary.promotion())
+            file.add_section("failover", fence=self.standby.stopping(), promote=self.primary.promotion())
             return
         # The old primary ends if it is there still, and nobody else who has its process id by then.
         pid, data = self.primary.pid, self.primary.data
         fence = f"if grep -qaF {data} /proc/{pid}/cmdline 2>/dev/null; then kill -KILL {pid}; fi"
-        file.add("failover", standby={"host": "127.0.0.1", "port": self.standby.port}, fence=["sh", "-c", fence],
+        file.add_section("failover", standby={"host": "127.0.0.1", "port": self.standby.port}, fence=["sh", "-c", fence],
                  promote=self.standby.promotion(), maximumLoss=10000)
 
     def _check_before(self):

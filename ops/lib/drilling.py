@@ -15,6 +15,10 @@ class Refused(Exception):
     """Preflight refused: nothing was tried."""
 
 
+class Skipped(Exception):
+    """It cannot be tried here; the text says what it needs."""
+
+
 class Broken(Exception):
     """An invariant did not hold; the text says which."""
 

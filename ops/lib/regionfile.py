@@ -43,7 +43,7 @@ class RegionFile:
         self.text = "\n".join(lines[:first] + lines[last:]) + "\n"
         return self
 
-    def add(self, key, **values):
+    def add_section(self, key, **values):
         """Puts a section behind all others; each value is written as JSON, which YAML reads."""
         self.text += f"\n{key}:\n" + "".join(f"  {name}: {json.dumps(value)}\n" for name, value in values.items())
         return self
