@@ -22,7 +22,7 @@ package struct FunctionLibrary: Sendable, Hashable {
 package enum JournalFunctions {
     /// Lua: the last ID that a stream has given out, how many entries it was ever given and how many it holds; nil for no
     /// stream. Whatever else keeps a stream from being looked at is an error: it must not pass for an empty journal.
-    static let generated = """
+    package static let generated = """
         local function generated(stream)
             local info = redis.pcall('XINFO', 'STREAM', stream)
             if info.err then

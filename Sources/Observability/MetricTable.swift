@@ -66,6 +66,10 @@ extension MetricFamily {
         "regionsync_mirror_trim_headroom_seconds", "Time until retention would reach entries a peer lacks.",
         unit: .seconds, labels: [.peer])
 
+    package static let clockAheadSeconds = gauge(
+        "regionsync_clock_ahead_seconds", "By so much at least a peer's clock is ahead of this region's.",
+        unit: .seconds, labels: [.peer])
+
     package static let projectionLagEntries = gauge(
         "regionsync_projection_lag_entries", "Entries of local journals and copies not yet in state.", labels: [.topic])
     package static let projectionApplied = counter(
@@ -77,6 +81,8 @@ extension MetricFamily {
         "Voice entries of a region declared down that came after the cut: kept, and in no state.", labels: [.region])
     package static let projectionIllegalTransitions = counter(
         "regionsync_projection_illegal_transitions", "Events that the state of their call or agent does not allow.")
+    package static let projectionLogouts = counter(
+        "regionsync_projection_logouts", "Sessions ended here since their agents logged in in another region.")
     package static let verifyLastSuccessTimestampSeconds = gauge(
         "regionsync_verify_last_success_timestamp_seconds", "When a verification last found no difference.",
         unit: .seconds)

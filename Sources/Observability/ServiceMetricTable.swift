@@ -18,13 +18,15 @@ extension MetricFamily {
         "regionsync_kafka_errors", "Messages the brokers refused and errors of the producer.", labels: [.kind])
 
     package static let tenantHealthLevel = gauge(
-        "tenant_service_health_level", "2 healthy, 1 degraded, 0 failed.", labels: [.tenant])
+        "tenant_service_health_level", "2 healthy, 1 degraded, 0 failed; the same for all of a worker's tenants.",
+        labels: [.tenant])
     package static let tenantRedisState = gauge(
-        "tenant_redis_state", "2 connected.", labels: [.tenant])
+        "tenant_redis_state", "2 connected, 1 connecting, 0 refused: the region's own Redis.", labels: [.tenant])
     package static let tenantConfigClients = gauge(
         "tenant_cs_clients", "Clients of the configuration listener.", labels: [.tenant])
     package static let tenantActiveCalls = gauge(
-        "tenant_tserver_active_calls", "Calls that are alive.", labels: [.tenant])
+        "tenant_tserver_active_calls", "Calls that are alive, of all regions, as this region knows them.",
+        labels: [.tenant])
     package static let tenantCampaignHealthLevel = gauge(
         "tenant_ocs_health_level", "2 healthy, 1 degraded, 0 failed.", labels: [.tenant])
 
@@ -48,9 +50,9 @@ extension MetricFamily {
         mirrorLinkUp, mirrorCut, mirrorLagSeconds, mirrorLagEntries, mirrorAppended, mirrorLatencySeconds,
         mirrorInflightBytes,
         mirrorSentBytes, mirrorFenced, mirrorLost, mirrorForks, mirrorHealed, mirrorTrimHeadroomSeconds,
+        clockAheadSeconds,
         projectionLagEntries, projectionApplied, projectionUnreadable, projectionIllegalTransitions,
-        verifyLastSuccessTimestampSeconds,
-        verifyDriftObjects,
+        projectionLogouts, verifyLastSuccessTimestampSeconds, verifyDriftObjects,
         listenerConnections, listenerCommands, listenerSeconds, listenerRejected,
         kafkaQueueMessages, kafkaDelivered, kafkaErrors,
         tenantHealthLevel, tenantRedisState, tenantConfigClients, tenantActiveCalls, tenantCampaignHealthLevel,

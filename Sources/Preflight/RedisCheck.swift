@@ -171,7 +171,7 @@ struct RedisCheck: Sendable {
     /// Those the worker loads there.
     private var libraries: [FunctionLibrary] {
         switch role {
-        case .own: [JournalFunctions.library, ProjectionFunctions.library]
+        case .own: ProjectionFunctions.libraries
         case .peer: [JournalFunctions.library]
         }
     }

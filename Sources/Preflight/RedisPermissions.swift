@@ -127,14 +127,16 @@ extension RedisCheck {
 
     /// What the projection and its functions do with their own keys and with what they project.
     private static let projectionProbes =
-        ["rs:{1}:projection", "rs:{1}:quarantine", "rs:{1}:digest:probe", "rs:{_}:projection", tenantsKey]
-        .flatMap { [Probe("HDEL", $0, "f"), Probe("HINCRBY", $0, "f", "1"), Probe("TYPE", $0)] }
+        [
+            "rs:{1}:projection", "rs:{1}:quarantine", "rs:{1}:superseded", "rs:{1}:digest:probe", "rs:{_}:projection",
+            tenantsKey,
+        ].flatMap { [Probe("HDEL", $0, "f"), Probe("HINCRBY", $0, "f", "1"), Probe("TYPE", $0)] }
         + ["cfg:{1}:probe", "call:{1}:probe", "calls:{1}:probe", "agent:{1}:probe"].flatMap { key in
             [
                 Probe("FCALL_RO", "regionsync_probe", "1", key), Probe("DEL", key), Probe("EXPIRE", key, "1"),
                 Probe("HDEL", key, "f"), Probe("HGET", key, "f"), Probe("HGETALL", key), Probe("HMGET", key, "f"),
                 Probe("HSET", key, "f", "v"), Probe("RESTORE", key, "0", "v"), Probe("SADD", key, "v"),
-                Probe("SISMEMBER", key, "v"), Probe("SMEMBERS", key), Probe("SREM", key, "v"),
+                Probe("SCARD", key), Probe("SISMEMBER", key, "v"), Probe("SMEMBERS", key), Probe("SREM", key, "v"),
                 Probe("SSCAN", key, "0"),
             ]
         }

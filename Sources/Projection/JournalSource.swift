@@ -24,14 +24,25 @@ struct JournalSource: Sendable {
     private var next = 0
     /// The last entry that was folded.
     private(set) var taken: EntryID
+    /// Entries folded so far.
+    private(set) var takenCount: UInt64 = 0
+    /// The last entry that a fold before this one has taken; what is wrong up to here was counted by it.
+    private let counted: EntryID
     /// While parked, the last entry that was looked at and found not to close the transaction.
     private var passed: EntryID?
     var open: Open?
 
-    init(journal: JournalName, taken: EntryID) {
+    init(journal: JournalName, taken: EntryID, counted: EntryID = .zero) {
         self.journal = journal
         self.taken = taken
+        self.counted = counted
     }
+
+    /// The last entry that this fold or one before it has taken.
+    var furthest: EntryID { max(taken, counted) }
+
+    /// No fold before this one has taken the entry that was taken last.
+    var isFirstSight: Bool { taken >= .zero }
 
     /// Everything received was folded.
     var isDrained: Bool { next == inbox.count }
@@ -56,6 +67,7 @@ struct JournalSource: Sendable {
         let entry = inbox[next]
         next += 1
         taken = entry.id
+        takenCount += 1
         if next == inbox.count { receive([]) }
         return entry
     }

@@ -25,6 +25,9 @@ package enum ProjectionFunctions {
     package static let library = FunctionLibrary(
         name: "regionsync_projection_1", body: [guards, indexes, objects, functions].joined(separator: "\n"))
 
+    /// Everything that the projection calls.
+    package static let libraries = [JournalFunctions.library, library, VoiceFunctions.library]
+
     /// Raises the provisioning cursor that trails those of all tenants.
     package static func advance(to position: Position) -> RedisCommand {
         RedisCommand("FCALL", "rsp1_advance", "1", ProjectionKeys.trailing, position.description)

@@ -31,6 +31,9 @@ package enum ProjectionKeys {
     /// Set of `<type>:<id>` that could not be projected and must be read from PostgreSQL again.
     package static func quarantine(tenant: String) -> String { "rs:{\(tenant)}:quarantine" }
 
+    /// Set of the IDs of agents who have a session in this region that a login elsewhere made void.
+    package static func superseded(tenant: String) -> String { "rs:{\(tenant)}:superseded" }
+
     /// Hash of an object's columns, with its version `_v` and digest `_d`; a column that is NULL is not there.
     package static func object(tenant: String, type: String, id: String) -> String {
         "cfg:{\(tenant)}:\(type):\(id)"

@@ -1,3 +1,4 @@
+internal import Journal
 package import Logging
 package import Observability
 
@@ -12,8 +13,10 @@ package struct ProjectionReport: Sendable {
     private let applied: Counter
     private let illegal: Counter
     private let unreadable: Counter
+    private let logouts: Counter
     private let visible: Histogram
     private let metrics: MetricsRegistry
+    private let lags: [Topic: Gauge]
 
     package init(states: ComponentStates, metrics: MetricsRegistry, logger: Logger) {
         self.states = states
@@ -22,7 +25,12 @@ package struct ProjectionReport: Sendable {
         applied = metrics.counter(.projectionApplied)
         illegal = metrics.counter(.projectionIllegalTransitions)
         unreadable = metrics.counter(.projectionUnreadable)
+        logouts = metrics.counter(.projectionLogouts)
         visible = metrics.histogram(.commitToVisibleSeconds)
+        lags = Dictionary(
+            uniqueKeysWithValues: [Topic.provisioning, .voice].map {
+                ($0, metrics.gauge(.projectionLagEntries, [.topic: $0.rawValue]))
+            })
     }
 
     func applied(_ entries: Int) { if entries > 0 { applied.add(entries) } }
@@ -39,6 +47,22 @@ package struct ProjectionReport: Sendable {
         logger.warning(
             "Entries were passed over: their shape is not known",
             [.component: "\(component)", .entries: "\(unreadable.value)"])
+    }
+
+    /// Entries of a topic's journals that are not in state; nil while that is unknown.
+    func lag(_ entries: Int64?, topic: Topic) { lags[topic]?.set(entries.map { Double($0) }) }
+
+    /// Sessions of this region were ended since their agents are logged in elsewhere.
+    func loggedOut(_ sessions: Int) {
+        guard sessions > 0 else { return }
+        logouts.add(sessions)
+        logger.info(
+            "Agents were logged out here since they logged in in another region", [.count: "\(sessions)"])
+    }
+
+    /// Sessions that should be ended were not; tried again with whatever is projected next.
+    func logoutsRefused(_ objection: StoreFailure) {
+        logger.warning("Agents could not be logged out here", [.error: "\(objection)"])
     }
 
     /// Transactions with these commit times, µs since 1970 by PostgreSQL's clock, are visible now.

@@ -23,12 +23,14 @@ extension ProvisioningFold {
         }
         guard position > folded else {
             // What a region that died brings along when it returns is of an older history, and was told to be void.
-            if entry.id.second == 1, position.history == folded.history { counts.late += 1 }
+            if entry.id.second == 1, position.history == folded.history, sources[index].isFirstSight {
+                counts.late += 1
+            }
             return
         }
         var open = sources[index].open ?? JournalSource.Open(position: position)
         sources[index].open = nil  // or the array would be copied
-        let closing = add(entry, to: &open)
+        let closing = add(entry, to: &open, index)
         if let closing {
             close(open, closing, index)
         } else {
@@ -40,7 +42,7 @@ extension ProvisioningFold {
 
     /// Adds an entry to its transaction; answers how the transaction closes, when it does.
     private mutating func add(
-        _ entry: JournalEntry, to open: inout JournalSource.Open
+        _ entry: JournalEntry, to open: inout JournalSource.Open, _ index: Int
     ) -> ProvisioningEntry.Closing? {
         do throws(ProvisioningEntry.Unreadable) {
             switch try ProvisioningEntry(entry) {
@@ -56,7 +58,7 @@ extension ProvisioningFold {
                 open.isSnapshot = true
             }
         } catch {
-            counts.unreadable += 1
+            if sources[index].isFirstSight { counts.unreadable += 1 }
         }
         open.entries += 1
         return nil
@@ -68,11 +70,11 @@ extension ProvisioningFold {
             chunked = ChunkedRun(journal: sources[index].journal, position: open.position, isSnapshot: open.isSnapshot)
             sources[index].open = open
             addChunks(index)
-            finishChunks(open, closing)
+            finishChunks(open, closing, index)
             sources[index].open = nil
             return
         }
-        checkCount(open, closing)
+        checkCount(open, closing, index)
         work.append(.whole(WholeTransaction(position: open.position, changes: open.changes, time: closing.time)))
     }
 
@@ -98,7 +100,7 @@ extension ProvisioningFold {
     private mutating func foldChunked(_ entry: JournalEntry, _ index: Int) {
         guard var open = sources[index].open else { return }
         sources[index].open = nil
-        let closing = entry.id.first == open.position.number ? add(entry, to: &open) : .none
+        let closing = entry.id.first == open.position.number ? add(entry, to: &open, index) : .none
         chunked?.isSnapshot = open.isSnapshot
         let isFull =
             open.changes.count >= limits.chunkObjects || open.byteCount >= limits.callBytes
@@ -106,7 +108,7 @@ extension ProvisioningFold {
         sources[index].open = open
         if closing != nil || isFull { addChunks(index) }
         guard let closing else { return }
-        finishChunks(sources[index].open ?? open, closing)
+        finishChunks(sources[index].open ?? open, closing, index)
         sources[index].open = nil
     }
 
@@ -136,16 +138,20 @@ extension ProvisioningFold {
         chunk = []
     }
 
-    private mutating func finishChunks(_ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing) {
-        checkCount(open, closing)
+    private mutating func finishChunks(
+        _ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing, _ index: Int
+    ) {
+        checkCount(open, closing, index)
         if open.isSnapshot {
             work.append(.clear(types: layouts.types, below: open.position))
         }
         work.append(.finish(time: closing.time))
     }
 
-    private mutating func checkCount(_ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing) {
-        if open.entries != closing.count { counts.incomplete += 1 }
+    private mutating func checkCount(
+        _ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing, _ index: Int
+    ) {
+        if open.entries != closing.count, sources[index].isFirstSight { counts.incomplete += 1 }
     }
 }
 

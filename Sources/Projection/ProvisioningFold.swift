@@ -57,7 +57,8 @@ package struct ProvisioningFold: Sendable {
         package init() {}
     }
 
-    /// What became of the entries so far.
+    /// What became of the entries so far. Of those that a fold before this one has taken, what was late, incomplete or
+    /// unreadable is not counted again.
     package struct Counts: Hashable, Sendable {
         package var transactions = 0
         package var objects = 0
@@ -109,10 +110,11 @@ package struct ProvisioningFold: Sendable {
     package internal(set) var counts = Counts()
 
     /// Begins behind `trailing`, the cursor that trails those of all tenants; `cursors` are the known tenants',
-    /// `quarantined` their objects that could not be projected before.
+    /// `quarantined` their objects that could not be projected before, `counted` the entries that a fold before this one
+    /// has taken.
     package init(
         journals: [JournalName], layouts: IndexLayouts, trailing: Position, cursors: [String: TenantCursor],
-        quarantined: Set<ObjectName> = [], limits: Limits = Limits()
+        quarantined: Set<ObjectName> = [], counted: [JournalName: EntryID] = [:], limits: Limits = Limits()
     ) {
         self.layouts = layouts
         self.limits = limits
@@ -122,7 +124,17 @@ package struct ProvisioningFold: Sendable {
         settled = trailing
         completed = trailing
         let last = EntryID(first: trailing.number, second: .max)
-        sources = journals.map { JournalSource(journal: $0, taken: last) }
+        sources = journals.map { JournalSource(journal: $0, taken: last, counted: counted[$0] ?? .zero) }
+    }
+
+    /// The last entry of each journal that this fold or one before it has taken.
+    package var counted: [JournalName: EntryID] {
+        Dictionary(sources.map { ($0.journal, $0.furthest) }, uniquingKeysWith: max)
+    }
+
+    /// Where it stands with each journal.
+    package var progress: [JournalProgress] {
+        sources.map { JournalProgress($0.journal, cursor: $0.taken, folded: $0.takenCount) }
     }
 
     // MARK: Facts

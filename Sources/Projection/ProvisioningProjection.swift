@@ -30,12 +30,13 @@ package struct ProvisioningProjection: Sendable {
     package func run() async {
         report.set(ProjectionReport.provisioning, ComponentState("starting", .waiting))
         var pause = SessionPause()
-        var past = ProvisioningFold.Counts()
+        var past = Past()
         while !Task.isCancelled {
             do throws(StoreFailure) {
                 try await session(&pause, &past)
             } catch {
                 guard !Task.isCancelled else { break }
+                report.lag(nil, topic: .provisioning)
                 await pause.wait(after: error, store, report, ProjectionReport.provisioning)
             }
         }
@@ -50,19 +51,32 @@ package struct ProvisioningProjection: Sendable {
         let commitTimes: [Int64]
     }
 
-    /// `past` counts what the sessions before met; what was amiss then is amiss still.
-    private func session(
-        _ pause: inout SessionPause, _ past: inout ProvisioningFold.Counts
-    ) async throws(StoreFailure) {
-        var fold = try await align()
-        defer { past = past + fold.counts }
+    /// What the sessions before met: what was amiss then is amiss still, and is read again but not counted again.
+    private struct Past {
+        var counts = ProvisioningFold.Counts()
+        var counted: [JournalName: EntryID] = [:]
+
+        mutating func add(_ fold: ProvisioningFold) {
+            counts = counts + fold.counts
+            counted = fold.counted
+        }
+    }
+
+    private func session(_ pause: inout SessionPause, _ past: inout Past) async throws(StoreFailure) {
+        var fold = try await align(past.counted)
         var performer = ProvisioningPerformer(store: store)
         var inFlight: [Sent] = []
         var trailing = fold.completed
         var advanced = trailing
         var counts = fold.counts
+        var lag = LagMeter(asksAlways: true)
+        var nextMeasure = ContinuousClock.now
+        defer {
+            report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
+            past.add(fold)
+        }
         pause.aligned()
-        say(past + counts, fold, trailing)
+        say(past.counts + counts, fold, trailing)
         while !Task.isCancelled {
             let hasMore = try await performer.perform(&fold) { note($0, $1) }
             var commands = performer.take()
@@ -87,16 +101,20 @@ package struct ProvisioningProjection: Sendable {
                 if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst()) }
             }
             while inFlight.count > 1 { trailing = try await settle(inFlight.removeFirst()) }
-            say(past + counts, fold, trailing)
+            if ContinuousClock.now >= nextMeasure {
+                nextMeasure = .now + .seconds(1)
+                try await lag.measure(fold.progress, through: store)
+                report.lag(lag.lag, topic: .provisioning)
+            }
+            say(past.counts + counts, fold, trailing)
         }
     }
 
     /// A fold that begins where the server's state ends.
-    private func align() async throws(StoreFailure) -> ProvisioningFold {
-        let first = try await store.answers([
-            RedisCommand("HGET", ProjectionKeys.trailing, "provisioning"), RedisCommand("SMEMBERS", tenantsKey),
-            ProjectionFunctions.library.loadCommand,
-        ])
+    private func align(_ counted: [JournalName: EntryID]) async throws(StoreFailure) -> ProvisioningFold {
+        let first = try await store.answers(
+            [RedisCommand("HGET", ProjectionKeys.trailing, "provisioning"), RedisCommand("SMEMBERS", tenantsKey)]
+                + ProjectionFunctions.libraries.map(\.loadCommand))
         let tenants = first[1].elements.compactMap(\.text)
         let answers = try await store.answers(
             tenants.flatMap { tenant in
@@ -120,7 +138,7 @@ package struct ProvisioningProjection: Sendable {
         }
         return ProvisioningFold(
             journals: journals, layouts: layouts, trailing: first[0].text.flatMap { Position($0) } ?? .zero,
-            cursors: cursors, quarantined: quarantined, limits: limits)
+            cursors: cursors, quarantined: quarantined, counted: counted, limits: limits)
     }
 
     private func take(_ read: JournalRead, _ fold: inout ProvisioningFold) throws(StoreFailure) {

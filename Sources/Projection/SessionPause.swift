@@ -16,7 +16,8 @@ struct SessionPause {
     ) async {
         if failure.isFunctionMissing {
             report.logger.info("Functions were missing and are loaded", [.component: "\(component)"])
-            if case .success = await store.run([ProjectionFunctions.library.loadCommand]).first { return }
+            let loads = await store.run(ProjectionFunctions.libraries.map(\.loadCommand))
+            if loads.allSatisfy({ if case .success = $0 { true } else { false } }) { return }
         }
         guard !failure.isCut else { return }
         report.failed(component, failure)

@@ -2,21 +2,27 @@ package import Journal
 internal import RESP
 
 extension VoiceFold {
-    /// Takes on journals behind the cursors that the server holds.
+    /// Takes on journals behind the cursors that the server holds, and what was left to be done for their tenants.
     package mutating func follow(
         _ journals: [JournalName], from store: any ProjectionStore
     ) async throws(StoreFailure) {
-        let answers = try await store.answers(
+        let cursors = try await store.answers(
             journals.map {
                 RedisCommand(
                     "HMGET", ProjectionKeys.cursors(tenant: $0.tenant), ProjectionKeys.voiceCursor(origin: $0.origin),
                     ProjectionKeys.voiceCut(origin: $0.origin))
             })
-        for (journal, answer) in zip(journals, answers) {
+        for (journal, answer) in zip(journals, cursors) {
             let held = answer.elements.map(\.text)
             follow(
                 journal, behind: held.first.flatMap { $0 }.flatMap { EntryID($0) } ?? .zero,
                 cut: held.last.flatMap { $0 }.flatMap { JournalCut($0) }?.last)
+        }
+        let tenants = Set(journals.map(\.tenant)).sorted()
+        let agents = try await store.answers(
+            tenants.map { RedisCommand("SMEMBERS", ProjectionKeys.superseded(tenant: $0)) })
+        for (tenant, answer) in zip(tenants, agents) {
+            found(superseded: answer.elements.compactMap(\.text), of: tenant)
         }
     }
 
@@ -26,7 +32,9 @@ extension VoiceFold {
         let cursors = wanted
         let answers = try await store.answers(
             cursors.map {
-                RedisCommand("HGET", ProjectionKeys.cursors(tenant: $0.journal.tenant), "voice:\($0.journal.origin)")
+                RedisCommand(
+                    "HGET", ProjectionKeys.cursors(tenant: $0.journal.tenant),
+                    ProjectionKeys.voiceCursor(origin: $0.journal.origin))
             })
         for (cursor, answer) in zip(cursors, answers) {
             let held = answer.text.flatMap { EntryID($0) } ?? .zero
@@ -49,5 +57,24 @@ extension VoiceFold {
             if calls.isEmpty { return }
             _ = try await store.answers(calls.map(\.command))
         }
+    }
+
+    /// Ends the sessions of this region that a login elsewhere made void, as of `time`, µs since 1970; for when everything
+    /// that was read is in the server's state. Answers what the server objects to, if anything: it keeps no event from
+    /// being projected.
+    package mutating func logOut(
+        through store: any ProjectionStore, at time: Int64
+    ) async throws(StoreFailure) -> StoreFailure? {
+        let due = dueLogouts(at: time)
+        var objection: StoreFailure?
+        for (logouts, result) in zip(due, await store.run(due.map(\.command))) {
+            switch result {
+            case .success(let reply): answered(logouts, reply)
+            case .failure(let failure):
+                guard case .server = failure, !failure.isFunctionMissing else { throw failure }
+                objection = failure
+            }
+        }
+        return objection
     }
 }

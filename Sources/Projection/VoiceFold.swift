@@ -6,7 +6,8 @@ internal import VoiceEvents
 /// Folds the voice journals of some tenants, of every region, into their calls and agents.
 ///
 /// The driver reads, loads what `missing` names, and makes the calls that `nextCalls()` gives; when all have succeeded it
-/// asks again until there are none, then reads on. After a failure it begins again with a new fold.
+/// asks again until there are none, makes those that `dueLogouts(at:)` gives, then reads on. After a failure it begins
+/// again with a new fold.
 package struct VoiceFold: Sendable {
     /// A record as the server keeps it.
     package struct Key: Hashable, Sendable {
@@ -28,6 +29,8 @@ package struct VoiceFold: Sendable {
         package var illegal = 0
         /// Entries that are no voice events.
         package var unreadable = 0
+        /// Logouts appended for sessions that were lost to a login elsewhere.
+        package var logouts = 0
 
         package init() {}
     }
@@ -44,22 +47,29 @@ package struct VoiceFold: Sendable {
         var cut: EntryID?
         /// Everything up to the cut was folded; what lies beyond is left alone.
         var isPastCut = false
+        var folded: UInt64 = 0
         var events: [Event] = []
         var names: Set<VoiceRecordName> = []
     }
 
+    /// Where this fold runs: it ends the sessions of this region that were lost.
+    let region: String
     private let recordTime: Int64
     private let heldRecords: Int
     private var sources: [JournalName: Source] = [:]
-    private var records: [VoiceRecordName: VoiceRecord] = [:]
+    private(set) var records: [VoiceRecordName: VoiceRecord] = [:]
     /// Known not to be at the server.
-    private var absent: Set<VoiceRecordName> = []
-    package private(set) var counts = Counts()
+    private(set) var absent: Set<VoiceRecordName> = []
+    /// Agents whose record shows, or showed when it was left, a session here that a login elsewhere made void.
+    var superseded: Set<VoiceRecordName> = []
+    package internal(set) var counts = Counts()
 
     /// - Parameters:
+    ///   - region: The region where it runs.
     ///   - recordTime: How long an ended call's record stays readable.
     ///   - heldRecords: How many records are kept in memory between reads.
-    package init(recordTime: Duration, heldRecords: Int = 4096) {
+    package init(region: String, recordTime: Duration, heldRecords: Int = 4096) {
+        self.region = region
         self.recordTime = max(1, recordTime.components.seconds)
         self.heldRecords = heldRecords
     }
@@ -108,10 +118,15 @@ package struct VoiceFold: Sendable {
     /// The records that must be loaded before the calls.
     package var missing: [Key] {
         var names: Set<VoiceRecordName> = []
-        for source in sources.values {
-            for name in source.names where records[name] == nil && !absent.contains(name) { names.insert(name) }
+        for wanted in sources.values.map(\.names) + [superseded] {
+            for name in wanted where records[name] == nil && !absent.contains(name) { names.insert(name) }
         }
         return names.map(Key.init)
+    }
+
+    /// Where it stands with each journal.
+    package var progress: [JournalProgress] {
+        sources.map { JournalProgress($0.key, cursor: $0.value.cursor, folded: $0.value.folded) }
     }
 
     /// What the server holds of a record; nothing when it holds none.
@@ -130,11 +145,16 @@ package struct VoiceFold: Sendable {
             touched.formUnion(source.names)
             calls.append(fold(journal, source))
         }
-        if calls.isEmpty, records.count + absent.count > heldRecords {
-            records.removeAll(keepingCapacity: true)
-            absent.removeAll(keepingCapacity: true)
-        }
+        if calls.isEmpty, records.count + absent.count > heldRecords { forgetRecords() }
         return calls
+    }
+
+    /// All but those of which something is still to be done.
+    private mutating func forgetRecords() {
+        let kept = superseded.map { ($0, records[$0]) }
+        records.removeAll(keepingCapacity: true)
+        absent.formIntersection(superseded)
+        for (name, record) in kept { records[name] = record }
     }
 
     private mutating func fold(_ journal: JournalName, _ source: Source) -> Call {
@@ -149,20 +169,25 @@ package struct VoiceFold: Sendable {
         }
         var commands = GuardedCommands()
         for (name, record) in now where !record.isNew {
-            commands.write(record, name, over: records[name], recordTime: recordTime)
+            commands.write(record, name, over: records[name], region: region, recordTime: recordTime)
             records[name] = record.hasEnded ? nil : record
             absent.remove(name)
         }
+        for name in source.names where name.kind == .agent {
+            let isSuperseded = records[name]?.isSuperseded(in: region) ?? false
+            if isSuperseded { superseded.insert(name) } else { superseded.remove(name) }
+        }
         let last = source.events.last?.entry ?? source.cursor
-        sources[journal] = Source(cursor: last, cut: source.cut, isPastCut: source.isPastCut)
+        sources[journal] = Source(
+            cursor: last, cut: source.cut, isPastCut: source.isPastCut,
+            folded: source.folded + UInt64(source.events.count))
+        let expected = source.cursor == .zero ? "0" : source.cursor.description
         return Call(
             journal: journal,
             command: RedisCommand(
                 [
                     "FCALL", "rsp1_apply", "1", ProjectionKeys.cursors(tenant: journal.tenant),
-                    ProjectionKeys.voiceCursor(origin: journal.origin),
-                    source.cursor == .zero ? "0" : source.cursor.description,
-                    last.description,
+                    ProjectionKeys.voiceCursor(origin: journal.origin), expected, last.description,
                 ], commands.words))
     }
 

@@ -8,8 +8,11 @@ internal import RESP
 /// dear (journal.md, "Mirror rules" 9). All journals of a tenant are in one group: an agent's state comes from all.
 package struct VoiceProjection: Sendable {
     package struct Settings: Sendable {
-        /// All regions, the own one first.
-        package var regions: [String]
+        /// The own region.
+        package let region: String
+        package let peers: [String]
+        /// All regions, the own one included.
+        package var regions: [String] { [region] + peers }
         /// Tenants that are followed whether or not they were ever provisioned.
         package var tenants: [String] = []
         /// Streams that one reader reads.
@@ -17,7 +20,10 @@ package struct VoiceProjection: Sendable {
         /// How long an ended call's record stays readable.
         package var callRecordTime = Duration.seconds(600)
 
-        package init(regions: [String]) { self.regions = regions }
+        package init(region: String, peers: [String]) {
+            self.region = region
+            self.peers = peers
+        }
     }
 
     private let settings: Settings
@@ -50,9 +56,11 @@ package struct VoiceProjection: Sendable {
                     }
                     pause.aligned()
                     report.set(ProjectionReport.voice, await roster.state)
+                    report.lag(await roster.lag, topic: .voice)
                     try? await Task.sleep(for: .seconds(1))
                 } catch {
                     guard !Task.isCancelled else { return }
+                    report.lag(nil, topic: .voice)
                     await pause.wait(after: error, store, report, ProjectionReport.voice)
                 }
             }
@@ -77,9 +85,8 @@ package struct VoiceProjection: Sendable {
     private func session(
         _ group: Int, of roster: VoiceRoster, _ tail: any JournalTail, _ pause: inout SessionPause
     ) async throws(StoreFailure) {
-        var fold = VoiceFold(recordTime: settings.callRecordTime)
+        var session = Session(VoiceFold(region: settings.region, recordTime: settings.callRecordTime))
         var followed = 0
-        var counts = fold.counts
         var nextLook = ContinuousClock.now
         while !Task.isCancelled {
             let tenants = await roster.tenants(of: group)
@@ -87,72 +94,64 @@ package struct VoiceProjection: Sendable {
                 let journals = tenants[followed...].flatMap { tenant in
                     settings.regions.map { JournalName.voice(tenant: tenant, origin: $0) }
                 }
-                try await fold.follow(journals, from: store)
+                try await session.fold.follow(journals, from: store)
+                try await project(&session)  // what was left to be done
                 followed = tenants.count
+                session.nextMeasure = .now
             }
             // A region that has rejoined goes on behind what it wrote meanwhile.
-            if ContinuousClock.now >= nextLook, !fold.ended.isEmpty {
-                try await fold.follow(fold.ended, from: store)
+            if ContinuousClock.now >= nextLook, !session.fold.ended.isEmpty {
+                try await session.fold.follow(session.fold.ended, from: store)
                 nextLook = .now + .seconds(1)
             }
-            // A group that may grow looks now and then.
-            let patience = await roster.isFull(group) ? Duration.seconds(10) : .seconds(1)
-            let reads = try await tail.read(behind: fold.wanted, patience: patience)
-            if reads.isEmpty { try await fold.compareCursors(with: store) }
+            if ContinuousClock.now >= session.nextMeasure {
+                session.nextMeasure = .now + .seconds(1)
+                try await session.lag.measure(session.fold.progress, through: store)
+                await roster.measured(group, lag: session.lag.lag)
+            }
+            // A group that may grow looks now and then; so does one whose lag is to be seen going.
+            let isCalm = await roster.isFull(group) && session.lag.lag == 0
+            let reads = try await tail.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
+            if reads.isEmpty { try await session.fold.compareCursors(with: store) }
             for read in reads {
                 do {
-                    try fold.read(read)
+                    try session.fold.read(read)
                 } catch {
                     throw .unreachable("\(read.journal) was answered with something else: \(error)")
                 }
             }
-            try await fold.project(into: store)
+            try await project(&session)
             pause.aligned()
             await roster.works(group)
-            report.applied(fold.counts.events - counts.events)
-            report.illegal(fold.counts.illegal - counts.illegal)
-            report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.voice)
-            counts = fold.counts
         }
     }
-}
 
-/// Which group follows which tenant. Groups only grow.
-actor VoiceRoster {
-    private let tenantsPerGroup: Int
-    private var groups: [[String]] = []
-    private var known: Set<String> = []
-    /// Groups that do not project now, and why.
-    private var troubles: [Int: String] = [:]
+    /// What a group's reader knows until its first failure.
+    private struct Session {
+        var fold: VoiceFold
+        /// What of `fold.counts` was reported.
+        var reported: VoiceFold.Counts
+        var objection: StoreFailure?
+        var lag = LagMeter()
+        var nextMeasure = ContinuousClock.now
 
-    init(tenantsPerGroup: Int) { self.tenantsPerGroup = tenantsPerGroup }
-
-    /// Takes tenants on; answers the groups that this began.
-    func enrol(_ tenants: [String]) -> Range<Int> {
-        let before = groups.count
-        for tenant in tenants where known.insert(tenant).inserted {
-            if groups.last.map({ $0.count < tenantsPerGroup }) != true {
-                troubles[groups.count] = "begins"
-                groups.append([])
-            }
-            groups[groups.count - 1].append(tenant)
+        init(_ fold: VoiceFold) {
+            self.fold = fold
+            reported = fold.counts
         }
-        return before..<groups.count
     }
 
-    func tenants(of group: Int) -> [String] { groups[group] }
-
-    func isFull(_ group: Int) -> Bool { groups[group].count >= tenantsPerGroup }
-
-    func works(_ group: Int) { troubles[group] = nil }
-
-    func failed(_ group: Int, _ failure: StoreFailure) { troubles[group] = "\(failure)" }
-
-    /// How all groups together do.
-    var state: ComponentState {
-        guard let trouble = troubles.min(by: { $0.key < $1.key }) else { return ComponentState("projecting", .working) }
-        return ComponentState(
-            "waiting", .waiting, reason: "\(troubles.count) of \(groups.count) groups of tenants wait: \(trouble.value)"
-        )
+    /// Brings what was read into state, and ends the sessions that are found lost in it.
+    private func project(_ session: inout Session) async throws(StoreFailure) {
+        try await session.fold.project(into: store)
+        let objection = try await session.fold.logOut(through: store, at: Timestamp.now.nanoseconds / 1000)
+        if let objection, objection != session.objection { report.logoutsRefused(objection) }
+        session.objection = objection
+        let (counts, reported) = (session.fold.counts, session.reported)
+        report.applied(counts.events - reported.events)
+        report.illegal(counts.illegal - reported.illegal)
+        report.unreadable(counts.unreadable - reported.unreadable, component: ProjectionReport.voice)
+        report.loggedOut(counts.logouts - reported.logouts)
+        session.reported = counts
     }
 }

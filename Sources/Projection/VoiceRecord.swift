@@ -49,6 +49,11 @@ enum VoiceRecord: Sendable {
 
     var hasEnded: Bool { if case .call(let call) = self { call.hasEnded } else { false } }
 
+    /// It is an agent with a session in this region that a login elsewhere made void.
+    func isSuperseded(in region: String) -> Bool {
+        if case .agent(let agent) = self { agent.loss(of: region) != nil } else { false }
+    }
+
     /// What to write over `old`.
     func changes(since old: VoiceRecord?) -> RecordChange {
         switch (self, old) {
@@ -76,18 +81,27 @@ struct GuardedCommands {
         }
     }
 
-    /// Writes a record over what the server holds of it.
-    mutating func write(_ record: VoiceRecord, _ name: VoiceRecordName, over old: VoiceRecord?, recordTime: Int64) {
+    /// Writes a record over what the server of this region holds of it, and the sets that name such records.
+    mutating func write(
+        _ record: VoiceRecord, _ name: VoiceRecordName, over old: VoiceRecord?, region: String, recordTime: Int64
+    ) {
         let change = record.changes(since: old)
         if old == nil { append(["DEL", name.key]) }
         append("HDEL", name.key, change.removed)
         append("HSET", name.key, change.set.flatMap { [$0.0, $0.1] })
-        guard name.kind == .call else { return }
-        if record.hasEnded {
-            append(["SREM", ProjectionKeys.activeCalls(tenant: name.tenant), name.id])
-            append(["EXPIRE", name.key, String(recordTime)])
-        } else if old == nil {
-            append(["SADD", ProjectionKeys.activeCalls(tenant: name.tenant), name.id])
+        switch name.kind {
+        case .call:
+            let active = ProjectionKeys.activeCalls(tenant: name.tenant)
+            if record.hasEnded {
+                append(["SREM", active, name.id])
+                append(["EXPIRE", name.key, String(recordTime)])
+            } else if old == nil {
+                append(["SADD", active, name.id])
+            }
+        case .agent:
+            let isSuperseded = record.isSuperseded(in: region)
+            guard isSuperseded != (old?.isSuperseded(in: region) ?? false) else { return }
+            append([isSuperseded ? "SADD" : "SREM", ProjectionKeys.superseded(tenant: name.tenant), name.id])
         }
     }
 }

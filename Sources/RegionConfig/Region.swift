@@ -141,6 +141,8 @@ package struct Region: Hashable, Sendable {
         package let callRecordTime: Duration
         /// WAL our slot may hold back before alarms call it dangerous.
         package let retainedWALBytes: Int
+        /// Tenants that metrics name in a label.
+        package let labelledTenants: Int
     }
 }
 

@@ -120,13 +120,13 @@ extension Region.Retention: RegionSection {
 
 extension Region.Limits: RegionSection {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case streamsPerReader, entriesPerRead, objectsPerApply, callRecordTime, retainedWALBytes
+        case streamsPerReader, entriesPerRead, objectsPerApply, callRecordTime, retainedWALBytes, labelledTenants
     }
 
     static let shape = Shape(CodingKeys.self)
     static let defaults = Region.Limits(
         streamsPerReader: 16, entriesPerRead: 1000, objectsPerApply: 1000, callRecordTime: .seconds(600),
-        retainedWALBytes: 8 << 30)
+        retainedWALBytes: 8 << 30, labelledTenants: 10)
 
     package init(from decoder: any Decoder) throws {
         let reader = try SectionReader(decoder, keys: CodingKeys.self)
@@ -138,5 +138,6 @@ extension Region.Limits: RegionSection {
             .callRecordTime, in: .zero ... .seconds(7 * 86_400), default: defaults.callRecordTime)
         retainedWALBytes = try reader.bytes(
             .retainedWALBytes, in: 64 << 20...1 << 50, default: defaults.retainedWALBytes)
+        labelledTenants = try reader.integer(.labelledTenants, in: 0...1000, default: defaults.labelledTenants)
     }
 }

@@ -34,19 +34,6 @@ package struct AgentMachine: Hashable, Sendable {
         package static let outOfService = Features(rawValue: 4)
     }
 
-    /// Sessions that a login in another region made void; that region's worker writes their Logout.
-    package struct Loss: Hashable, Sendable {
-        package let agentID: String
-        package let region: String
-        package let dns: [String]
-
-        package init(agentID: String, region: String, dns: [String]) {
-            self.agentID = agentID
-            self.region = region
-            self.dns = dns
-        }
-    }
-
     package let agentID: String
     /// By rising region and DN.
     package internal(set) var sessions: [Session] = []
@@ -63,14 +50,6 @@ package struct AgentMachine: Hashable, Sendable {
     package var current: [Session] { sessions.filter { $0.state != .null && !isVoid($0) } }
 
     package var isLoggedIn: Bool { sessions.contains { $0.state != .null && !isVoid($0) } }
-
-    /// Sessions that another region's login made void and whose Logout was not read yet, one a region.
-    package var losses: [Loss] {
-        let void = sessions.filter { $0.state != .null && isVoid($0) }
-        return Dictionary(grouping: void, by: \.region).sorted { $0.key < $1.key }.map { region, sessions in
-            Loss(agentID: agentID, region: region, dns: sessions.map(\.dn))
-        }
-    }
 
     package func session(region: String, dn: String) -> Session? {
         index(region, dn).map { sessions[$0] }
@@ -136,7 +115,8 @@ package struct AgentMachine: Hashable, Sendable {
         }
     }
 
-    private func isVoid(_ session: Session) -> Bool {
+    /// Whether a login in another region has the higher entry ID. Once so it stays so: last logins only rise.
+    func isVoid(_ session: Session) -> Bool {
         guard let rival = latestLogin(where: { $0 != session.region }) else { return false }
         return (session.login, session.region) < (rival.entry, rival.region)
     }

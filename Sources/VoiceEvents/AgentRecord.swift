@@ -49,9 +49,11 @@ extension AgentMachine {
 }
 
 extension AgentMachine.Session {
-    fileprivate var fieldName: String { "session:\(region):\(dn)" }
+    /// The field of the record that holds it.
+    package var fieldName: String { "session:\(region):\(dn)" }
 
-    fileprivate var field: String {
+    /// What that field holds.
+    package var field: String {
         let start = "\(state.rawValue) \(workMode.rawValue) \(features.rawValue) \(login) \(since)"
         // Counted, since either may hold any text; -1 says that there is none.
         return "\(start) \(place?.utf8.count ?? -1) \(place ?? "")\(reasons ?? "")"

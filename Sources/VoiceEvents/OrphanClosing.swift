@@ -54,18 +54,3 @@ package struct OrphanClosing: Sendable {
         event.regionDown = region
     }
 }
-
-extension AgentMachine.Loss {
-    /// The Logouts that the losing region's worker appends to its own journal, one a DN.
-    package func logouts(server: String, time: Int64) -> [VoiceEvent] {
-        dns.map { dn in
-            var event = VoiceEvent(.agentLogout, key: agentID)
-            event.id = "\(region)-superseded-\(time)-\(agentID)-\(dn)"
-            event.server = server
-            event.thisDN = dn
-            event.time = time
-            event.agentID = agentID
-            return event
-        }
-    }
-}

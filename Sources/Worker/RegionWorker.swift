@@ -56,8 +56,12 @@ package struct RegionWorker: Service {
 
     private func work(on loops: MultiThreadedEventLoopGroup) async {
         let local = LocalRedis(endpoint: RedisEndpoint(region.redis), eventLoop: loops.next(), states: states)
+        let tenants = TenantMetrics(
+            LabelledTenants(first: region.tenants.map(String.init), limit: region.limits.labelledTenants),
+            client: local.client, metrics: metrics, health: { healthLevel }, redis: { redisLevel })
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await local.client.run() }
+            tasks.addTask { await tenants.run() }
             guard await local.becomesUsable() else { return }
             tasks.addTask { await local.watch() }
             // A link's tasks stay on its loop: a wake of the global executor a batch would cost more than the batch.
@@ -76,6 +80,10 @@ package struct RegionWorker: Service {
                     minimumAge: region.retention.minimum, maximumBytes: region.retention.maximumBytes),
                 client: local.client, links: links, states: states, metrics: metrics, logger: logger("trim"))
             tasks.addTask { await trimmer.run() }
+            let clocks = ClockWatch(
+                peers: region.peers.map(\.region), client: local.client, states: states, metrics: metrics,
+                logger: logger("clock"))
+            tasks.addTask { await clocks.run() }
             if projects {
                 // Voice readers wait, and their store answers, on one loop; provisioning uses the other and the pool.
                 let (loop, voiceLoop) = (loops.next(), loops.next())
@@ -101,7 +109,7 @@ package struct RegionWorker: Service {
     private func projector(
         into provisioning: RedisClient, on loop: any EventLoop, and voice: RedisClient, on voiceLoop: any EventLoop
     ) -> Projector {
-        var settings = VoiceProjection.Settings(regions: [region.name] + region.peers.map(\.region))
+        var settings = VoiceProjection.Settings(region: region.name, peers: region.peers.map(\.region))
         settings.tenants = region.tenants.map(String.init)
         settings.streamsPerReader = region.limits.streamsPerReader
         settings.callRecordTime = region.limits.callRecordTime

@@ -13,6 +13,22 @@ extension RegionWorker {
             })
     }
 
+    /// How well the worker serves its tenants: 2 healthy, 1 degraded (some component does not do all its work), 0 failed
+    /// (readers should not come here).
+    var healthLevel: Int {
+        guard awaited.isEmpty else { return 0 }
+        return states.reports.allSatisfy { $0.state.health == .working } ? 2 : 1
+    }
+
+    /// How the region's own Redis is: 2 connected, 1 connecting, 0 refused.
+    var redisLevel: Int {
+        switch states.state(of: LocalRedis.component)?.health {
+        case .working: 2
+        case .stopped: 0
+        case .waiting, .degraded, nil: 1
+        }
+    }
+
     /// What is missing before readers can be served: a worker that stays, the local Redis, and state that follows the
     /// journals. State that is not exact is better than none.
     private var awaited: [String] {

@@ -14,7 +14,7 @@ struct RedisCheckTests {
             #expect(findings.allSatisfy { $0.severity == .ok }, "\(findings)")
             #expect(
                 findings.map(\.subject) == [
-                    "version", "eviction policy", "persistence", "functions", "functions", "permissions",
+                    "version", "eviction policy", "persistence", "functions", "functions", "functions", "permissions",
                 ])
             try await with(server) { connection in
                 let libraries = try await connection.send(RedisCommand("FUNCTION", "LIST"))
@@ -34,6 +34,7 @@ struct RedisCheckTests {
         (["library journal_9"], "functions", .warning, "a newer worker than this one"),
         (["library journal_2"], "functions", .warning, "with other code"),
         (["library projection_0"], "functions", .warning, "regionsync_projection_0 is loaded: an older worker"),
+        (["library voice_9"], "functions", .warning, "regionsync_voice_9 is loaded: a newer worker"),
         (["library projection_1"], "functions", .warning, "regionsync_projection_1 is loaded with other code"),
     ]
 
@@ -91,9 +92,9 @@ struct RedisCheckTests {
     static let rights: [(rule: String, lacks: String)] =
         [
             "COPY", "DEL", "EVAL", "EXEC", "EXISTS", "EXPIRE", "FCALL", "FCALL_RO", "HDEL", "HEXISTS", "HGET",
-            "HGETALL",
-            "HINCRBY", "HMGET", "HSET", "HSETNX", "INFO", "MULTI", "RENAME", "RESTORE", "SADD", "SISMEMBER", "SMEMBERS",
-            "SREM", "SSCAN", "XADD", "XDEL", "XLEN", "XRANGE", "XREAD", "XREVRANGE", "XSETID", "XTRIM",
+            "HGETALL", "HINCRBY", "HMGET", "HSET", "HSETNX", "INFO", "MULTI", "RENAME", "RESTORE", "SADD", "SCARD",
+            "SISMEMBER", "SMEMBERS", "SREM", "SSCAN", "XADD", "XDEL", "XLEN", "XRANGE", "XREAD", "XREVRANGE", "XSETID",
+            "XTRIM",
         ].map { ("-\($0)", $0) } + [
             ("-client|unblock", "CLIENT UNBLOCK"), ("-function|load", "FUNCTION LOAD"),
             ("resetkeys ~rs:{_}:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),

@@ -43,6 +43,12 @@ final class PlainRedis: ProjectionStore, JournalTail {
         }
     }
 
+    /// Loads everything that the projection calls, unless it is there.
+    func loadFunctions() throws {
+        guard try self("FUNCTION", "LIST").elements.isEmpty else { return }
+        for library in ProjectionFunctions.libraries { try call(library.loadCommand) }
+    }
+
     /// The fields of a hash, sorted; empty when there is none.
     func hash(_ key: String) throws -> [String: String] {
         let words = try self("HGETALL", key).elements.compactMap(\.text)

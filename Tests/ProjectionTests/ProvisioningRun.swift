@@ -13,9 +13,12 @@ struct ProvisioningRun {
     var refused: Int?
     /// Bytes of calls that are sent together.
     var sentBytes = 2 << 20
+    /// What a fold before this one has taken.
+    var counted: [JournalName: EntryID] = [:]
 
     struct Result {
         var counts = ProvisioningFold.Counts()
+        var counted: [JournalName: EntryID] = [:]
         var problems: [ProvisioningFold.Problem] = []
         /// Commands carried out.
         var commands = 0
@@ -26,7 +29,7 @@ struct ProvisioningRun {
     struct Killed: Error {}
 
     func run() async throws -> Result {
-        if try redis("FUNCTION", "LIST").elements.isEmpty { try redis.call(ProjectionFunctions.library.loadCommand) }
+        try redis.loadFunctions()
         let trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
         var cursors: [String: TenantCursor] = [:]
         var quarantined: Set<ObjectName> = []
@@ -41,7 +44,7 @@ struct ProvisioningRun {
         }
         var fold = ProvisioningFold(
             journals: journals, layouts: IndexLayouts(Script.catalog), trailing: trailing, cursors: cursors,
-            quarantined: quarantined, limits: limits)
+            quarantined: quarantined, counted: counted, limits: limits)
         let store = Killable(redis: redis, budget: budget, refused: refused)
         var performer = ProvisioningPerformer(store: store, sentBytes: sentBytes)
         var result = Result()
@@ -65,6 +68,7 @@ struct ProvisioningRun {
             result.wasKilled = true
         }
         result.counts = fold.counts
+        result.counted = fold.counted
         result.commands = store.sent
         return result
     }

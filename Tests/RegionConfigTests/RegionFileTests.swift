@@ -25,6 +25,7 @@ struct RegionFileTests {
         #expect(region.limits.callRecordTime == .seconds(600))
         #expect(region.failover.standby == nil && region.failover.fence.isEmpty && region.failover.promote.isEmpty)
         #expect(region.failover.hookTimeout == .seconds(60) && region.failover.maximumLoss == 1000)
+        #expect(region.limits.labelledTenants == 10)
         #expect(region.tenants.isEmpty)
         #expect(region.catalog.tables.map(\.type) == ["thing"])
         #expect(region.catalog.tables.map(\.identity) == [["tenant", "id"]])

@@ -54,7 +54,7 @@ struct AgentMachineTests {
     }
 
     @Test("the login with the higher entry ID counts, whichever is read first")
-    func higherLoginCounts() {
+    func higherLoginCounts() throws {
         for order in [["east", "west"], ["west", "east"]] {
             var agent = AgentMachine(agentID: "A")
             for region in order {
@@ -63,11 +63,12 @@ struct AgentMachineTests {
             }
             #expect(agent.region == "west")
             #expect(agent.current.map(\.region) == ["west"])
-            #expect(agent.losses == [.init(agentID: "A", region: "east", dns: ["1"])])
-            for logout in agent.losses[0].logouts(server: "east", time: 5) {
+            #expect(agent.loss(of: "west") == nil)
+            for logout in try #require(agent.loss(of: "east")).logouts(server: "east", time: 5) {
+                #expect(logout.id == "east-superseded-100-0-A-1")
                 #expect(agent.eventRead(logout, at: entry(300), from: "east") == .moved)
             }
-            #expect(agent.losses.isEmpty)
+            #expect(agent.loss(of: "east") == nil)
             #expect(agent.current.map(\.region) == ["west"])
         }
     }
@@ -78,7 +79,7 @@ struct AgentMachineTests {
         _ = agent.eventRead(event(.agentLogin, agent: "A", "1"), at: entry(7), from: "west")
         _ = agent.eventRead(event(.agentLogin, agent: "A", "1"), at: entry(7), from: "east")
         #expect(agent.region == "west")
-        #expect(agent.losses.map(\.region) == ["east"])
+        #expect(agent.loss(of: "east")?.sessions.map(\.dn) == ["1"] && agent.loss(of: "west") == nil)
     }
 
     @Test("a lost session does not come back when the winner logs out, only by a later login")
@@ -90,7 +91,28 @@ struct AgentMachineTests {
         #expect(!agent.isLoggedIn)
         _ = agent.eventRead(event(.agentLogin, agent: "A", "3"), at: entry(4), from: "east")
         #expect(agent.current.map(\.dn) == ["3"])
-        #expect(agent.losses == [.init(agentID: "A", region: "east", dns: ["1"])])
+        #expect(agent.loss(of: "east")?.sessions.map(\.dn) == ["1"])
+        #expect(agent.loss(of: "west") == nil)
+    }
+
+    @Test("a lost session moves on, on each of its DNs, until its Logouts; what is only set on a DN is no session")
+    func lostOnSeveralDNs() throws {
+        var agent = AgentMachine(agentID: "A")
+        for dn in ["2", "1"] {
+            _ = agent.eventRead(event(.agentLogin, agent: "A", dn), at: entry(1), from: "east")
+        }
+        _ = agent.eventRead(event(.dndOn, agent: "A", "3"), at: entry(2), from: "east")
+        #expect(agent.loss(of: "east") == nil)
+        _ = agent.eventRead(event(.agentLogin, agent: "A", "9"), at: entry(3), from: "west")
+        #expect(agent.eventRead(event(.agentReady, agent: "A", "1"), at: entry(4), from: "east") == .moved)
+        let loss = try #require(agent.loss(of: "east"))
+        #expect(loss.sessions.map(\.dn) == ["1", "2"] && loss.sessions.map(\.state) == [.ready, .notReady])
+        for logout in loss.logouts(server: "east", time: 5) {
+            #expect(agent.eventRead(logout, at: entry(5), from: "east") == .moved)
+            #expect(agent.eventRead(logout, at: entry(6), from: "east").isLegal == false)
+        }
+        #expect(agent.loss(of: "east") == nil)
+        #expect(agent.session(region: "east", dn: "3")?.features == .doNotDisturb)
     }
 
     @Test("any interleaving of the regions' journals gives the same agent", arguments: 1...50)
