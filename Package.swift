@@ -77,6 +77,7 @@ let package = Package(
             ["Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents", logging, nioCore]),
 
         layer("Failover", ["Journal"]),
+        layer("Lease", ["RESP"]),
 
         layer(
             "AdminHTTP",
@@ -87,7 +88,7 @@ let package = Package(
         layer(
             "Worker",
             [
-                "AdminHTTP", "Capture", "Connections", "Journal", "Mirror", "Observability", "PGOutput",
+                "AdminHTTP", "Capture", "Connections", "Journal", "Lease", "Mirror", "Observability", "PGOutput",
                 "PostgresClient", "Projection", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle,
                 logging, nioCore, nioPosix,
             ]),
@@ -96,8 +97,8 @@ let package = Package(
         layer(
             "Preflight",
             [
-                "Connections", "Journal", "PostgresClient", "Projection", "Provisioning", "RESP", "RedisClient",
-                "RegionConfig", nioCore, nioPosix,
+                "Connections", "Journal", "Lease", "PostgresClient", "Projection", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", nioCore, nioPosix,
             ]),
         layer("WANProxy", [nioCore, nioPosix]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
@@ -154,6 +155,7 @@ let package = Package(
             ]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
+        tests(of: "Lease"),
         .testTarget(name: "LoadTests", dependencies: ["regionsync-load"], swiftSettings: testing),
         tests(of: "Mirror", ["Journal", nioCore]),
         tests(of: "Observability"),
@@ -187,9 +189,9 @@ let package = Package(
         tests(
             of: "Worker",
             [
-                "Capture", "Journal", "Mirror", "Observability", "PGOutput", "PostgresClient", "Projection",
-                "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", "WANProxy", logging, nioCore,
-                nioPosix,
+                "Capture", "Journal", "Lease", "Mirror", "Observability", "PGOutput", "PostgresClient", "Projection",
+                "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", "Verification", "WANProxy",
+                "regionsync", logging, nioCore, nioPosix,
             ]),
     ])
 

@@ -87,7 +87,7 @@ package struct Capture: Sendable {
             if ContinuousClock.now - began > .seconds(10) { pause = .milliseconds(50) }
             if let wait { try? await Task.sleep(for: wait) }
         }
-        metrics.capturing.set(nil)
+        metrics.ended()
         states.set(Self.component, ComponentState("ended", .waiting))
     }
 

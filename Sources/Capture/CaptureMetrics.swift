@@ -49,4 +49,9 @@ package struct CaptureMetrics: Sendable {
         lagBytes.set(nil)
         lagSeconds.set(nil)
     }
+
+    /// Nobody captures here any more.
+    func ended() {
+        for gauge in [connected, capturing, historyNumber] { gauge.set(nil as Double?) }
+    }
 }

@@ -54,9 +54,14 @@ package enum JournalFunctions {
     /// - `rsj2_append stream meta birth expected position shape entries…`: the one guarded write.
     ///   Refuses with `WIDE` before anything is written what Lua's stack cannot hold: an entry of over 3,000 fields.
     /// - `rsj2_position stream meta birth expected position`: moves only `position`, under the same guard and never back.
-    /// - `rsj2_trim stream meta minimum`: removes the entries below `minimum`, sets the floor; answers how many went.
-    /// - `rsj2_behead stream meta count`: removes the `count` oldest entries, sets the floor; answers the last that went.
+    /// - `rsj2_trim stream meta minimum birth`: removes the entries below `minimum`, sets the floor; answers how many went.
+    /// - `rsj2_behead stream meta count birth floor`: removes the `count` oldest entries, sets the floor; answers the last
+    ///   that went. Who asks must know the floor, so that two who find a journal too large do not both remove the excess.
+    /// - `rsj2_note meta birth peer known missed`: notes what a peer missed where that was `known` before, else does nothing.
     /// - `rsj2_heal`, `rsj2_reborn`, `rsj2_adopt`, `rsj2_fork`: see `lineageRepair`.
+    ///
+    /// Those that remove or note name the birth mark they were decided by, empty where there is none: a worker that was
+    /// paused meanwhile, and does not know that another works in its place, changes nothing but what it looked at.
     ///
     /// What the mirror needs to read from a full Redis, and to make room there, works beyond `maxmemory` too.
     ///
@@ -168,6 +173,7 @@ package enum JournalFunctions {
 
             local function trim(keys, args)
                 local stream, meta = keys[1], keys[2]
+                if (redis.call('HGET', meta, 'birth') or '') ~= args[2] then return redis.error_reply('FENCED birth') end
                 local below = redis.call('XREVRANGE', stream, '(' .. args[1], '-', 'COUNT', 1)[1]
                 if not below then return 0 end
                 local removed = redis.call('XTRIM', stream, 'MINID', args[1])
@@ -177,6 +183,9 @@ package enum JournalFunctions {
 
             local function behead(keys, args)
                 local stream, meta = keys[1], keys[2]
+                local state = redis.call('HMGET', meta, 'birth', 'floor')
+                if (state[1] or '') ~= args[2] then return redis.error_reply('FENCED birth') end
+                if (state[2] or '') ~= args[3] then return redis.error_reply('CURSOR ' .. (state[2] or '0-0')) end
                 local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', args[1])
                 if #oldest == 0 then return false end
                 redis.call('XTRIM', stream, 'MAXLEN', redis.call('XLEN', stream) - #oldest)
@@ -185,6 +194,14 @@ package enum JournalFunctions {
             end
 
             \(lineageRepair)
+
+            local function note(keys, args)
+                local meta, field = keys[1], 'missed:' .. args[2]
+                local state = redis.call('HMGET', meta, 'birth', field)
+                if state[1] ~= args[1] or (state[2] or '0') ~= args[3] then return 0 end
+                redis.call('HSET', meta, field, args[4])
+                return 1
+            end
 
             redis.register_function('rsj2_open', open)
             redis.register_function{function_name = 'rsj2_lineage', callback = lineage, flags = {'allow-oom'}}
@@ -197,6 +214,7 @@ package enum JournalFunctions {
             redis.register_function('rsj2_position', position)
             redis.register_function{function_name = 'rsj2_trim', callback = trim, flags = {'allow-oom'}}
             redis.register_function{function_name = 'rsj2_behead', callback = behead, flags = {'allow-oom'}}
+            redis.register_function{function_name = 'rsj2_note', callback = note, flags = {'allow-oom'}}
             """)
 
     /// Asks where a journal ends; an empty one is born with the mark `birth`.
@@ -209,9 +227,12 @@ package enum JournalFunctions {
         RedisCommand("FCALL", "rsj2_passed", "1", journal.key, cursor.description, "\(limit)")
     }
 
-    /// Notes how many entries up to the cursor of a peer's copy never came there and never will.
-    package static func note(missed: UInt64, by peer: String, of journal: JournalName) -> RedisCommand {
-        RedisCommand("HSET", journal.metaKey, "missed:\(peer)", "\(missed)")
+    /// Notes how many entries up to the cursor of a peer's copy never came there and never will; `known` is what was noted
+    /// before.
+    package static func note(
+        missed: UInt64, known: UInt64, by peer: String, of journal: JournalName, birth: String
+    ) -> RedisCommand {
+        RedisCommand("FCALL", "rsj2_note", "1", journal.metaKey, birth, peer, "\(known)", "\(missed)")
     }
 
     /// Appends a batch to a journal that must end with the batch's `previous`; else the answer is `CURSOR <last>`.
@@ -234,13 +255,14 @@ package enum JournalFunctions {
             "FCALL", "rsj2_position", "2", journal.key, journal.metaKey, birth, last.description, position.description)
     }
 
-    /// Removes all entries below `minimum`, the lowest ID to keep.
-    package static func trim(_ journal: JournalName, minimum: EntryID) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_trim", "2", journal.key, journal.metaKey, minimum.description)
+    /// Removes all entries below `minimum`, the lowest ID to keep. One that comes late removes what it would have removed
+    /// in time: entries are never added below others.
+    package static func trim(_ journal: JournalName, minimum: EntryID, birth: String) -> RedisCommand {
+        RedisCommand("FCALL", "rsj2_trim", "2", journal.key, journal.metaKey, minimum.description, birth)
     }
 
-    /// Removes the `count` oldest entries, whoever lacks them.
-    package static func behead(_ journal: JournalName, by count: Int) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_behead", "2", journal.key, journal.metaKey, "\(count)")
+    /// Removes the `count` oldest entries, whoever lacks them, if the floor still is what it was; empty for none.
+    package static func behead(_ journal: JournalName, by count: Int, birth: String, floor: String) -> RedisCommand {
+        RedisCommand("FCALL", "rsj2_behead", "2", journal.key, journal.metaKey, "\(count)", birth, floor)
     }
 }

@@ -90,8 +90,9 @@ extension MirrorLink {
 
     /// Keeps in mind, and beside the journal, how many entries this copy will never have.
     private func note(missed count: UInt64, of journal: MirroredJournal, in session: Session) {
+        session.source.note(
+            missed: count, known: journal.missed, by: settings.peer, of: journal.name, birth: journal.birth)
         journal.missed = count
-        session.source.note(missed: count, by: settings.peer, of: journal.name)
     }
 
     /// Compares, once a second, how many entries were read with how many there were: what somebody else trimmed before it

@@ -100,6 +100,7 @@ package actor MirrorLink {
     /// Ships until cancelled; connects again whenever a connection is lost.
     package func run() async {
         var attempt = 0
+        report.linkUp.set(false)
         while !Task.isCancelled {
             let loss: LinkLoss
             do throws(LinkLoss) {
@@ -118,6 +119,7 @@ package actor MirrorLink {
             try? await Task.sleep(for: settings.pause(attempt: attempt))
             attempt += 1
         }
+        report.linkUp.set(nil as Double?)
     }
 
     private func connect() async throws(LinkLoss) -> Session {

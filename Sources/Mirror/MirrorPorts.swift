@@ -48,7 +48,7 @@ package protocol MirrorSource: Sendable {
         of journal: JournalName, cursor: EntryID, peer: String, copyBirth: String?
     ) -> EventLoopFuture<SourceState>
     /// Notes beside the journal how many entries up to its cursor a peer's copy will never have.
-    func note(missed: UInt64, by peer: String, of journal: JournalName)
+    func note(missed: UInt64, known: UInt64, by peer: String, of journal: JournalName, birth: String)
     /// The newest entry at or below an ID.
     func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?>
     /// Appends again what the journal lost; gives its last ID. Fails with `Refusal`.

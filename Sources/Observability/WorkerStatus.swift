@@ -7,7 +7,7 @@ package struct WorkerStatus: Codable, Hashable, Sendable {
     /// What is awaited until it is ready.
     package let waitingFor: [String]
     package let components: [ComponentReport]
-    /// By peer.
+    /// By peer; none in a worker that stands by.
     package let links: [Link]
     /// Absent while no capture runs here.
     package let capture: Capture?
@@ -68,8 +68,8 @@ extension WorkerStatus {
 
     private static func links(_ metrics: MetricsSnapshot) -> [Link] {
         let peers = Set(
-            [MetricFamily.mirrorLinkUp, .mirrorAppended].flatMap { family in
-                (metrics.families[family] ?? [:]).keys.compactMap { family.value(of: .peer, in: $0) }
+            (metrics.families[.mirrorLinkUp] ?? [:]).keys.compactMap {
+                MetricFamily.mirrorLinkUp.value(of: .peer, in: $0)
             })
         return peers.sorted().map { peer in
             let latency = metrics.histogram(.mirrorLatencySeconds, [.peer: peer])

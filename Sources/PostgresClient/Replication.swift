@@ -49,9 +49,17 @@ extension PostgresConnection {
             consistentPoint: try row.lsn("consistent_point"), snapshot: try row.optionalString("snapshot_name"))
     }
 
-    /// Drops a slot; fails with 55006 while it streams, 42704 if there is none.
-    package func dropSlot(_ name: String, timeout: Duration = .seconds(10)) async throws(PostgresError) {
-        try await query("DROP_REPLICATION_SLOT \(PostgresText.identifier(name))", timeout: timeout)
+    /// Drops a slot that is confirmed up to `lsn`; fails with 55006 while it streams. False when there is none, or another
+    /// one of that name by now.
+    package func dropSlot(
+        _ name: String, confirmed lsn: LSN, timeout: Duration = .seconds(10)
+    ) async throws(PostgresError) -> Bool {
+        let rows = try await query(
+            """
+            SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+            WHERE slot_name = \(PostgresText.literal(name)) AND coalesce(confirmed_flush_lsn, '0/0') = '\(lsn)'
+            """, timeout: timeout)
+        return !rows.isEmpty
     }
 
     /// Begins to stream changes. 55006: another connection holds the slot. 42704: no such slot; a publication that is

@@ -1,4 +1,5 @@
 internal import Journal
+internal import Lease
 internal import RESP
 internal import RedisClient
 internal import RegionConfig
@@ -23,7 +24,7 @@ extension RedisCheck {
     /// such; the projection writes whole objects with the latter).
     private static let rights =
         "~rs:* ~cfg:* ~call:* ~calls:* ~agent:* +@read +@write +@connection +@scripting +@transaction +@blocking "
-        + "-@dangerous +info +restore +client|unblock"
+        + "-@dangerous +info +restore +client|unblock +client|list"
 
     private var user: String { redis.username ?? "default" }
 
@@ -85,7 +86,7 @@ extension RedisCheck {
         switch role {
         case .own(let region):
             Self.journals(of: region).flatMap(Self.journalProbes) + Self.connectionProbes
-                + [Probe("GET", knockKey(from: "probe"))] + Self.projectionProbes
+                + [Probe("GET", knockKey(from: "probe"))] + Self.projectionProbes + Self.leaseProbes
         case .peer(_, let writer):
             Self.journals(of: writer).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("SET", knockKey(from: writer), "1 0")]
@@ -123,6 +124,12 @@ extension RedisCheck {
     private static let connectionProbes = [
         Probe("FUNCTION", "LOAD", "#!lua name=regionsync_probe\n"), Probe("CLIENT", "UNBLOCK", "1"),
         Probe("INFO"), Probe("PING"),
+    ]
+
+    /// What several workers of the region agree by.
+    private static let leaseProbes = [
+        Probe("EVAL", "return 1", "1", LeaseCommands.key), Probe("GET", LeaseCommands.key),
+        Probe("SET", LeaseCommands.key, "v"), Probe("CLIENT", "LIST", "ID", "1"),
     ]
 
     /// What the projection and its functions do with their own keys and with what they project.

@@ -16,7 +16,9 @@ package enum ProjectionFunctions {
     /// - `rsp1_apply key field expected next (words word…)…`: runs commands when the cursor `field` is as expected. Where
     ///   the journal's region was declared down, `cut:<field>` holds the last entry that counts: a step beyond it is
     ///   answered with `CUT <entry>`.
-    /// - `rsp1_advance key position`: raises the cursor that trails all tenants'; never lowers it.
+    /// - `rsp1_quarantine key quarantine cursor mark command name`: puts a name into quarantine (`SADD`) or takes it out
+    ///   (`SREM`) when cursor and mark are as expected.
+    /// - `rsp1_advance key expected position`: raises the cursor that trails all tenants' when it is as expected.
     ///
     /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done; so is `WRONGTYPE` with the key
     /// where somebody else keeps something of another kind. Scripts do not roll back: what may fail comes first, and what
@@ -29,8 +31,19 @@ package enum ProjectionFunctions {
     package static let libraries = [JournalFunctions.library, library, VoiceFunctions.library]
 
     /// Raises the provisioning cursor that trails those of all tenants.
-    package static func advance(to position: Position) -> RedisCommand {
-        RedisCommand("FCALL", "rsp1_advance", "1", ProjectionKeys.trailing, position.description)
+    package static func advance(from expected: Position, to position: Position) -> RedisCommand {
+        RedisCommand(
+            "FCALL", "rsp1_advance", "1", ProjectionKeys.trailing, expected.description, position.description)
+    }
+
+    /// Puts an object's name into its tenant's quarantine, or takes it out.
+    static func quarantine(
+        _ command: String, _ name: ProvisioningEntry.ObjectName, at cursor: TenantCursor
+    ) -> RedisCommand {
+        RedisCommand(
+            "FCALL", "rsp1_quarantine", "2", ProjectionKeys.cursors(tenant: name.tenant),
+            ProjectionKeys.quarantine(tenant: name.tenant), cursor.position.description, cursor.mark, command,
+            "\(name.type):\(name.key)")
     }
 
     /// Cursors, and positions as text without leading zeros.
@@ -243,13 +256,15 @@ package enum ProjectionFunctions {
             return redis.status_reply('OK')
         end)
 
+        redis.register_function('rsp1_quarantine', function(keys, args)
+            return moved(keys[1], args[1], args[2]) or redis.call(args[3], keys[2], args[4])
+        end)
+
         redis.register_function('rsp1_advance', function(keys, args)
             local cursor = redis.call('HGET', keys[1], 'provisioning') or '0'
-            if below(cursor, args[1]) then
-                redis.call('HSET', keys[1], 'provisioning', args[1])
-                return args[1]
-            end
-            return cursor
+            if cursor ~= args[1] then return redis.error_reply('CURSOR ' .. cursor) end
+            redis.call('HSET', keys[1], 'provisioning', args[2])
+            return redis.status_reply('OK')
         end)
         """
 }

@@ -199,11 +199,11 @@ extension ProvisioningFold {
 
     mutating func quarantine(_ name: ObjectName, _ problem: Problem) {
         quarantined.insert(name)
-        ready.append(.quarantine(name, problem))
+        ready.append(.quarantine(name, problem, at: cursors[name.tenant] ?? TenantCursor()))
     }
 
     private mutating func release(_ name: ObjectName) {
         guard !quarantined.isEmpty, quarantined.remove(name) != nil else { return }
-        ready.append(.release(name))
+        ready.append(.release(name, at: cursors[name.tenant] ?? TenantCursor()))
     }
 }

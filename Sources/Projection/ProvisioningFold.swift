@@ -25,10 +25,10 @@ package struct ProvisioningFold: Sendable {
         case walk([ObjectWalk])
         /// Look up the last entry at this position; answer with `located`.
         case locate(JournalName, Position)
-        /// Keep the object's name: what it holds is not what PostgreSQL holds.
-        case quarantine(ObjectName, Problem)
+        /// Keep the object's name, where its tenant is at the cursor: what it holds is not what PostgreSQL holds.
+        case quarantine(ObjectName, Problem, at: TenantCursor)
         /// The object is right again.
-        case release(ObjectName)
+        case release(ObjectName, at: TenantCursor)
     }
 
     /// Why an object could not be projected.

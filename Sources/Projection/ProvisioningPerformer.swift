@@ -47,11 +47,11 @@ package struct ProvisioningPerformer: Sendable {
                 if let last = LastEntry(try await sent(taking: 1).first) {
                     fold.located(journal, last.id, operation: last.operation)
                 }
-            case .quarantine(let name, let problem):
-                add(RedisCommand("SADD", ProjectionKeys.quarantine(tenant: name.tenant), "\(name.type):\(name.key)"))
+            case .quarantine(let name, let problem, let cursor):
+                add(ProjectionFunctions.quarantine("SADD", name, at: cursor))
                 noted(name, problem)
-            case .release(let name):
-                add(RedisCommand("SREM", ProjectionKeys.quarantine(tenant: name.tenant), "\(name.type):\(name.key)"))
+            case .release(let name, let cursor):
+                add(ProjectionFunctions.quarantine("SREM", name, at: cursor))
             }
         }
         return true

@@ -81,7 +81,7 @@ package struct ProvisioningProjection: Sendable {
             let hasMore = try await performer.perform(&fold) { note($0, $1) }
             var commands = performer.take()
             if trailing > advanced, !commands.isEmpty || inFlight.isEmpty {
-                commands.append(ProjectionFunctions.advance(to: trailing))
+                commands.append(ProjectionFunctions.advance(from: advanced, to: trailing))
                 advanced = trailing
             }
             if !commands.isEmpty || fold.completed > max(trailing, inFlight.last?.completed ?? .zero) {

@@ -28,8 +28,8 @@ struct LocalRedis: Sendable {
     /// Keeps the state true, a look a second, until cancelled.
     func watch() async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(1))
             _ = await look()
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 

@@ -55,15 +55,25 @@ package struct RegionWorker: Service {
     }
 
     private func work(on loops: MultiThreadedEventLoopGroup) async {
-        let local = LocalRedis(endpoint: RedisEndpoint(region.redis), eventLoop: loops.next(), states: states)
+        let endpoint = RedisEndpoint(region.redis)
+        let local = LocalRedis(endpoint: endpoint, eventLoop: loops.next(), states: states)
+        let keeper = LeaseKeeper(
+            endpoint: endpoint, eventLoop: loops.next(), states: states, logger: logger("lease"))
         let tenants = TenantMetrics(
             LabelledTenants(first: region.tenants.map(String.init), limit: region.limits.labelledTenants),
             client: local.client, metrics: metrics, health: { healthLevel }, redis: { redisLevel })
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await local.client.run() }
             tasks.addTask { await tenants.run() }
-            guard await local.becomesUsable() else { return }
             tasks.addTask { await local.watch() }
+            await keeper.run { await work(beside: local, on: loops) }
+        }
+    }
+
+    /// The region's work, which one of its workers does at a time: until cancelled.
+    private func work(beside local: LocalRedis, on loops: MultiThreadedEventLoopGroup) async {
+        guard await local.becomesUsable() else { return }
+        await withDiscardingTaskGroup { tasks in
             // A link's tasks stay on its loop: a wake of the global executor a batch would cost more than the batch.
             let links = region.peers.map { peer in
                 let loop = loops.next()
@@ -100,6 +110,8 @@ package struct RegionWorker: Service {
                 await source.close()
             }
         }
+        let lasting = [Self.component, LocalRedis.component, LeaseKeeper.component]
+        for report in states.reports where !lasting.contains(report.component) { states.remove(report.component) }
     }
 
     private func store(_ name: String, on loop: any EventLoop) -> RedisClient {

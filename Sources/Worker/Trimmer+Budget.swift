@@ -21,22 +21,26 @@ extension Trimmer {
 
     /// Removes the oldest entries of a journal that takes more than it may.
     func enforceBudget(
-        of name: JournalName, last: EntryID, readers: [Reader], at now: Duration,
-        through connection: RedisConnection, headrooms: inout [String: Duration]
+        of journal: Found, readers: [Reader], at now: Duration, through connection: RedisConnection,
+        headrooms: inout [String: Duration]
     ) async throws {
         guard let budget = settings.maximumBytes else { return }
+        let name = journal.name
+        // Before the sizes: what somebody else removes from here on makes them, and what follows from them, void.
+        let floor = try await connection.send(RedisCommand("HGET", name.metaKey, "floor")).string ?? ""
         let bytes = try await connection.send(RedisCommand("MEMORY", "USAGE", name.key)).integer.map { Int($0) } ?? 0
         let length = try await connection.send(RedisCommand("XLEN", name.key)).integer.map { Int($0) } ?? 0
         let before = usages.updateValue(Usage(bytes: bytes, time: now), forKey: name)
         if let before, let time = Self.headroom(before, bytes: bytes, budget: budget, at: now) {
             for reader in readers {
-                guard let peer = reader.peer, reader.cursor != last else { continue }
+                guard let peer = reader.peer, reader.cursor != journal.last else { continue }
                 headrooms[peer] = min(headrooms[peer] ?? time, time)
             }
         }
         guard bytes > budget, length > 0 else { return }
         let kept = Int(Double(length) * Double(budget) / Double(bytes))
-        try await behead(name, by: length - kept, entryBytes: bytes / length, readers: readers, through: connection)
+        try await behead(
+            journal, floor: floor, by: length - kept, entryBytes: bytes / length, readers: readers, through: connection)
     }
 
     /// Time until the budget is used up at the rate since `before`; nil when it does not come closer.
@@ -46,23 +50,27 @@ extension Trimmer {
     }
 
     private func behead(
-        _ name: JournalName, by excess: Int, entryBytes: Int, readers: [Reader], through connection: RedisConnection
+        _ journal: Found, floor: String, by excess: Int, entryBytes: Int, readers: [Reader],
+        through connection: RedisConnection
     ) async throws {
+        let name = journal.name
+        var floor = floor
         // Redis copies what it removes: about a MiB a call.
         let most = min(Self.entriesPerCall, max(1, (1 << 20) / max(entryBytes, 1)))
         var removed = 0
         var last = EntryID.zero
         for _ in 0..<Self.callsPerRound where removed < excess {
             let count = min(most, excess - removed)
-            let reply = try await connection.call(JournalFunctions.behead(name, by: count)).get()
-            guard let id = reply.entryID else { break }
+            let command = JournalFunctions.behead(name, by: count, birth: journal.birth, floor: floor)
+            guard let id = try await connection.call(command).get().entryID else { break }
             last = id
+            floor = id.description
             removed += count
         }
         if name.topic == .provisioning {
             // The rest of the transaction goes too: nobody could apply it.
             let next = EntryID(first: last.first &+ 1, second: 0)
-            _ = try await connection.call(JournalFunctions.trim(name, minimum: next)).get()
+            _ = try await connection.call(JournalFunctions.trim(name, minimum: next, birth: journal.birth)).get()
         }
         let isMissed = readers.contains { $0.cursor.map { $0 < last } ?? true }
         logger.log(

@@ -68,6 +68,7 @@ package actor Trimmer {
             guard !Task.isCancelled, case .connected(let connection) = await client.state else { continue }
             await trim(through: connection, at: Duration(ContinuousClock.now))
         }
+        for gauge in headroom.values { gauge.set(nil as Double?) }
     }
 
     /// One round over all journals, at `now` by a clock that does not jump.
@@ -107,17 +108,21 @@ package actor Trimmer {
         headrooms: inout [String: Duration]
     ) async {
         let questions = names.flatMap { name in
-            [RedisCommand("XREVRANGE", name.key, "+", "-", "COUNT", "1"), Self.projected(name)]
+            [
+                RedisCommand("XREVRANGE", name.key, "+", "-", "COUNT", "1"), Self.projected(name),
+                RedisCommand("HGET", name.metaKey, "birth"),
+            ]
         }
         let answers = await connection.pipeline(questions)
         for (index, name) in names.enumerated() {
             do {
-                guard let last = try answers[2 * index].get()[0]?[0]?.entryID else { continue }
-                let projected = try answers[2 * index + 1].get()
+                guard let last = try answers[3 * index].get()[0]?[0]?.entryID else { continue }
+                let projected = try answers[3 * index + 1].get()
+                let journal = Found(name: name, birth: try answers[3 * index + 2].get().string ?? "", last: last)
                 let readers = await readers(of: name, projected: Self.cursor(in: projected, of: name))
-                try await trim(name, last: last, readers: readers.map(\.cursor), at: now, through: connection)
+                try await trim(journal, readers: readers.map(\.cursor), at: now, through: connection)
                 try await enforceBudget(
-                    of: name, last: last, readers: readers, at: now, through: connection, headrooms: &headrooms)
+                    of: journal, readers: readers, at: now, through: connection, headrooms: &headrooms)
             } catch {
                 failures.append((name.key, "\(error)"))
             }
@@ -136,15 +141,17 @@ package actor Trimmer {
     }
 
     private func trim(
-        _ name: JournalName, last: EntryID, readers: [EntryID?], at now: Duration, through connection: RedisConnection
+        _ journal: Found, readers: [EntryID?], at now: Duration, through connection: RedisConnection
     ) async throws {
+        let name = journal.name
         var retention = retentions[name] ?? Retention(minimumAge: settings.minimumAge)
-        retention.noted(last: last, at: now)
+        retention.noted(last: journal.last, at: now)
         retentions[name] = retention
         guard var minimum = retention.lowestToKeep(at: now, readers: readers) else { return }
         // Never inside a transaction: all entries of one have the same first half.
         if name.topic == .provisioning { minimum = EntryID(first: minimum.first, second: 0) }
-        let removed = try await connection.call(JournalFunctions.trim(name, minimum: minimum)).get().integer ?? 0
+        let command = JournalFunctions.trim(name, minimum: minimum, birth: journal.birth)
+        let removed = try await connection.call(command).get().integer ?? 0
         guard removed > 0 else { return }
         logger.debug(
             "Trimmed a journal", [.journal: "\(name)", .entries: "\(removed)", .entryFirst: "\(minimum)"])
@@ -178,6 +185,14 @@ package actor Trimmer {
 }
 
 extension Trimmer {
+    /// A journal as this round found it.
+    struct Found: Sendable {
+        let name: JournalName
+        /// Its birth mark; empty where it has none.
+        let birth: String
+        let last: EntryID
+    }
+
     /// A reader of a journal.
     struct Reader: Sendable {
         /// The region that reads; nil for the local projection.

@@ -29,11 +29,12 @@ extension RegionWorker {
         }
     }
 
-    /// What is missing before readers can be served: a worker that stays, the local Redis, and state that follows the
-    /// journals. State that is not exact is better than none.
+    /// What is missing before readers can be served: a worker that stays, the local Redis, the region's lease, and state
+    /// that follows the journals. State that is not exact is better than none.
     private var awaited: [String] {
-        let required =
-            [Self.component, LocalRedis.component] + (projects ? ["projection provisioning", "projection voice"] : [])
+        var required = [Self.component, LocalRedis.component, LeaseKeeper.component]
+        let isHolding = states.state(of: LeaseKeeper.component)?.health == .working
+        if projects, isHolding { required += ["projection provisioning", "projection voice"] }
         return required.compactMap { component -> String? in
             guard let state = states.state(of: component) else { return component }
             return [.working, .degraded].contains(state.health) ? nil : "\(component): \(state.name)"

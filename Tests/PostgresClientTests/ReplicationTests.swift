@@ -76,7 +76,7 @@ struct ReplicationTests {
         await #expect(throws: PostgresError.protocolViolation("no replication stream runs")) {
             try await slot.stream.receive(timeout: .seconds(1))
         }
-        try await slot.stream.dropSlot("ends")
+        #expect(try await slot.stream.dropSlot("ends", confirmed: slot.created.consistentPoint))
         try await slot.close()
     }
 
@@ -156,8 +156,11 @@ struct ReplicationTests {
             try await other.startReplication(slot: "none", from: .zero, publications: ["busy"])
         }
         #expect(error?.sqlState == "42704")
-        error = await #expect(throws: PostgresError.self) { try await other.dropSlot("none") }
-        #expect(error?.sqlState == "42704")
+        let confirmed = slot.created.consistentPoint
+        error = await #expect(throws: PostgresError.self) { _ = try await other.dropSlot("busy", confirmed: confirmed) }
+        #expect(error?.sqlState == "55006")
+        #expect(try await !other.dropSlot("busy", confirmed: LSN(confirmed.rawValue + 1)))
+        #expect(try await !other.dropSlot("none", confirmed: confirmed))
         // The connection is none the worse.
         #expect(try await other.identifySystem().database == "postgres")
         await other.close()

@@ -91,12 +91,13 @@ struct RedisCheckTests {
     /// A right that is taken from a user who has all, and what must be said to be lacking.
     static let rights: [(rule: String, lacks: String)] =
         [
-            "COPY", "DEL", "EVAL", "EXEC", "EXISTS", "EXPIRE", "FCALL", "FCALL_RO", "HDEL", "HEXISTS", "HGET",
+            "COPY", "DEL", "EVAL", "EXEC", "EXISTS", "EXPIRE", "FCALL", "FCALL_RO", "GET", "HDEL", "HEXISTS", "HGET",
             "HGETALL", "HINCRBY", "HMGET", "HSET", "HSETNX", "INFO", "MULTI", "RENAME", "RESTORE", "SADD", "SCARD",
-            "SISMEMBER", "SMEMBERS", "SREM", "SSCAN", "XADD", "XDEL", "XLEN", "XRANGE", "XREAD", "XREVRANGE", "XSETID",
-            "XTRIM",
+            "SET", "SISMEMBER", "SMEMBERS", "SREM", "SSCAN", "XADD", "XDEL", "XLEN", "XRANGE", "XREAD", "XREVRANGE",
+            "XSETID", "XTRIM",
         ].map { ("-\($0)", $0) } + [
-            ("-client|unblock", "CLIENT UNBLOCK"), ("-function|load", "FUNCTION LOAD"),
+            ("-client|unblock", "CLIENT UNBLOCK"), ("-client|list", "CLIENT LIST"),
+            ("-function|load", "FUNCTION LOAD"),
             ("resetkeys ~rs:{_}:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
             ("resetkeys ~rs:* ~cfg:* ~call:* ~calls:*", "keys agent:{1}:probe"),
             ("resetkeys %R~rs:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),

@@ -30,7 +30,7 @@ struct ProvisioningRun {
 
     func run() async throws -> Result {
         try redis.loadFunctions()
-        let trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
+        var trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
         var cursors: [String: TenantCursor] = [:]
         var quarantined: Set<ObjectName> = []
         for tenant in try redis.members(tenantsKey) {
@@ -56,9 +56,9 @@ struct ProvisioningRun {
                     let completed = fold.completed
                     for reply in await store.send(performer.take()).replies() { _ = try reply.get() }
                     guard completed > trailing else { continue }
-                    for reply in await store.send([ProjectionFunctions.advance(to: completed)]).replies() {
-                        _ = try reply.get()
-                    }
+                    let advance = ProjectionFunctions.advance(from: trailing, to: completed)
+                    for reply in await store.send([advance]).replies() { _ = try reply.get() }
+                    trailing = completed
                 }
                 let reads = try await redis.read(behind: fold.wanted, patience: .zero)
                 if reads.isEmpty { break }

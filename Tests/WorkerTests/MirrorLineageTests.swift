@@ -170,7 +170,8 @@ struct MirrorLineageTests {
             let client = try await regions.client(of: regions.west)
             let reply = try await client.send(RedisCommand("XRANGE", journal.key, "-", "+", "COUNT", "31"))
             let minimum = try #require(reply[30]?[0]?.string.flatMap { EntryID($0) })
-            _ = try await client.send(JournalFunctions.trim(journal, minimum: minimum))
+            let birth = try #require(try await regions.ask(regions.west, "HGET", journal.metaKey, "birth").string)
+            _ = try await client.send(JournalFunctions.trim(journal, minimum: minimum, birth: birth))
             _ = try await regions.ask(regions.east, "DEL", journal.key)
             try await regions.until { try await regions.ask(regions.east, "XLEN", journal.key).integer == 70 }
             try await regions.writeAndCopy(10, label: "b")
@@ -249,7 +250,7 @@ struct MirrorLineageTests {
             _ = try await client.send(
                 JournalFunctions.lineage(
                     journal, birth: "b", cursor: .zero, peer: "south", copyBirth: ""))
-            _ = try await client.send(JournalFunctions.trim(journal, minimum: minimum))
+            _ = try await client.send(JournalFunctions.trim(journal, minimum: minimum, birth: "b"))
             await regions.link.mirror([journal])
             try await regions.waitForCopy(ids.last)
             try await regions.untilEqual()

@@ -128,7 +128,7 @@ private struct LargeSource: MirrorSource {
         journals.loop.makeFailedFuture(Refusal.forked)
     }
 
-    func note(missed: UInt64, by peer: String, of journal: JournalName) {}
+    func note(missed: UInt64, known: UInt64, by peer: String, of journal: JournalName, birth: String) {}
 
     func births(of journals: [JournalName]) -> EventLoopFuture<[String?]> { answer(journals.map { _ in "b" }) }
 

@@ -19,6 +19,8 @@ package actor PostgresCaptureSource: CaptureSource {
     private var foundAt = ContinuousClock.now
     private var replication: PostgresConnection?
     private var questions: PostgresConnection?
+    /// Where the slot stood when it was last looked at.
+    private var seenConfirmed = LSN.zero
 
     /// How often another server is looked for while this one is not ours to capture from.
     private static let searchInterval = Duration.seconds(5)
@@ -60,6 +62,7 @@ package actor PostgresCaptureSource: CaptureSource {
                 region: region, catalog: catalog, publication: publication, slot: slot, connection: connection
             ).found(journal: journal)
         }
+        seenConfirmed = found.slot?.confirmed ?? .zero
         let isOurs = !found.isInRecovery && found.history?.captureRegion ?? region == region
         if !isOurs, servers.count > 1, foundAt + Self.searchInterval < .now {
             // Another server may have become the primary meanwhile; this one keeps answering.
@@ -129,13 +132,11 @@ package actor PostgresCaptureSource: CaptureSource {
         copied: @escaping @Sendable (SnapshotRows) async throws -> Void
     ) async throws {
         if dropsSlot {
-            try await attempt { connection throws(PostgresError) in
-                do throws(PostgresError) {
-                    try await connection.dropSlot(slot)
-                } catch  where error.sqlState == "42704" {
-                    // It is gone already.
-                }
+            // A worker that was paused since it looked must not drop the slot that another one has made since.
+            let isDropped = try await attempt { connection throws(PostgresError) in
+                try await connection.dropSlot(slot, confirmed: seenConfirmed)
             }
+            guard isDropped else { throw CaptureFailure.unavailable("slot \(slot) is not the one that was seen") }
         }
         let created = try await created()
         guard let snapshot = created.snapshot else { throw CaptureFailure.unavailable("no snapshot was exported") }

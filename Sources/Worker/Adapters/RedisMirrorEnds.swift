@@ -128,8 +128,8 @@ struct RedisMirrorSource: MirrorSource {
             }
     }
 
-    func note(missed: UInt64, by peer: String, of journal: JournalName) {
-        _ = connection.send(JournalFunctions.note(missed: missed, by: peer, of: journal))
+    func note(missed: UInt64, known: UInt64, by peer: String, of journal: JournalName, birth: String) {
+        _ = connection.call(JournalFunctions.note(missed: missed, known: known, by: peer, of: journal, birth: birth))
     }
 
     func births(of journals: [JournalName]) -> EventLoopFuture<[String?]> {

@@ -1,0 +1,49 @@
+import Journal
+import Projection
+import RESP
+import Testing
+
+@Suite("What a projecting worker still sends when another has gone on in its place", .serialized)
+struct LateCallTests {
+    private let east = JournalName.provisioning(origin: "us-east")
+
+    @Test("late changes, words on quarantine and cursors are refused, and change nothing")
+    func refused() async throws {
+        try await withRedis { redis in
+            let (known, absent) = (Script.person("1", 7), Script.person("1", 8))
+            let row = ["dbid": "8", "user_name": "bob"]
+            try Script.write(
+                .init(position: 10, changes: [.put(known, ["user_name": "al"]), .patch(absent, ["x": "1"])]), to: east,
+                redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            #expect(try redis.members("rs:{1}:quarantine") == ["person:8"])
+
+            // The late one has read the next transaction, which makes the object whole, and sent nothing yet.
+            try Script.write(.init(position: 11, changes: [.put(absent, row)]), to: east, redis)
+            let ten = Position(number: 10)
+            var fold = ProvisioningFold(
+                journals: [east], layouts: IndexLayouts(Script.catalog), trailing: ten,
+                cursors: ["1": TenantCursor(ten)], quarantined: [absent])
+            var performer = ProvisioningPerformer(store: redis)
+            for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
+            _ = try await performer.perform(&fold, noted: { _, _ in })
+            let late = performer.take() + [ProjectionFunctions.advance(from: ten, to: Position(number: 11))]
+            #expect(late.count == 3)
+
+            try Script.write(.init(position: 12, changes: [.delete(absent)]), to: east, redis)
+            try Script.write(.init(position: 13, changes: [.patch(absent, ["x": "2"])]), to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            let before = try CacheImage(redis, tenants: ["1"])
+            for result in await redis.send(late).replies() {
+                guard case .failure(.server("CURSOR", _)) = result else {
+                    Issue.record("not refused: \(result)")
+                    continue
+                }
+            }
+            #expect(try CacheImage(redis, tenants: ["1"]).objects == before.objects)
+            #expect(before.objects.keys.sorted { $0.key < $1.key } == [known])
+            #expect(try redis.members("rs:{1}:quarantine") == ["person:8"])
+            #expect(try redis.hash("rs:{_}:projection") == ["provisioning": "13"])
+        }
+    }
+}
