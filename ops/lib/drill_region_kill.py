@@ -270,6 +270,8 @@ class RegionKill(drilling.Drill):
         if first is None:
             self.require(False, "the report names the new primary's first transaction")
             return None
+        # The row of the new history is the first thing written there; the other operator may have seen less.
+        first = min(first, int(self.standby.sql("SELECT xmin::text FROM regionsync.history WHERE number = 2")))
         source = self.traffic.ledger / "provisioning.ledger"
         known = [xid for xid in ledgers.transactions(source) if xid < first]
         # One that had begun when the standby got its last is known there, and was never committed.
