@@ -69,6 +69,7 @@ extension MirrorLink {
         // Noted also where it is nothing: it tells that this peer has a copy.
         if source.missed != missed { note(missed: missed, of: journal, in: session) }
         if resumption.lost > 0 { report.lost(resumption.lost, of: journal.name, cause: "trimmed") }
+        session.refusal = nil
         journal.machine.aligned(at: resumption.cursor)
         if wentBack { review(in: session) }
     }
@@ -85,6 +86,7 @@ extension MirrorLink {
     func refused(_ journal: MirroredJournal, _ refusal: Refusal) {
         report.refused(journal.name, refusal)
         if case .unexpected(let detail) = refusal { report.stopped(journal.name, .refused, detail: detail) }
+        if case .unavailable(let reason) = refusal { session?.refusal = reason }
         journal.machine.refused(refusal)
     }
 
@@ -205,7 +207,7 @@ extension MirrorLink {
         }
         guard self.session === session else { return }
         report.set(
-            session.refusal.map { ComponentState("streaming", .degraded, reason: "the peer takes nothing: \($0)") }
+            session.refusal.map { ComponentState("streaming", .degraded, reason: "entries are refused: \($0)") }
                 ?? ComponentState("streaming", .working))
         let acknowledged = journals[.control(origin: settings.region)]?.machine.acknowledged ?? .zero
         probes.append((id, since))

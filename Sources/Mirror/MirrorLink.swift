@@ -47,7 +47,7 @@ package actor MirrorLink {
         var identity: ServerIdentity?
         /// Why it ended; nil while it lasts.
         var loss: LinkLoss?
-        /// Why the peer took nothing when it was asked last; nil since it took something.
+        /// Why entries, or a place to begin from, were refused last; nil since they were not.
         var refusal: String?
         /// When a copy that went back is worth another look at all of them.
         var nextReview = NIODeadline.now()

@@ -42,7 +42,7 @@ struct JournalSource: Sendable {
     var furthest: EntryID { max(taken, counted) }
 
     /// No fold before this one has taken the entry that was taken last.
-    var isFirstSight: Bool { taken >= .zero }
+    var isFirstSight: Bool { taken > counted }
 
     /// Everything received was folded.
     var isDrained: Bool { next == inbox.count }

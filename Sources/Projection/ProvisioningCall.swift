@@ -91,5 +91,6 @@ enum Work: Sendable {
     /// Delete the objects of these types in all tenants that have not seen this position yet.
     case clear(types: [String], below: Position?)
     case walk([ObjectWalk])
-    case finish(time: Int64)
+    /// `time` is that of the commit; nil where it is not known.
+    case finish(time: Int64?)
 }

@@ -147,7 +147,7 @@ extension ProvisioningFold {
         giveChunk(walk.tenant, groups, position)
     }
 
-    private mutating func finish(_ time: Int64) {
+    private mutating func finish(_ time: Int64?) {
         guard let chunked else { return }
         for tenant in chunked.parts.keys.sorted()
         where cursors[tenant].map({ $0.position < chunked.position }) ?? true {
@@ -155,7 +155,7 @@ extension ProvisioningFold {
         }
         folded = chunked.position
         settled = folded
-        commitTimes.append(time)
+        if let time { commitTimes.append(time) }
         counts.transactions += 1
         self.chunked = nil
     }

@@ -14,6 +14,9 @@ extension ProvisioningFold {
 
     /// Folds the next entry of a journal.
     mutating func fold(_ index: Int) {
+        if chunked != nil, let open = sources[index].open, let head = sources[index].head, head != open.position {
+            return cutChunks(index)
+        }
         guard let entry = sources[index].take() else { return }
         let position = Position(number: entry.id.first)
         guard chunked == nil else { return foldChunked(entry, index) }
@@ -100,7 +103,7 @@ extension ProvisioningFold {
     private mutating func foldChunked(_ entry: JournalEntry, _ index: Int) {
         guard var open = sources[index].open else { return }
         sources[index].open = nil
-        let closing = entry.id.first == open.position.number ? add(entry, to: &open, index) : .none
+        let closing = add(entry, to: &open, index)
         chunked?.isSnapshot = open.isSnapshot
         let isFull =
             open.changes.count >= limits.chunkObjects || open.byteCount >= limits.callBytes
@@ -109,6 +112,15 @@ extension ProvisioningFold {
         if closing != nil || isFull { addChunks(index) }
         guard let closing else { return }
         finishChunks(sources[index].open ?? open, closing, index)
+        sources[index].open = nil
+    }
+
+    /// The rest of the transaction that is being applied left the journal, its closing entry included: what was there of it
+    /// stays, and the journal goes on.
+    private mutating func cutChunks(_ index: Int) {
+        addChunks(index)
+        if sources[index].isFirstSight { counts.incomplete += 1 }
+        work.append(.finish(time: nil))
         sources[index].open = nil
     }
 

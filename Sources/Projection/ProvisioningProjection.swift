@@ -95,10 +95,12 @@ package struct ProvisioningProjection: Sendable {
                 counts = fold.counts
             }
             if !hasMore {
+                let isQuiet = inFlight.isEmpty && trailing == advanced
                 let reads = try await tail.read(
                     behind: fold.wanted, patience: inFlight.isEmpty ? .seconds(1) : .zero)
                 for read in reads { try take(read, &fold) }
                 if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst()) }
+                if reads.isEmpty, isQuiet { try await look(for: advanced) }
             }
             while inFlight.count > 1 { trailing = try await settle(inFlight.removeFirst()) }
             if ContinuousClock.now >= nextMeasure {
@@ -139,6 +141,15 @@ package struct ProvisioningProjection: Sendable {
         return ProvisioningFold(
             journals: journals, layouts: layouts, trailing: first[0].text.flatMap { Position($0) } ?? .zero,
             cursors: cursors, quarantined: quarantined, counted: counted, limits: limits)
+    }
+
+    /// Looks whether the cursor that trails is where this worker left it: a server that was emptied gives no other sign of
+    /// it until something comes.
+    private func look(for advanced: Position) async throws(StoreFailure) {
+        let held = try await store.answers([RedisCommand("HGET", ProjectionKeys.trailing, "provisioning")])[0].text
+        guard held.flatMap({ Position($0) }) ?? .zero == advanced else {
+            throw .server(code: "CURSOR", message: held ?? "0")
+        }
     }
 
     private func take(_ read: JournalRead, _ fold: inout ProvisioningFold) throws(StoreFailure) {

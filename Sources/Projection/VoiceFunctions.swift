@@ -46,7 +46,7 @@ package enum VoiceFunctions {
                 local about = {}
                 for _, entry in ipairs(rest) do
                     for k = 1, #entry[2], 2 do
-                        if entry[2][k] == 'kez' then about[entry[2][k + 1]] = true end
+                        if entry[2][k] == 'key' then about[entry[2][k + 1]] = true end
                     end
                 end
                 return about

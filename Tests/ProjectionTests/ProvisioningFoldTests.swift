@@ -165,6 +165,46 @@ struct ProvisioningFoldTests {
         }
     }
 
+    @Test("A large transaction whose rest left the journal is given up, and those behind it are applied")
+    func cutTransaction() throws {
+        var limits = ProvisioningFold.Limits()
+        limits.wholeObjects = 4
+        limits.chunkObjects = 2
+        var fold = ProvisioningFold(
+            journals: [east], layouts: IndexLayouts(Script.catalog), trailing: .zero, cursors: [:], limits: limits)
+        func read(_ position: UInt64, _ numbers: ClosedRange<UInt64>, behind previous: EntryID, closes: Bool) throws {
+            var builder = EntryBatchBuilder(previous: previous)
+            for number in numbers {
+                let words =
+                    closes && number == numbers.upperBound
+                    ? ["op", "commit", "count", "\(number)", "end", "1", "xid", "1", "time", "1"]
+                    : ["op", "put", "tenant", "1", "type", "person", "key", "\(position)-\(number)", "data", "{}"]
+                builder.append(id: EntryID(first: position, second: number), fields: words.count / 2) { strings in
+                    for word in words { strings.append(word) }
+                }
+            }
+            try fold.read(JournalRead(east, try #require(builder.batch())))
+        }
+        func actions() -> [ProvisioningFold.Action] {
+            var actions: [ProvisioningFold.Action] = []
+            while let action = fold.nextAction() { actions.append(action) }
+            return actions
+        }
+        try read(10, 1...6, behind: EntryID(first: 0, second: .max), closes: false)
+        guard case .locate = actions().last else {
+            Issue.record("not parked")
+            return
+        }
+        fold.located(east, EntryID(first: 10, second: 41), operation: "commit")
+        _ = actions()
+        try read(11, 1...2, behind: try #require(fold.wanted.first).last, closes: true)
+        let calls = actions().filter { if case .apply = $0 { true } else { false } }
+        #expect(!calls.isEmpty)
+        #expect(fold.completed == Position(number: 11))
+        #expect(fold.counts.incomplete == 1 && fold.counts.transactions == 2)
+        #expect(fold.wanted.map(\.last) == [EntryID(first: 11, second: 2)])
+    }
+
     @Test("A foreign key of another kind stops the projection; once it is gone nothing is missing")
     func foreignKeys() async throws {
         for key in [

@@ -36,18 +36,26 @@ struct RedisProjectionStore: ProjectionStore {
 
 /// A connection through which the projection reads journals; opened when it is needed, and again when it was lost.
 actor RedisProjectionTail: JournalTail {
-    private let endpoint: RedisEndpoint
+    private var endpoint: RedisEndpoint
     private let name: String
     private let eventLoop: any EventLoop
     /// Entries of one journal that one read gives at most.
     private let entriesPerRead: Int
+    /// The same as the size of entries allows; begins with caution.
+    private var count: Int
     private var connection: RedisConnection?
+
+    /// Bytes that a read should bring at most, and those that it may.
+    private static let wantedBytes = 16 << 20
+    private static let replyBytes = 64 << 20
 
     init(endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop, entriesPerRead: Int) {
         self.endpoint = endpoint
+        self.endpoint.replyBytes = Self.replyBytes
         self.name = name
         self.eventLoop = eventLoop
         self.entriesPerRead = entriesPerRead
+        count = min(entriesPerRead, 64)
     }
 
     func read(behind cursors: [JournalCursor], patience: Duration) async throws(StoreFailure) -> [JournalRead] {
@@ -55,14 +63,23 @@ actor RedisProjectionTail: JournalTail {
             if patience > .zero { try? await Task.sleep(for: patience) }
             return []
         }
-        let command = StreamReads.command(
-            cursors, count: entriesPerRead, blockTime: patience > .zero ? patience : nil)
+        let command = StreamReads.command(cursors, count: count, blockTime: patience > .zero ? patience : nil)
         do {
             let reply = try await send(command)
-            return try StreamReads.batches(in: reply, of: cursors)
+            let reads = try StreamReads.batches(in: reply, of: cursors)
+            fit(reads, streams: cursors.count)
+            return reads
         } catch {
+            // Its answer may have been too large.
+            if case RedisError.protocolViolation = error { count = max(1, count / 16) }
             throw StoreFailure(error)
         }
+    }
+
+    /// Sizes the next read by the largest entries of this one, on average a journal.
+    private func fit(_ reads: [JournalRead], streams: Int) {
+        guard let bytes = reads.map({ $0.batch.byteCount / max($0.batch.count, 1) }).max() else { return }
+        count = min(entriesPerRead, max(1, Self.wantedBytes / max(bytes, 1) / max(streams, 1)))
     }
 
     func close() async {
