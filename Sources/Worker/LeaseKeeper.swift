@@ -23,6 +23,7 @@ package actor LeaseKeeper {
     private let states: ComponentStates
     private let logger: Logger
     private var lease: WorkerLease
+    private var backoff = ReconnectBackoff()
     private var connection: RedisConnection?
     /// Why the server did not do what it was last asked; nil when it did.
     private var trouble: RedisError?
@@ -49,12 +50,15 @@ package actor LeaseKeeper {
     /// and `work` has ended, gives the lease back.
     package func run(_ work: @escaping @Sendable () async -> Void) async {
         while await taken() {
+            let since = Self.now
             await withTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { await work() }
                 tasks.addTask { await self.keep() }
                 await tasks.next()
                 tasks.cancelAll()
             }
+            // A server that takes connections only to drop them is not to be asked without pause.
+            if Self.now - since > backoff.cap { backoff.reset() } else { try? await Task.sleep(for: backoff.next()) }
         }
         if let connection, case .exchange(let held, let released) = lease.stopped() {
             _ = try? await connection.send(LeaseCommands.exchange(held, for: released), deadline: .seconds(1))
@@ -64,7 +68,6 @@ package actor LeaseKeeper {
 
     /// Waits until this worker holds the lease; false when cancelled.
     private func taken() async -> Bool {
-        var backoff = ReconnectBackoff()
         while !Task.isCancelled {
             if await connected() {
                 await follow { lease, now in lease.mayAct(at: now) || !lease.isConnected }

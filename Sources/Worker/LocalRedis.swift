@@ -25,12 +25,9 @@ struct LocalRedis: Sendable {
         return false
     }
 
-    /// Keeps the state true, a look a second, until cancelled.
+    /// Keeps the state true, a look a second once it is usable, until cancelled.
     func watch() async {
-        while !Task.isCancelled {
-            _ = await look()
-            try? await Task.sleep(for: .seconds(1))
-        }
+        while await becomesUsable() { try? await Task.sleep(for: .seconds(1)) }
     }
 
     private func look() async -> Bool {

@@ -107,22 +107,37 @@ struct LeaseKeeperTests {
     @Test("a holder whose connection is closed is not waited for; neither is one that died before")
     func provesDeath() async throws {
         try await Leased.with { region in
-            try await region.run("SET", LeaseCommands.key, "ghost:1:a 999999 5")
+            try await region.run("SET", LeaseCommands.key, "dead:1:a 999999 5")
             let one = region.start("one", term: never)
             try await region.until { region.activity.now == ["one"] }
-            // Killed again and again, some other connection is faster one day.
-            let other = region.start("other", term: never)
-            try await region.until {
-                if let connection = try await region.value().connection {
-                    try await region.run("CLIENT", "KILL", "ID", "\(connection)")
-                }
-                return Set(region.activity.begun).count == 2
-            }
-            try await region.until { region.activity.now.count == 1 }
-            for task in [one, other] {
-                task.cancel()
-                await task.value
-            }
+            one.cancel()
+            await one.value
+
+            let holder = try await RedisConnection.connect(
+                to: region.plain.endpoint, name: "holder", on: region.plain.eventLoop)
+            try await region.run("SET", LeaseCommands.key, "alive:1:a \(holder.clientID) 5")
+            let states = ComponentStates()
+            let other = region.start("other", term: never, states: states)
+            try await region.until { states.state(of: "lease")?.name == "standby" }
+            #expect(region.activity.now.isEmpty)
+            await holder.close()
+            try await region.until { region.activity.now == ["other"] }
+            other.cancel()
+            await other.value
+        }
+    }
+
+    @Test("a holder whose connection the server closes ends its work, and begins it again with the lease")
+    func loses() async throws {
+        try await Leased.with { region in
+            let one = region.start("one", term: never)
+            try await region.until { region.activity.now == ["one"] }
+            let connection = try #require(try await region.value().connection)
+            try await region.run("CLIENT", "KILL", "ID", "\(connection)")
+            try await region.until { region.activity.begun == ["one", "one"] && region.activity.now == ["one"] }
+            #expect(try await region.value().connection != connection)
+            one.cancel()
+            await one.value
         }
     }
 

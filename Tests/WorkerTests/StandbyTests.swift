@@ -173,9 +173,11 @@ struct StandbyTests {
         try await StandbyRegion.with { region in
             try await region.withWorkers { first, second in
                 try await region.flows("first")
+                try await region.until("the second waits for the lease alone") {
+                    await second.status()?.waitingFor == ["lease: standby"]
+                }
                 let status = try #require(await second.status())
                 #expect(!status.ready)
-                #expect(status.waitingFor == ["lease: standby"])
                 #expect(status.components.map(\.component) == ["lease", "redis", "worker"])
                 #expect(status.links.isEmpty && status.capture == nil)
                 first.kill()
