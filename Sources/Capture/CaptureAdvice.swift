@@ -13,7 +13,8 @@ extension CaptureStop {
         case .columnMissing: "mend the catalog or the publication's column list, then restart the worker"
         case .unnamedRow: "give tenant and key columns NOT NULL, and the row its values, then restart the worker"
         case .permission: "grant it to the role of the region file; regionsync migrate grants what is needed"
-        case .publicationMissing, .slotMissing, .slotLost, .journalBehind, .journalAhead: Self.anewAdvice
+        case .slotMissing, .slotLost, .journalBehind, .journalAhead: Self.anewAdvice
+        case .publicationMissing: "run regionsync migrate, which makes it; " + Self.anewAdvice
         case .publicationIncomplete(let name, let tables):
             "ALTER PUBLICATION \(quoted(name)) ADD TABLE "
                 + tables.map { "\(quoted($0.schema)).\(quoted($0.name))" }.joined(separator: ", ")
@@ -33,10 +34,11 @@ extension CaptureStop {
         }
     }
 
-    /// What a diff against PostgreSQL would mend.
+    /// A new history puts every position above those that were journaled, whatever became of the old ones.
     private static let anewAdvice =
-        "changes may be missing: drop the slot, delete this region's provisioning journal with its meta, "
-        + "and capture copies everything anew"
+        "changes may be missing: INSERT INTO regionsync.history (number, system_identifier, timeline, capture_region) "
+        + "SELECT number + 1, system_identifier, timeline, capture_region FROM regionsync.history "
+        + "ORDER BY number DESC LIMIT 1; then capture copies everything anew, and readers are served meanwhile"
 
     private func quoted(_ name: String) -> String {
         "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""

@@ -13,7 +13,10 @@ extension PostgresCheck {
             FROM pg_replication_slots WHERE slot_name = $1
             """
         guard let row = try await connection.query(sql, [postgres.slot]).first else {
-            return [finding(.ok, "slot", "\(postgres.slot) is not there yet; the capturing region makes it")]
+            return [
+                finding(
+                    .ok, "slot", "\(postgres.slot) is not there; the capturing region makes it when it first starts")
+            ]
         }
         let slot = postgres.slot
         var isOurs = false
@@ -48,7 +51,7 @@ extension PostgresCheck {
         if database != postgres.database { return "belongs to database \(database)" }
         if try row.boolean("temporary") { return "is temporary, made by another session" }
         if try row.string("wal_status") == "lost" {
-            return "is lost: PostgreSQL removed WAL it needed. The next start copies everything anew"
+            return "is lost: PostgreSQL removed WAL it needed. Capture stops until a new history is begun"
         }
         return nil
     }

@@ -177,7 +177,7 @@ struct ProvisioningFoldTests {
             for number in numbers {
                 let words =
                     closes && number == numbers.upperBound
-                    ? ["op", "commit", "count", "\(number)", "end", "1", "xid", "1", "time", "1"]
+                    ? ["op", "commit", "count", "\(number - 1)", "end", "1", "xid", "1", "time", "1"]
                     : ["op", "put", "tenant", "1", "type", "person", "key", "\(position)-\(number)", "data", "{}"]
                 builder.append(id: EntryID(first: position, second: number), fields: words.count / 2) { strings in
                     for word in words { strings.append(word) }

@@ -157,6 +157,31 @@ struct CaptureStopTests {
         }
     }
 
+    @Test("what the advice says mends a lost slot: a new history, and everything is copied anew")
+    func newHistory() async throws {
+        try await CaptureBench.with { bench in
+            var bench = bench
+            bench.settings.stoppedInterval = .milliseconds(100)
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
+                try await bench.caughtUp()
+            }
+            try await bench.sql(
+                "SELECT pg_drop_replication_slot('regionsync')",
+                "INSERT INTO provisioning.person VALUES (2, 101, 'b', NULL, NULL)")
+            try await bench.whileCapturing {
+                try await bench.awaitState("slot-missing")
+                let advice = try #require(bench.state?.advice)
+                let start = try #require(advice.range(of: "INSERT"))
+                try await bench.sql(String(advice[start.lowerBound...].prefix { $0 != ";" }))
+                try await bench.awaitState("streaming")
+                try await bench.caughtUp()
+            }
+            try await bench.expectInStep()
+        }
+    }
+
     @Test("a partition whose identity hides the tenant is refused though its root's does not")
     func partitionIdentity() async throws {
         let schema =

@@ -13,7 +13,6 @@ PASSWORD_VARIABLE = "DRILL_POSTGRES_PASSWORD"
 # The superuser is let in, everybody else is asked for a password.
 ACCESS = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 VOICE = "rs:{101}:voice:us-east"
-PROVISIONING = "rs:{_}:provisioning:us-east"
 
 
 class WatchedRegions:
@@ -142,10 +141,10 @@ class WatchedRegions:
 
     def copy_anew(self):
         """As the runbook of RegionsyncSlotLost says."""
-        self.workers["us-east"].stop()
-        for redis in self.redis.values():
-            redis.ask("DEL", PROVISIONING, f"{PROVISIONING}:meta")
-        self.workers["us-east"].start()
+        self.postgres.sql(
+            "INSERT INTO regionsync.history (number, system_identifier, timeline, capture_region) "
+            "SELECT number + 1, system_identifier, timeline, capture_region "
+            "FROM regionsync.history ORDER BY number DESC LIMIT 1")
         self.workers["us-east"].wait_working("capture", "mirror eu-west", "projection provisioning")
 
     # Faults of journals.
