@@ -83,14 +83,16 @@ let package = Package(
             "AdminHTTP",
             ["Observability", httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore]),
 
+        layer("Reconciliation", ["Journal", "Projection", "Provisioning", "RESP", nioCore]),
+
         layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
 
         layer(
             "Worker",
             [
                 "AdminHTTP", "Capture", "Connections", "Journal", "Lease", "Mirror", "Observability", "PGOutput",
-                "PostgresClient", "Projection", "Provisioning", "RESP", "RedisClient", "RegionConfig", lifecycle,
-                logging, nioCore, nioPosix,
+                "PostgresClient", "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig",
+                lifecycle, logging, nioCore, nioPosix,
             ]),
 
         // What operators and tests do beside a worker.
@@ -113,7 +115,7 @@ let package = Package(
             "Verification",
             [
                 "Connections", "Journal", "Observability", "PGOutput", "PostgresClient", "Projection", "Provisioning",
-                "RESP", "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", nioCore, nioHTTP1, nioPosix,
+                "RESP", "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", "Worker", nioCore, nioHTTP1, nioPosix,
             ]),
 
         layer(
@@ -182,7 +184,7 @@ let package = Package(
             of: "Verification",
             [
                 "AdminHTTP", "Journal", "Observability", "PostgresClient", "Provisioning", "RESP", "RedisClient",
-                "RegionConfig", "ServerFixtures", "Traffic", lifecycle, logging, nioCore, nioPosix,
+                "RegionConfig", "ServerFixtures", "Traffic", "Worker", lifecycle, logging, nioCore, nioPosix,
             ]),
         tests(of: "VoiceEvents", ["Journal"]),
         tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", nioCore, nioPosix]),
@@ -190,8 +192,8 @@ let package = Package(
             of: "Worker",
             [
                 "Capture", "Journal", "Lease", "Mirror", "Observability", "PGOutput", "PostgresClient", "Projection",
-                "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", "Verification", "WANProxy",
-                "regionsync", logging, nioCore, nioPosix,
+                "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig", "ServerFixtures",
+                "Verification", "WANProxy", "regionsync", logging, nioCore, nioPosix,
             ]),
     ])
 

@@ -24,6 +24,8 @@ package struct Capture: Sendable {
         package var retainedWALLimit: UInt64?
         /// How long a failed attempt is followed by a pause at most; shorter at first, with jitter.
         package var longestPause = Duration.seconds(1)
+        /// How long the projection may stand still, short of the journal's end, before a diff does without it.
+        package var projectionPatience = Duration.seconds(30)
         /// Fixed here, or asked of Redis where nil.
         package var confirmDelay: Duration?
 
@@ -33,6 +35,7 @@ package struct Capture: Sendable {
     let catalog: Catalog
     let source: any CaptureSource
     let journal: any CaptureJournal
+    let cache: (any CaptureCache)?
     let settings: Settings
     let metrics: CaptureMetrics
     let states: ComponentStates
@@ -43,13 +46,15 @@ package struct Capture: Sendable {
     /// The slot's, which has a state while the slot can be seen and this region captures.
     package static let slotComponent = "slot"
 
+    /// Without a `cache` what was missed is found by copying everything.
     package init(
-        catalog: Catalog, source: any CaptureSource, journal: any CaptureJournal, settings: Settings = Settings(),
-        metrics: CaptureMetrics, states: ComponentStates, logger: Logger
+        catalog: Catalog, source: any CaptureSource, journal: any CaptureJournal, cache: (any CaptureCache)? = nil,
+        settings: Settings = Settings(), metrics: CaptureMetrics, states: ComponentStates, logger: Logger
     ) {
         self.catalog = catalog
         self.source = source
         self.journal = journal
+        self.cache = cache
         self.settings = settings
         self.metrics = metrics
         self.states = states
@@ -106,13 +111,19 @@ package struct Capture: Sendable {
             try await source.beginHistory(number, after: newest)
         case .createPublication:
             try await source.createPublication()
-        case .snapshot(let dropsSlot):
+        case .snapshot(let dropsSlot, let mode):
             guard let history = found.history else { return settings.longestPause }
             metrics.capturing.set(true)
-            enter(.snapshot)
             let snapshot = CaptureSnapshot(
                 capture: self, journalState: journalState, history: history.number, flushed: found.flushed)
-            try await snapshot.run(dropsSlot: dropsSlot)
+            switch mode {
+            case .full:
+                enter(.snapshot)
+                try await snapshot.run(dropsSlot: dropsSlot, comparesWith: nil)
+            case .diff(let cause):
+                enter(.resnapshot(cause))
+                try await snapshot.run(dropsSlot: dropsSlot, comparesWith: try await filledCache())
+            }
         case .resume(let lsn):
             guard let history = found.history else { return settings.longestPause }
             let delay = try await settlingTime()
@@ -131,6 +142,12 @@ package struct Capture: Sendable {
 
     private func opened() async throws(CaptureFailure) -> JournalState {
         try await journal.opened().mapError { CaptureFailure($0) }.get()
+    }
+
+    /// The cache, unless nothing was ever projected into it.
+    private func filledCache() async throws(CaptureFailure) -> (any CaptureCache)? {
+        guard let cache, try await cache.projected() > .zero else { return nil }
+        return cache
     }
 
     private func settlingTime() async throws(CaptureFailure) -> Duration {

@@ -13,7 +13,6 @@ extension CaptureStop {
         case .columnMissing: "mend the catalog or the publication's column list, then restart the worker"
         case .unnamedRow: "give tenant and key columns NOT NULL, and the row its values, then restart the worker"
         case .permission: "grant it to the role of the region file; regionsync migrate grants what is needed"
-        case .slotMissing, .slotLost, .journalBehind, .journalAhead: Self.anewAdvice
         case .publicationMissing: "run regionsync migrate, which makes it; " + Self.anewAdvice
         case .publicationIncomplete(let name, let tables):
             "ALTER PUBLICATION \(quoted(name)) ADD TABLE "
@@ -21,9 +20,6 @@ extension CaptureStop {
         case .publicationPartial(let name, _):
             "ALTER PUBLICATION \(quoted(name)) SET (publish = 'insert, update, delete, truncate')"
         case .slotForeign: "give postgres.slot another name in the region file"
-        case .journalEmpty(let slot):
-            "if the data of Redis cannot be brought back: SELECT pg_drop_replication_slot('\(slot)'), "
-                + "then capture copies everything anew"
         case .formerPrimary:
             "keep everybody from writing to it, and make it a standby of the new primary (pg_rewind or pg_basebackup)"
         case .positionOverflow: "histories are used up or wrong: look at regionsync.history, then restart the worker"

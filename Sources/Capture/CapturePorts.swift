@@ -17,13 +17,9 @@ package protocol CaptureSource: Sendable {
     func beginHistory(_ number: UInt64, after newest: UInt64) async throws(CaptureFailure)
     /// Makes the publication of the catalog's tables, without the columns left out.
     func createPublication() async throws(CaptureFailure)
-    /// Makes the slot, an old one dropped first where `dropsSlot`, and copies every table of the catalog as it stands
-    /// where the slot begins. `began` comes first, with the slot's LSN and the server's time; `copied` waits as long as
-    /// the journal cannot take more, and comes from several readers at once.
-    func snapshot(
-        dropsSlot: Bool, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
-        copied: @escaping @Sendable (SnapshotRows) async throws -> Void
-    ) async throws
+    /// Makes the slot, an old one dropped first where `dropsSlot`, and reads the tables of the catalog as they stand
+    /// where the slot begins: `all` of them, or only what differs from the region's cache.
+    func snapshot(dropsSlot: Bool, all: Bool, sink: SnapshotSink) async throws
     /// Streams from the slot. `lsn` must have been compared with what was found.
     func stream(from lsn: LSN) async throws(CaptureFailure) -> any ReplicationStream
     /// How much WAL the slot holds back; nil when it cannot be told now, or another region captures.
@@ -52,6 +48,33 @@ package struct ReplicationChunk: Sendable {
         self.messages = messages
         self.isDrained = isDrained
     }
+}
+
+/// What takes a snapshot. Each call waits as long as the journal cannot take more, and may come from several readers at
+/// once, but for the first.
+package struct SnapshotSink: Sendable {
+    /// Comes first: the slot's LSN and the server's time.
+    package let began: @Sendable (LSN, PostgresTimestamp) async throws -> Void
+    /// Rows that PostgreSQL has.
+    package let copied: @Sendable (SnapshotRows) async throws -> Void
+    /// Objects that the cache has and PostgreSQL has not.
+    package let gone: @Sendable ([ProvisioningEntry.ObjectName]) async throws -> Void
+
+    package init(
+        began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
+        copied: @escaping @Sendable (SnapshotRows) async throws -> Void,
+        gone: @escaping @Sendable ([ProvisioningEntry.ObjectName]) async throws -> Void
+    ) {
+        self.began = began
+        self.copied = copied
+        self.gone = gone
+    }
+}
+
+/// The region's own cache, with which a diff compares PostgreSQL.
+package protocol CaptureCache: Sendable {
+    /// How far all tenants are projected; zero for an empty cache.
+    func projected() async throws(CaptureFailure) -> Position
 }
 
 /// Rows of one table, as COPY … TO STDOUT prints them.

@@ -11,14 +11,49 @@ package enum CaptureStart: Hashable, Sendable {
     case beginHistory(number: UInt64, after: UInt64)
     /// Make the publication; always before the slot. Then look again.
     case createPublication
-    /// Make a slot and copy every table. Then look again.
-    case snapshot(dropsSlot: Bool)
+    /// Make a slot and bring what PostgreSQL holds where it begins into the journal. Then look again.
+    case snapshot(dropsSlot: Bool, mode: SnapshotMode)
     /// Stream from here.
     case resume(at: LSN)
     /// Look again in a while.
     case wait(CaptureWait)
     /// Stand still until an operator has acted.
     case stop(CaptureStop)
+}
+
+/// How much of PostgreSQL a snapshot journals.
+package enum SnapshotMode: Hashable, Sendable {
+    /// Every row: nothing was captured before.
+    case full
+    /// The rows that differ from this region's cache; every row where the cache is empty or does not follow its journals.
+    case diff(ResnapshotCause)
+}
+
+/// Why the journal does not go on from where it ends, though the server is the one that the newest history names.
+package enum ResnapshotCause: Hashable, Sendable {
+    /// The slot is no longer there.
+    case slotMissing(String)
+    /// The server gave up keeping WAL for the slot.
+    case slotLost(String, cause: String)
+    /// Redis went back behind what PostgreSQL was told to forget; or a snapshot was cut off behind its slot.
+    case journalBehind(ours: LSN, confirmed: LSN)
+    /// The slot was in use, but the journal holds nothing: Redis was emptied.
+    case journalEmpty(slot: String)
+    /// The journal has entries and no position: its first snapshot was cut off.
+    case cutOff
+
+    /// In a sentence.
+    package var reason: String {
+        switch self {
+        case .slotMissing(let name): "slot \(name) was gone, and with it the changes behind the journal's position"
+        case .slotLost(let name, let cause): "slot \(name) was lost: \(cause)"
+        case .journalBehind(let ours, let confirmed):
+            "the journal ended at \(ours), PostgreSQL was told to forget up to \(confirmed): Redis went back, or a "
+                + "snapshot was cut off"
+        case .journalEmpty(let slot): "the journal was empty, but slot \(slot) had been used: Redis was emptied"
+        case .cutOff: "a first snapshot was cut off"
+        }
+    }
 }
 
 /// What capture waits for; all of it mends itself.
@@ -101,24 +136,35 @@ extension CaptureStart {
                     found: "plugin \(slot.plugin ?? "none"), database \(slot.database ?? "none")"))
         }
         guard !slot.isActive else { return .wait(.slotBusy(pid: slot.activePID)) }
-        if let cause = slot.lostCause, !found.isOfOlderHistory { return .stop(.slotLost(found.slotName, cause: cause)) }
         return nil
     }
 
-    /// What our journal and the slot say to each other.
+    /// What our journal, the server and the slot say to each other. Nothing is written that would not stand behind
+    /// everything that the journal and its copies ever held.
     private static func position(_ found: CaptureFound) -> CaptureStart {
-        guard let ours = found.journal.position else {
-            // Nothing was ever closed: nothing at all, or a first snapshot that was cut off and begins again.
-            let isBroken = found.journal.last > .zero
-            guard found.slot == nil || isBroken else { return .stop(.journalEmpty(slot: found.slotName)) }
-            return .snapshot(dropsSlot: found.slot != nil)
+        let newest = found.history?.number ?? 0
+        let ours = found.journal.position
+        let last = max(Position(number: found.journal.last.first), ours ?? .zero)
+        // The server was set back and kept its timeline.
+        guard last.history < newest || LSN(last.lsn) <= found.flushed else { return next(after: newest, found) }
+        guard let ours else {
+            guard last == .zero else { return .snapshot(dropsSlot: found.slot != nil, mode: .diff(.cutOff)) }
+            return found.slot == nil
+                ? .snapshot(dropsSlot: false, mode: .full)
+                : .snapshot(dropsSlot: true, mode: .diff(.journalEmpty(slot: found.slotName)))
         }
         // What another server, or another region, has captured since is not in our journal: everything anew.
-        guard !found.isOfOlderHistory else { return .snapshot(dropsSlot: found.slot != nil) }
-        guard let slot = found.slot else { return .stop(.slotMissing(found.slotName)) }
+        guard !found.isOfOlderHistory else { return .snapshot(dropsSlot: found.slot != nil, mode: .full) }
+        guard let slot = found.slot else {
+            return .snapshot(dropsSlot: false, mode: .diff(.slotMissing(found.slotName)))
+        }
+        if let cause = slot.lostCause {
+            return .snapshot(dropsSlot: true, mode: .diff(.slotLost(found.slotName, cause: cause)))
+        }
         let lsn = LSN(ours.lsn)
-        guard lsn >= slot.confirmed else { return .stop(.journalBehind(ours: lsn, confirmed: slot.confirmed)) }
-        guard lsn <= found.flushed else { return .stop(.journalAhead(ours: lsn, flushed: found.flushed)) }
+        guard lsn >= slot.confirmed else {
+            return .snapshot(dropsSlot: true, mode: .diff(.journalBehind(ours: lsn, confirmed: slot.confirmed)))
+        }
         return .resume(at: lsn)
     }
 }

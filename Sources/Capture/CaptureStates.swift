@@ -4,6 +4,12 @@ internal import Observability
 extension ComponentState {
     static let looking = ComponentState("looking", .waiting)
     static let snapshot = ComponentState("snapshot", .working, reason: "copies every table of the catalog")
+    /// What was missed is being found.
+    static func resnapshot(_ cause: ResnapshotCause) -> ComponentState {
+        ComponentState(
+            "resnapshot", .degraded, reason: cause.reason + "; PostgreSQL is compared with this region's cache",
+            advice: "none is needed: caches serve what they have until it is done, marked stale")
+    }
     static let streaming = ComponentState("streaming", .working)
 
     /// PostgreSQL or Redis cannot be reached, or not used yet.

@@ -29,18 +29,8 @@ package enum CaptureStop: Error, Hashable, Sendable {
     case publicationPartial(String, missing: [String])
     /// The slot of our name is not a logical pgoutput slot of this database.
     case slotForeign(String, found: String)
-    /// Our journal goes on from a slot that is no longer there.
-    case slotMissing(String)
-    /// The server gave up keeping WAL for the slot.
-    case slotLost(String, cause: String)
 
     // Positions
-    /// The slot was in use, but the journal holds nothing: Redis was emptied.
-    case journalEmpty(slot: String)
-    /// Redis went back behind what PostgreSQL was told to forget.
-    case journalBehind(ours: LSN, confirmed: LSN)
-    /// PostgreSQL went back behind what the journal holds.
-    case journalAhead(ours: LSN, flushed: LSN)
     /// Another region captures under a newer history than this server has.
     case formerPrimary(known: UInt64, newest: UInt64)
     /// History number or LSN does not fit a position.
@@ -82,11 +72,6 @@ extension CaptureStop {
         case .publicationIncomplete: "publication-incomplete"
         case .publicationPartial: "publication-partial"
         case .slotForeign: "slot-foreign"
-        case .slotMissing: "slot-missing"
-        case .slotLost: "slot-lost"
-        case .journalEmpty: "journal-empty"
-        case .journalBehind: "journal-behind"
-        case .journalAhead: "journal-ahead"
         case .formerPrimary: "former-primary"
         case .positionOverflow: "position-overflow"
         case .undecodable: "undecodable"
@@ -116,13 +101,6 @@ extension CaptureStop {
         case .publicationPartial(let name, let missing):
             "publication \(name) leaves out \(missing.joined(separator: ", "))"
         case .slotForeign(let name, let found): "slot \(name) is not ours: \(found)"
-        case .slotMissing(let name): "slot \(name) is gone, and with it the changes behind the journal's position"
-        case .slotLost(let name, let cause): "slot \(name) is lost: \(cause)"
-        case .journalEmpty(let slot): "the journal is empty, but slot \(slot) has been used: Redis was emptied"
-        case .journalBehind(let ours, let confirmed):
-            "the journal ends at \(ours), PostgreSQL was told to forget up to \(confirmed): Redis went back"
-        case .journalAhead(let ours, let flushed):
-            "the journal ends at \(ours), PostgreSQL only at \(flushed): PostgreSQL went back"
         case .formerPrimary(let known, let newest):
             "another region captures under history \(known), and this server knows only \(newest): a former primary"
         case .positionOverflow(let history): "history \(history) and its LSN do not fit a position"

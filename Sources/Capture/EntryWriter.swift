@@ -104,22 +104,30 @@ struct EntryWriter: ~Copyable {
         cutIfFull()
     }
 
-    mutating func writeBeginSnapshot() {
+    mutating func writeDelete(_ name: ProvisioningEntry.ObjectName) {
         guard let id = next() else { return }
-        builder.appendBeginSnapshot(id: id)
+        builder.appendDelete(name, id: id)
+        cutIfFull()
     }
 
-    /// Closes the run; replication resumes at `position` behind it.
+    mutating func writeBeginSnapshot(_ snapshot: ProvisioningEntry.Snapshot) {
+        guard let id = next() else { return }
+        builder.appendBeginSnapshot(snapshot, id: id)
+    }
+
+    /// Closes the run; replication resumes at `position` behind it, or where it did before if that is nil.
     mutating func close(
-        _ operation: ProvisioningEntry.Operation, end: LSN, xid: UInt32, at time: PostgresTimestamp, position: Position
+        _ operation: ProvisioningEntry.Operation, end: LSN, xid: UInt32, at time: PostgresTimestamp, position: Position?
     ) {
         let closing = ProvisioningEntry.Closing(
             count: entryCount, end: end.rawValue, xid: xid, time: time.unixMicroseconds)
         guard let id = next() else { return }
         builder.append(operation, closing: closing, id: id)
-        closed = position
-        transactions += 1
-        committedAt = time
+        if let position {
+            closed = position
+            transactions += 1
+            committedAt = time
+        }
         // Half a batch is enough for one append: what follows might be cut in the middle instead.
         if builder.count >= limits.entries / 2 || builder.byteCount >= limits.bytes / 2 { cut() }
     }

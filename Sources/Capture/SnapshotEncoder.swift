@@ -2,8 +2,8 @@ package import Journal
 package import PGOutput
 package import RegionConfig
 
-/// Turns copied rows into the entries of a snapshot: `begin-snapshot`, a `put` a row in the order in which they come,
-/// `end-snapshot`.
+/// Turns copied rows into the entries of a snapshot: `begin-snapshot`, a `put` a row in the order in which they come, in a
+/// diff a `delete` an object that is gone, `end-snapshot`.
 ///
 /// Entries take the position just below the slot's consistent point, before every transaction that is streamed. A broken
 /// run is not continued: the next one has a higher consistent point, and its `begin-snapshot` starts all readers afresh.
@@ -17,6 +17,8 @@ package struct SnapshotEncoder: ~Copyable {
     private var time = PostgresTimestamp(microseconds: 0)
     /// Rows so far.
     package private(set) var rowCount = 0
+    /// Deleted objects so far.
+    package private(set) var goneCount = 0
 
     /// `journaled` is the entry that the journal ends with.
     package init(history: UInt64, catalog: Catalog, journaled: EntryID, limits: BatchLimits = BatchLimits()) {
@@ -29,15 +31,34 @@ package struct SnapshotEncoder: ~Copyable {
     /// means that Redis was emptied.
     package mutating func announce(at flushed: LSN) throws(CaptureStop) {
         writer.begin(at: try position(flushed))
-        writer.writeBeginSnapshot()
+        writer.writeBeginSnapshot(.whole)
+    }
+
+    /// Tells all regions that changes were missed, and marks where their projections have folded everything before. It
+    /// moves no position: what was missed is not there yet. Answers where it stands.
+    package mutating func announceDue(at flushed: LSN) throws(CaptureStop) -> Position {
+        let position = try position(flushed)
+        writer.begin(at: position)
+        writer.writeBeginSnapshot(.due)
+        writer.close(
+            .endSnapshot, end: flushed, xid: 0, at: PostgresTimestamp(unixMicroseconds: 0), position: nil)
+        return position
     }
 
     /// The slot begins at `consistentPoint`; `time` is what the server's clock says.
-    package mutating func begin(at consistentPoint: LSN, time: PostgresTimestamp) throws(CaptureStop) {
+    package mutating func begin(
+        _ snapshot: ProvisioningEntry.Snapshot, at consistentPoint: LSN, time: PostgresTimestamp
+    ) throws(CaptureStop) {
         self.time = time
         self.consistentPoint = consistentPoint
         writer.begin(at: try position(LSN(max(consistentPoint.rawValue, 1) - 1)))
-        writer.writeBeginSnapshot()
+        writer.writeBeginSnapshot(snapshot)
+    }
+
+    /// Objects that PostgreSQL does not have.
+    package mutating func encode(gone names: [ProvisioningEntry.ObjectName]) {
+        for name in names { writer.writeDelete(name) }
+        goneCount += names.count
     }
 
     package mutating func encode(_ rows: SnapshotRows) throws(CaptureStop) {

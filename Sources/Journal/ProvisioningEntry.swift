@@ -13,8 +13,8 @@ package enum ProvisioningEntry: Sendable, Hashable {
     case delete(ObjectName)
     /// Every object of the type is gone, in all tenants.
     case truncate(type: String)
-    /// What follows up to `endSnapshot` is the whole of PostgreSQL at one instant.
-    case beginSnapshot
+    /// What follows up to `endSnapshot` was read from PostgreSQL at one instant.
+    case beginSnapshot(Snapshot)
     case endSnapshot(Closing)
     /// The transaction is complete.
     case commit(Closing)
@@ -33,6 +33,17 @@ package enum ProvisioningEntry: Sendable, Hashable {
             self.type = type
             self.key = key
         }
+    }
+
+    /// What a snapshot says of the objects that it does not name: the field `mode` of `begin-snapshot`, absent for a
+    /// whole one.
+    package enum Snapshot: String, Sendable {
+        /// They are gone.
+        case whole
+        /// They are as they were: it names only what differed from the cache of the region that captures.
+        case diff
+        /// They may be wrong until the next snapshot: changes were missed. It names nothing.
+        case due
     }
 
     /// What a closing entry says of the run that it closes.
@@ -71,14 +82,14 @@ extension ProvisioningEntry {
     }
 
     package init(_ entry: JournalEntry) throws(Unreadable) {
-        let fields = Fields(["op", "tenant", "type", "key", "data"], of: entry)
+        let fields = Fields(["op", "tenant", "type", "key", "data", "mode"], of: entry)
         guard let operation = Operation(rawValue: (try? fields.text(0)) ?? "") else { throw .unknownOperation }
         switch operation {
         case .put: self = .put(try fields.objectName(), data: try fields.bytes(4))
         case .patch: self = .patch(try fields.objectName(), data: try fields.bytes(4))
         case .delete: self = .delete(try fields.objectName())
         case .truncate: self = .truncate(type: try fields.text(2))
-        case .beginSnapshot: self = .beginSnapshot
+        case .beginSnapshot: self = .beginSnapshot(try fields.snapshot(5))
         case .endSnapshot: self = .endSnapshot(try Closing(entry))
         case .commit: self = .commit(try Closing(entry))
         }
@@ -106,6 +117,14 @@ private struct Fields<let count: Int> {
     func number<Number: FixedWidthInteger>(_ index: Int) throws(ProvisioningEntry.Unreadable) -> Number {
         guard let number = Number(try text(index)) else { throw .field("\(names[index])") }
         return number
+    }
+
+    func snapshot(_ index: Int) throws(ProvisioningEntry.Unreadable) -> ProvisioningEntry.Snapshot {
+        guard places[index] != nil else { return .whole }
+        guard let snapshot = ProvisioningEntry.Snapshot(rawValue: try text(index)) else {
+            throw .field("\(names[index])")
+        }
+        return snapshot
     }
 
     /// The object that the fields behind the first name.
@@ -162,10 +181,10 @@ extension EntryBatchBuilder {
         }
     }
 
-    package mutating func appendBeginSnapshot(id: EntryID) {
-        append(id: id, fields: 1) { strings in
-            strings.append("op")
-            strings.append(ProvisioningEntry.Operation.beginSnapshot.rawValue)
+    package mutating func appendBeginSnapshot(_ snapshot: ProvisioningEntry.Snapshot, id: EntryID) {
+        let mode = snapshot == .whole ? [] : ["mode", snapshot.rawValue]
+        append(id: id, fields: 1 + mode.count / 2) { strings in
+            for word in ["op", ProvisioningEntry.Operation.beginSnapshot.rawValue] + mode { strings.append(word) }
         }
     }
 

@@ -44,6 +44,8 @@ package enum LogKey: String, CaseIterable, Sendable {
     case transactions
     case changes
     case objects
+    case objectsGone = "objects.gone"
+    case kind
     case journals
     case bytes
     case lagBytes = "lag.bytes"

@@ -9,9 +9,9 @@ struct JournalSource: Sendable {
         var byteCount = 0
         /// Entries so far, readable or not.
         var entries: UInt64 = 0
-        /// Cannot be applied in one call whatever its size: a snapshot, or one with TRUNCATE.
+        /// Cannot be applied in one call whatever its size: a whole snapshot, or one with TRUNCATE.
         var needsChunks = false
-        var isSnapshot = false
+        var snapshot: ProvisioningEntry.Snapshot?
     }
 
     /// What became of a parked transaction.

@@ -21,12 +21,12 @@ package protocol ProjectionStore: Sendable {
 
 extension ProjectionStore {
     /// Sends the commands and waits for their answers, one each.
-    func run(_ commands: [RedisCommand]) async -> [Result<StoreReply, StoreFailure>] {
+    package func run(_ commands: [RedisCommand]) async -> [Result<StoreReply, StoreFailure>] {
         commands.isEmpty ? [] : await send(commands).replies()
     }
 
     /// The same for commands that must all succeed: the first failure is thrown.
-    func answers(_ commands: [RedisCommand]) async throws(StoreFailure) -> [StoreReply] {
+    package func answers(_ commands: [RedisCommand]) async throws(StoreFailure) -> [StoreReply] {
         var answers: [StoreReply] = []
         answers.reserveCapacity(commands.count)
         for result in await run(commands) { answers.append(try result.get()) }

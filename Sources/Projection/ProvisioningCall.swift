@@ -72,6 +72,7 @@ struct WholeTransaction: Sendable {
     let position: Position
     var changes: [ProvisioningChange]
     let time: Int64
+    let snapshot: ProvisioningEntry.Snapshot?
     var isResolved = false
 }
 
@@ -79,7 +80,7 @@ struct WholeTransaction: Sendable {
 struct ChunkedRun: Sendable {
     let journal: JournalName
     let position: Position
-    var isSnapshot: Bool
+    var snapshot: ProvisioningEntry.Snapshot?
     /// Tenants that it changes, and the number of calls given out for each.
     var parts: [String: Int] = [:]
 }

@@ -48,9 +48,29 @@ extension ProvisioningFold {
         work.removeFirst()
         register(transaction.changes)
         for (tenant, changes) in grouped(transaction.changes) { join(tenant, changes, transaction.position) }
+        if transaction.snapshot != nil { flushJoined() }
+        note(transaction.snapshot, at: transaction.position)
         folded = transaction.position
-        commitTimes.append(transaction.time)
+        if transaction.snapshot != .due { commitTimes.append(transaction.time) }
         counts.transactions += 1
+    }
+
+    /// What a snapshot, or the lack of one at the very beginning, says of the state behind it.
+    private mutating func note(_ snapshot: ProvisioningEntry.Snapshot?, at position: Position) {
+        switch snapshot {
+        case .due where folded > .zero:
+            if staleness == nil { mark(.missedChanges, since: position) }
+        case .diff where staleness?.cause == .missedChanges, .whole: mark(nil, since: position)
+        case .due, .diff, nil:
+            if folded == .zero { mark(.missingBeginning, since: position) }
+        }
+    }
+
+    private mutating func mark(_ cause: Staleness.Cause?, since position: Position) {
+        let new = cause.map { Staleness($0, since: position) }
+        guard new != staleness else { return }
+        staleness = new
+        ready.append(.mark(new))
     }
 
     /// The changes of tenants that have not seen this position yet.
@@ -153,6 +173,7 @@ extension ProvisioningFold {
         where cursors[tenant].map({ $0.position < chunked.position }) ?? true {
             give(ObjectGroups(), tenant, TenantCursor(chunked.position))
         }
+        note(chunked.snapshot, at: chunked.position)
         folded = chunked.position
         settled = folded
         if let time { commitTimes.append(time) }

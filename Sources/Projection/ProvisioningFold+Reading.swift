@@ -56,9 +56,9 @@ extension ProvisioningFold {
             case .truncate(let type):
                 open.add(.truncate(type: type))
                 open.needsChunks = true
-            case .beginSnapshot:
-                open.needsChunks = true
-                open.isSnapshot = true
+            case .beginSnapshot(let snapshot):
+                open.needsChunks = open.needsChunks || snapshot == .whole
+                open.snapshot = snapshot
             }
         } catch {
             if sources[index].isFirstSight { counts.unreadable += 1 }
@@ -70,7 +70,7 @@ extension ProvisioningFold {
     /// A transaction is whole, and all of it is in memory.
     private mutating func close(_ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing, _ index: Int) {
         if open.needsChunks {
-            chunked = ChunkedRun(journal: sources[index].journal, position: open.position, isSnapshot: open.isSnapshot)
+            chunked = ChunkedRun(journal: sources[index].journal, position: open.position, snapshot: open.snapshot)
             sources[index].open = open
             addChunks(index)
             finishChunks(open, closing, index)
@@ -78,7 +78,10 @@ extension ProvisioningFold {
             return
         }
         checkCount(open, closing, index)
-        work.append(.whole(WholeTransaction(position: open.position, changes: open.changes, time: closing.time)))
+        work.append(
+            .whole(
+                WholeTransaction(
+                    position: open.position, changes: open.changes, time: closing.time, snapshot: open.snapshot)))
     }
 
     /// A transaction is too large to be held. If its closing entry is at hand it is applied in chunks, else parked.
@@ -96,7 +99,7 @@ extension ProvisioningFold {
     /// A transaction's closing entry has been seen: what was held of it is applied, then the rest as it is read.
     mutating func beginChunks(_ index: Int) {
         guard let open = sources[index].open else { return }
-        chunked = ChunkedRun(journal: sources[index].journal, position: open.position, isSnapshot: open.isSnapshot)
+        chunked = ChunkedRun(journal: sources[index].journal, position: open.position, snapshot: open.snapshot)
         addChunks(index)
     }
 
@@ -104,7 +107,7 @@ extension ProvisioningFold {
         guard var open = sources[index].open else { return }
         sources[index].open = nil
         let closing = add(entry, to: &open, index)
-        chunked?.isSnapshot = open.isSnapshot
+        chunked?.snapshot = open.snapshot
         let isFull =
             open.changes.count >= limits.chunkObjects || open.byteCount >= limits.callBytes
             || open.changes.last.map(\.isTruncate) == true
@@ -154,7 +157,7 @@ extension ProvisioningFold {
         _ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing, _ index: Int
     ) {
         checkCount(open, closing, index)
-        if open.isSnapshot {
+        if open.snapshot == .whole {
             work.append(.clear(types: layouts.types, below: open.position))
         }
         work.append(.finish(time: closing.time))

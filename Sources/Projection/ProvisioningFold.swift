@@ -29,6 +29,8 @@ package struct ProvisioningFold: Sendable {
         case quarantine(ObjectName, Problem, at: TenantCursor)
         /// The object is right again.
         case release(ObjectName, at: TenantCursor)
+        /// Say beside the state whether it may be wrong.
+        case mark(Staleness?)
     }
 
     /// Why an object could not be projected.
@@ -98,6 +100,8 @@ package struct ProvisioningFold: Sendable {
     var ready: [Action] = []
     /// Objects whose names are kept since they could not be projected.
     package internal(set) var quarantined: Set<ObjectName>
+    /// Why the state may differ from what PostgreSQL committed; nil when it does not.
+    package internal(set) var staleness: Staleness?
     var writer = ObjectRowWriter()
     var commitTimes: [Int64] = []
 
@@ -111,11 +115,13 @@ package struct ProvisioningFold: Sendable {
 
     /// Begins behind `trailing`, the cursor that trails those of all tenants; `cursors` are the known tenants',
     /// `quarantined` their objects that could not be projected before, `counted` the entries that a fold before this one
-    /// has taken.
+    /// has taken, `staleness` what is marked.
     package init(
         journals: [JournalName], layouts: IndexLayouts, trailing: Position, cursors: [String: TenantCursor],
-        quarantined: Set<ObjectName> = [], counted: [JournalName: EntryID] = [:], limits: Limits = Limits()
+        quarantined: Set<ObjectName> = [], counted: [JournalName: EntryID] = [:], staleness: Staleness? = nil,
+        limits: Limits = Limits()
     ) {
+        self.staleness = staleness
         self.layouts = layouts
         self.limits = limits
         self.cursors = cursors

@@ -52,6 +52,7 @@ package struct ProvisioningPerformer: Sendable {
                 noted(name, problem)
             case .release(let name, let cursor):
                 add(ProjectionFunctions.quarantine("SREM", name, at: cursor))
+            case .mark(let staleness): add(Staleness.command(staleness))
             }
         }
         return true

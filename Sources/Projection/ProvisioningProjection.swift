@@ -115,8 +115,11 @@ package struct ProvisioningProjection: Sendable {
     /// A fold that begins where the server's state ends.
     private func align(_ counted: [JournalName: EntryID]) async throws(StoreFailure) -> ProvisioningFold {
         let first = try await store.answers(
-            [RedisCommand("HGET", ProjectionKeys.trailing, "provisioning"), RedisCommand("SMEMBERS", tenantsKey)]
-                + ProjectionFunctions.libraries.map(\.loadCommand))
+            [
+                RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field),
+                RedisCommand("SMEMBERS", tenantsKey),
+            ] + ProjectionFunctions.libraries.map(\.loadCommand))
+        let trailing = first[0].elements.map(\.text)
         let tenants = first[1].elements.compactMap(\.text)
         let answers = try await store.answers(
             tenants.flatMap { tenant in
@@ -139,8 +142,10 @@ package struct ProvisioningProjection: Sendable {
             }
         }
         return ProvisioningFold(
-            journals: journals, layouts: layouts, trailing: first[0].text.flatMap { Position($0) } ?? .zero,
-            cursors: cursors, quarantined: quarantined, counted: counted, limits: limits)
+            journals: journals, layouts: layouts,
+            trailing: trailing.first.flatMap { $0 }.flatMap { Position($0) } ?? .zero, cursors: cursors,
+            quarantined: quarantined, counted: counted,
+            staleness: trailing.last.flatMap { $0 }.flatMap { Staleness($0) }, limits: limits)
     }
 
     /// Looks whether the cursor that trails is where this worker left it: a server that was emptied gives no other sign of
@@ -178,6 +183,13 @@ package struct ProvisioningProjection: Sendable {
             return report.set(
                 ProjectionReport.provisioning,
                 ComponentState("awaiting-snapshot", .waiting, reason: "nothing of PostgreSQL is in this cache yet"))
+        }
+        if let staleness = fold.staleness {
+            return report.set(
+                ProjectionReport.provisioning,
+                ComponentState(
+                    "stale", .degraded, reason: staleness.reason,
+                    advice: "none is needed: readers are served what there is until it is found"))
         }
         let amiss = [
             (fold.quarantined.count, "objects quarantined"), (counts.incomplete, "transactions with missing entries"),

@@ -1,4 +1,5 @@
 internal import RegionConfig
+internal import Worker
 
 /// What a key of a cache is.
 enum CacheKey {

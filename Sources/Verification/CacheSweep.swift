@@ -4,6 +4,7 @@ internal import Projection
 internal import RedisClient
 internal import RegionConfig
 internal import RESP
+internal import Worker
 
 /// A walk over all keys of a region's cache: what is there and names nothing that PostgreSQL has, and what the projection
 /// left undone.

@@ -1,5 +1,6 @@
 package import PostgresClient
 package import RegionConfig
+internal import Worker
 
 /// Compares PostgreSQL with each region's cache, object by object over the catalog, against one snapshot.
 package struct CacheVerification: Sendable {

@@ -5,6 +5,7 @@ internal import Provisioning
 internal import RedisClient
 internal import RegionConfig
 internal import RESP
+internal import Worker
 
 /// Compares single objects: which commands to ask a cache, and what the answers mean.
 struct ObjectComparison: Sendable {
@@ -15,7 +16,7 @@ struct ObjectComparison: Sendable {
 
     // MARK: An object that PostgreSQL has
 
-    func commands(for row: ObjectRow, of table: Int) -> [RedisCommand] {
+    func commands(for row: StoredObject, of table: Int) -> [RedisCommand] {
         let catalog = tables[table].table
         let (tenant, type) = (row.tenant, catalog.type)
         var commands = [
@@ -34,7 +35,7 @@ struct ObjectComparison: Sendable {
 
     /// Takes the answers to `commands` from the front of `replies`.
     func problem(
-        with row: ObjectRow, of table: Int, in replies: inout ArraySlice<RedisReply>
+        with row: StoredObject, of table: Int, in replies: inout ArraySlice<RedisReply>
     ) -> CacheProblem? {
         guard let hash = replies.popFirst(), let member = replies.popFirst() else { return .missing }
         var unindexed: CacheProblem?
@@ -51,14 +52,14 @@ struct ObjectComparison: Sendable {
         return unindexed
     }
 
-    private func indexed(_ row: ObjectRow, of table: Int) -> [(index: Int, value: ByteBuffer)] {
+    private func indexed(_ row: StoredObject, of table: Int) -> [(index: Int, value: ByteBuffer)] {
         tables[table].indexPlaces.enumerated().compactMap { index, place in
             place.flatMap { row.values[$0] }.map { (index, $0) }
         }
     }
 
     /// The columns in which a hash is not the row, in alphabetical order; `_d` stands for the digest.
-    private func differences(of row: ObjectRow, from hash: RedisReply, _ table: PublishedTable) -> [String] {
+    private func differences(of row: StoredObject, from hash: RedisReply, _ table: PublishedTable) -> [String] {
         var wrong: [String] = []
         var held = 0
         var hasDigest = false

@@ -5,6 +5,7 @@ internal import Provisioning
 internal import RedisClient
 internal import RegionConfig
 internal import RESP
+internal import Worker
 
 /// Looks again at what looked wrong in one region's cache, until it is right or must count as wrong.
 ///
@@ -146,7 +147,7 @@ struct SecondLook {
 
     private func rows(
         of names: ArraySlice<ObjectName>, _ table: PublishedTable
-    ) async throws -> [ObjectName: ObjectRow] {
+    ) async throws -> [ObjectName: StoredObject] {
         let answer = try await connection.query(
             table.rowsSQL, [PostgresArray.text(names.map(\.tenant)), PostgresArray.text(names.map(\.key))],
             timeout: .seconds(120))

@@ -5,6 +5,7 @@ internal import Provisioning
 internal import RedisClient
 internal import RegionConfig
 internal import RESP
+internal import Worker
 
 /// One pass over one table of a snapshot: every row is looked up in every region's cache.
 ///
@@ -35,7 +36,7 @@ struct TablePass {
     }
 
     /// Compares these rows, which follow those before.
-    mutating func compare(_ rows: [ObjectRow]) async throws {
+    mutating func compare(_ rows: [StoredObject]) async throws {
         var start = rows.startIndex
         while start < rows.endIndex {
             let tenant = rows[start].tenant
@@ -54,7 +55,7 @@ struct TablePass {
     }
 
     /// Rows of one tenant.
-    private mutating func compareSlice(_ rows: ArraySlice<ObjectRow>) async throws {
+    private mutating func compareSlice(_ rows: ArraySlice<StoredObject>) async throws {
         for row in rows {
             keys.insert(row.key.hashValue)
             buckets[row.bucket, default: BucketDigest()].insert(row.digest)

@@ -3,6 +3,7 @@ internal import Foundation
 internal import PostgresClient
 package import RegionConfig
 package import Traffic
+internal import Worker
 
 /// `regionsync verify`: PostgreSQL against each region's cache, journals against their copies, and, with a ledger, what
 /// was produced against what every region holds.
@@ -46,6 +47,10 @@ package struct Verifier: Sendable {
             throw error
         } catch let error as PostgresError {
             throw .postgres(error)
+        } catch PublishedTable.Failure.notPublished(let table, let publication) {
+            throw .notPublished(table: "\(table)", publication: publication)
+        } catch PublishedTable.Failure.unreadableRow(let table) {
+            throw .unreadableRow(table: "\(table)")
         } catch {
             throw .ledger("\(error)")
         }

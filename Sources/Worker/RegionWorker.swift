@@ -8,6 +8,7 @@ internal import NIOPosix
 internal import PostgresClient
 internal import Projection
 package import Observability
+internal import Reconciliation
 internal import RedisClient
 package import RegionConfig
 internal import ServiceLifecycle
@@ -103,8 +104,9 @@ package struct RegionWorker: Service {
                 let projector = projector(into: provisioning, on: loop, and: voice, on: voiceLoop)
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
-            let source = captureSource()
-            let capture = capture(from: source, on: loops.next())
+            let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
+            let source = captureSource(cache)
+            let capture = capture(from: source, cache, on: loops.next())
             tasks.addTask {
                 await capture.run()
                 await source.close()
@@ -140,22 +142,24 @@ package struct RegionWorker: Service {
             }, report: ProjectionReport(states: states, metrics: metrics, logger: logger("projection")))
     }
 
-    private func captureSource() -> PostgresCaptureSource {
+    private func captureSource(_ cache: CachedObjects?) -> PostgresCaptureSource {
         let servers = region.postgresServers(purpose: "capture")
         return PostgresCaptureSource(
             region: region.name, catalog: region.catalog, publication: region.postgres.publication,
             slot: region.postgres.slot, readerCount: region.postgres.snapshotReaders,
-            options: servers[0], others: Array(servers.dropFirst()))
+            options: servers[0], others: Array(servers.dropFirst()), cache: cache)
     }
 
-    private func capture(from source: PostgresCaptureSource, on loop: any EventLoop) -> Capture {
+    private func capture(
+        from source: PostgresCaptureSource, _ cache: CachedObjects?, on loop: any EventLoop
+    ) -> Capture {
         var settings = Capture.Settings()
         settings.retainedWALLimit = UInt64(region.limits.retainedWALBytes)
         return Capture(
             catalog: region.catalog, source: source,
             journal: RedisCaptureJournal(
                 region: region.name, endpoint: RedisEndpoint(region.redis), eventLoop: loop),
-            settings: settings,
+            cache: cache.map { ProjectedCache($0) }, settings: settings,
             metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
     }
 

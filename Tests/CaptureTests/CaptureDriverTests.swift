@@ -37,10 +37,7 @@ private final class OneChunkSource: CaptureSource, ReplicationStream {
 
     func beginHistory(_ number: UInt64, after newest: UInt64) {}
     func createPublication() {}
-    func snapshot(
-        dropsSlot: Bool, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
-        copied: @escaping @Sendable (SnapshotRows) async throws -> Void
-    ) {}
+    func snapshot(dropsSlot: Bool, all: Bool, sink: SnapshotSink) {}
     func stream(from lsn: LSN) -> any ReplicationStream { self }
     func slotHealth() -> SlotHealth? { nil }
 

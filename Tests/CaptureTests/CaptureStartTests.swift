@@ -57,16 +57,16 @@ struct CaptureStartTests {
         #expect(CaptureStart(Self.neverStarted) == .createPublication)
         var found = Self.neverStarted
         found.publication = Self.healthy.publication
-        #expect(CaptureStart(found) == .snapshot(dropsSlot: false))
+        #expect(CaptureStart(found) == .snapshot(dropsSlot: false, mode: .full))
     }
 
     @Test("a first snapshot that was cut off begins again, with a new slot")
     func brokenSnapshot() {
         var found = Self.healthy
         found.journal = JournalState(birth: "b", last: EntryID(first: 3 << 52 | 80, second: 9), position: nil)
-        #expect(CaptureStart(found) == .snapshot(dropsSlot: true))
+        #expect(CaptureStart(found) == .snapshot(dropsSlot: true, mode: .diff(.cutOff)))
         found.slot = nil
-        #expect(CaptureStart(found) == .snapshot(dropsSlot: false))
+        #expect(CaptureStart(found) == .snapshot(dropsSlot: false, mode: .diff(.cutOff)))
     }
 
     @Test("no history: this region begins it; none to begin without its table")
@@ -152,39 +152,55 @@ struct CaptureStartTests {
             change(&found)
             return found
         }
-        #expect(CaptureStart(found { _ in }) == .snapshot(dropsSlot: true))
-        #expect(CaptureStart(found { $0.slot = nil }) == .snapshot(dropsSlot: false))
-        #expect(CaptureStart(found { $0.slot?.lostCause = "wal_removed" }) == .snapshot(dropsSlot: true))
+        #expect(CaptureStart(found { _ in }) == .snapshot(dropsSlot: true, mode: .full))
+        #expect(CaptureStart(found { $0.slot = nil }) == .snapshot(dropsSlot: false, mode: .full))
+        #expect(CaptureStart(found { $0.slot?.lostCause = "wal_removed" }) == .snapshot(dropsSlot: true, mode: .full))
         #expect(CaptureStart(found { $0.slot?.isActive = true }) == .wait(.slotBusy(pid: nil)))
         #expect(
             CaptureStart(found { $0.slot?.plugin = "test_decoding" })
                 == .stop(.slotForeign("slot", found: "plugin test_decoding, database db")))
     }
 
-    @Test("ours < confirmed: Redis went back")
+    @Test("ours < confirmed, Redis went back: a new slot and what differs")
     func behind() {
         let found = Self.with { $0.slot?.confirmed = LSN(101) }
-        #expect(CaptureStart(found) == .stop(.journalBehind(ours: LSN(100), confirmed: LSN(101))))
+        #expect(
+            CaptureStart(found)
+                == .snapshot(dropsSlot: true, mode: .diff(.journalBehind(ours: LSN(100), confirmed: LSN(101)))))
     }
 
-    @Test("ours > flushed: PostgreSQL went back")
+    @Test("ours, or an entry, > flushed, PostgreSQL went back: the next history stands behind it")
     func ahead() {
-        let found = Self.with { $0.flushed = LSN(99) }
-        #expect(CaptureStart(found) == .stop(.journalAhead(ours: LSN(100), flushed: LSN(99))))
+        #expect(CaptureStart(Self.with { $0.flushed = LSN(99) }) == .beginHistory(number: 4, after: 3))
+        #expect(
+            CaptureStart(
+                Self.with {
+                    $0.flushed = LSN(99)
+                    $0.slot = nil
+                }) == .beginHistory(number: 4, after: 3))
+        let entry = EntryID(first: 3 << 52 | 300, second: 1)
+        for position in [Position(history: 3, lsn: 100), nil] {
+            #expect(
+                CaptureStart(Self.with { $0.journal = JournalState(birth: "b", last: entry, position: position) })
+                    == .beginHistory(number: 4, after: 3))
+        }
     }
 
-    @Test("an empty journal beside a used slot stops")
+    @Test("an empty journal beside a used slot: a new slot and what differs")
     func emptied() {
         let found = Self.with { $0.journal = JournalState(birth: "c", last: .zero, position: nil) }
-        #expect(CaptureStart(found) == .stop(.journalEmpty(slot: "slot")))
+        #expect(
+            CaptureStart(found) == .snapshot(dropsSlot: true, mode: .diff(.journalEmpty(slot: "slot"))))
     }
 
-    @Test("slot gone, lost, or not ours")
+    @Test("slot gone or lost: a new slot and what differs; one that is not ours stops")
     func slots() {
-        #expect(CaptureStart(Self.with { $0.slot = nil }) == .stop(.slotMissing("slot")))
+        #expect(
+            CaptureStart(Self.with { $0.slot = nil })
+                == .snapshot(dropsSlot: false, mode: .diff(.slotMissing("slot"))))
         #expect(
             CaptureStart(Self.with { $0.slot?.lostCause = "wal_removed" })
-                == .stop(.slotLost("slot", cause: "wal_removed")))
+                == .snapshot(dropsSlot: true, mode: .diff(.slotLost("slot", cause: "wal_removed"))))
         #expect(
             CaptureStart(Self.with { $0.slot?.plugin = "test_decoding" })
                 == .stop(.slotForeign("slot", found: "plugin test_decoding, database db")))
@@ -220,9 +236,8 @@ struct CaptureStartTests {
     @Test("every stop has a name of its own, a reason and advice")
     func stopsAreNamed() {
         let stops: [CaptureStop] = [
-            .schemaMissing, .walLevel("x"), .tableMissing(Self.person), .slotMissing("s"), .journalEmpty(slot: "s"),
-            .slotLost("s", cause: "c"), .publicationMissing("p"), .journalBehind(ours: .zero, confirmed: .zero),
-            .journalAhead(ours: .zero, flushed: .zero), .undecodable(lsn: .zero, what: "w"), .journalForked,
+            .schemaMissing, .walLevel("x"), .tableMissing(Self.person), .publicationMissing("p"),
+            .undecodable(lsn: .zero, what: "w"), .journalForked,
             .journalFenced, .positionOverflow(history: 1), .formerPrimary(known: 2, newest: 1),
         ]
         #expect(Set(stops.map(\.name)).count == stops.count)

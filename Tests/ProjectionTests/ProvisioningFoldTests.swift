@@ -39,7 +39,10 @@ struct ProvisioningFoldTests {
             #expect(hash["text"] == "a \"b\"\n\\é")
             #expect(hash["_v"] == "\(position)")
             #expect(try redis.hash("rs:{101}:projection") == ["provisioning": "\(position)"])
-            #expect(try redis.hash("rs:{_}:projection") == ["provisioning": "\(position)"])
+            #expect(
+                try redis.hash("rs:{_}:projection") == [
+                    "provisioning": "\(position)", "stale": "missing-beginning:\(position)",
+                ])
             #expect(try redis.members("rs:{_}:tenants") == ["101"])
             #expect(try redis.hash("cfg:{101}:person:by:user_name") == ["alice": "7"])
             #expect(try redis.members("cfg:{101}:person:by:place:A") == ["7"])
@@ -369,6 +372,53 @@ struct ProvisioningFoldTests {
             let second = try await run.run()
             #expect(second.counts.unreadable == 1 && second.counts.incomplete == 1)
             #expect(try redis.members("cfg:{1}:person") == ["1"])
+        }
+    }
+
+    @Test("A diff changes what it names and leaves the rest; between its announcement and it the cache is marked stale")
+    func diff() async throws {
+        try await withRedis { redis in
+            let stale = { try redis("HGET", ProjectionKeys.trailing, "stale").text }
+            func snapshot(_ position: UInt64, _ mode: String?, _ changes: [Change]) throws {
+                try Script.write(
+                    .init(position: position, changes: changes, isSnapshot: true, mode: mode), to: east, redis)
+            }
+            let names = (1...3).map { Script.person("1", $0) }
+            try snapshot(10, nil, names.map { .put($0, ["user_name": "u\($0.key)"]) })
+            _ = try await ProvisioningRun(redis: redis).run()
+            #expect(try stale() == nil)
+            try snapshot(20, "due", [])
+            var result = try await ProvisioningRun(redis: redis).run()
+            #expect(result.counts.incomplete == 0 && result.counts.transactions == 1)
+            #expect(try stale() == "missed-changes:20")
+            #expect(try redis("HGET", ProjectionKeys.trailing, "provisioning").text == "20")
+            #expect(try redis.members("cfg:{1}:person") == ["1", "2", "3"])
+            try snapshot(30, "diff", [.put(names[0], ["user_name": "other"]), .delete(names[1])])
+            result = try await ProvisioningRun(redis: redis).run(staleness: Staleness("missed-changes:20"))
+            #expect(result.counts.incomplete == 0 && result.counts.unreadable == 0)
+            #expect(try stale() == nil)
+            #expect(try redis.members("cfg:{1}:person") == ["1", "3"])
+            #expect(try redis.hash("cfg:{1}:person:1")["user_name"] == "other")
+            #expect(try CacheImage(redis, tenants: ["1"]).problems == [])
+        }
+    }
+
+    @Test("A cache whose journal does not begin with a whole snapshot is marked until one comes; a diff is none")
+    func missingBeginning() async throws {
+        try await withRedis { redis in
+            let stale = { try redis("HGET", ProjectionKeys.trailing, "stale").text }
+            try Script.write(
+                .init(position: 20, changes: [], isSnapshot: true, mode: "due"), to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            #expect(try stale() == "missing-beginning:20")
+            for (position, mode) in [(UInt64(30), "diff"), (40, nil)] {
+                try Script.write(
+                    .init(
+                        position: position, changes: [.put(Script.person("1", 7), alice)], isSnapshot: true, mode: mode),
+                    to: east, redis)
+                _ = try await ProvisioningRun(redis: redis).run(staleness: Staleness("missing-beginning:20"))
+                #expect(try stale() == (mode == nil ? nil : "missing-beginning:20"))
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ struct ProvisioningRun {
 
     struct Killed: Error {}
 
-    func run() async throws -> Result {
+    func run(staleness: Staleness? = nil) async throws -> Result {
         try redis.loadFunctions()
         var trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
         var cursors: [String: TenantCursor] = [:]
@@ -44,7 +44,7 @@ struct ProvisioningRun {
         }
         var fold = ProvisioningFold(
             journals: journals, layouts: IndexLayouts(Script.catalog), trailing: trailing, cursors: cursors,
-            quarantined: quarantined, counted: counted, limits: limits)
+            quarantined: quarantined, counted: counted, staleness: staleness, limits: limits)
         let store = Killable(redis: redis, budget: budget, refused: refused)
         var performer = ProvisioningPerformer(store: store, sentBytes: sentBytes)
         var result = Result()

@@ -21,6 +21,8 @@ struct Script {
         var position: UInt64
         var changes: [Change]
         var isSnapshot = false
+        /// Of a snapshot that is no whole one: `diff`, `due`.
+        var mode: String?
         var isClosed = true
     }
 
@@ -52,7 +54,8 @@ struct Script {
     }
 
     static func entries(of transaction: Transaction) -> [(String, [String])] {
-        var entries: [[String]] = transaction.isSnapshot ? [["op", "begin-snapshot"]] : []
+        var entries: [[String]] =
+            transaction.isSnapshot ? [["op", "begin-snapshot"] + (transaction.mode.map { ["mode", $0] } ?? [])] : []
         for change in transaction.changes {
             switch change {
             case .put(let name, let row):
@@ -105,7 +108,7 @@ struct ProvisioningModel: Equatable {
 
     mutating func apply(_ transaction: Script.Transaction) {
         guard transaction.isClosed else { return }
-        if transaction.isSnapshot { objects.removeAll() }
+        if transaction.isSnapshot, transaction.mode == nil { objects.removeAll() }
         for change in transaction.changes {
             switch change {
             case .put(let name, let row): objects[name] = row.compactMapValues { $0 }
@@ -156,6 +159,8 @@ struct CacheImage {
             }
         }
     }
+
+    static func bucket(of key: String) -> Int { Bucket.index(ofKey: key.utf8) }
 
     /// The objects that are not as the model has them: `cache` against `model`.
     func differences(from model: ProvisioningModel) -> [String] {

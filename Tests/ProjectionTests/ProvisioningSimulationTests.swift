@@ -40,6 +40,20 @@ struct ScriptGenerator {
 
     private mutating func snapshot() -> Script.Transaction {
         var transaction = Script.Transaction(position: position, changes: [], isSnapshot: true)
+        if Bool.random(using: &random) {
+            transaction.mode = "diff"
+            var state = model
+            for _ in 0..<10 {
+                let tenant = tenants[Int.random(in: 0..<3, using: &random)]
+                let name = Script.person(tenant, Int.random(in: 0..<12, using: &random))
+                let change: Change =
+                    Bool.random(using: &random) ? .delete(name) : .put(name, row(in: state, tenant, name))
+                transaction.changes.append(change)
+                state.apply(Script.Transaction(position: 0, changes: [change]))
+            }
+            model.apply(transaction)
+            return transaction
+        }
         for (name, row) in model.objects.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             if Int.random(in: 0..<8, using: &random) > 0 { transaction.changes.append(.put(name, row)) }
         }

@@ -157,31 +157,6 @@ struct CaptureStopTests {
         }
     }
 
-    @Test("what the advice says mends a lost slot: a new history, and everything is copied anew")
-    func newHistory() async throws {
-        try await CaptureBench.with { bench in
-            var bench = bench
-            bench.settings.stoppedInterval = .milliseconds(100)
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
-                try await bench.caughtUp()
-            }
-            try await bench.sql(
-                "SELECT pg_drop_replication_slot('regionsync')",
-                "INSERT INTO provisioning.person VALUES (2, 101, 'b', NULL, NULL)")
-            try await bench.whileCapturing {
-                try await bench.awaitState("slot-missing")
-                let advice = try #require(bench.state?.advice)
-                let start = try #require(advice.range(of: "INSERT"))
-                try await bench.sql(String(advice[start.lowerBound...].prefix { $0 != ";" }))
-                try await bench.awaitState("streaming")
-                try await bench.caughtUp()
-            }
-            try await bench.expectInStep()
-        }
-    }
-
     @Test("a partition whose identity hides the tenant is refused though its root's does not")
     func partitionIdentity() async throws {
         let schema =
@@ -205,11 +180,30 @@ struct CaptureStopTests {
         }
     }
 
-    @Test("slot dropped, Redis emptied, Redis taken back, another region: stop by name, skip nothing")
+    @Test("another region captures: wait and say so, skip nothing")
     func positions() async throws {
         try await CaptureBench.with { bench in
             var bench = bench
             bench.settings.stoppedInterval = .milliseconds(100)
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
+                try await bench.caughtUp()
+            }
+            try await bench.sql("UPDATE regionsync.history SET capture_region = 'eu-west'")
+            try await bench.whileCapturing { try await bench.awaitState("other-region") }
+            try await bench.sql("UPDATE regionsync.history SET capture_region = 'us-east'")
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.caughtUp()
+            }
+            try await bench.expectInStep()
+        }
+    }
+
+    @Test("without a projection, a slot that is gone, a journal set back and an emptied Redis make it copy everything")
+    func resnapshots() async throws {
+        try await CaptureBench.with { bench in
             let meta = JournalName.provisioning(origin: "us-east").metaKey
             try await bench.whileCapturing {
                 try await bench.awaitState("streaming")
@@ -218,25 +212,24 @@ struct CaptureStopTests {
             }
             let position = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
             try await bench.redis("HSET", meta, "position", "\(position.number - 1_000_000)")
-            try await bench.whileCapturing { try await bench.awaitState("journal-behind") }
-            try await bench.redis("HSET", meta, "position", "\(position.number + 1_000_000_000)")
-            try await bench.whileCapturing { try await bench.awaitState("journal-ahead") }
-            try await bench.redis("HSET", meta, "position", "\(position.number)")
-            try await bench.sql("UPDATE regionsync.history SET capture_region = 'eu-west'")
-            try await bench.whileCapturing { try await bench.awaitState("other-region") }
-            try await bench.sql("UPDATE regionsync.history SET capture_region = 'us-east'")
+            for number in 2...3 {
+                try await bench.sql(
+                    "DELETE FROM provisioning.person", "INSERT INTO provisioning.person VALUES (\(number), 101, 'b')")
+                try await bench.whileCapturing {
+                    try await bench.awaitState("streaming")
+                    try await bench.caughtUp()
+                }
+                try await bench.expectInStep()
+                try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
+            }
             try await bench.whileCapturing {
                 try await bench.awaitState("streaming")
                 try await bench.redis("FLUSHALL")
-                try await bench.awaitState("journal-empty", within: .seconds(5))
-            }
-            try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
+                try await bench.eventually("it begins anew") {
+                    try await bench.redis("HGET", meta, "position").string != nil
+                }
                 try await bench.caughtUp()
             }
-            try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
-            try await bench.whileCapturing { try await bench.awaitState("slot-missing") }
             try await bench.expectInStep()
         }
     }
@@ -266,19 +259,42 @@ struct CaptureStopTests {
         }
     }
 
+    @Test("PostgreSQL set back on its timeline: the next history begins with a snapshot")
+    func wentBack() async throws {
+        try await CaptureBench.with { bench in
+            let meta = JournalName.provisioning(origin: "us-east").metaKey
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
+                try await bench.caughtUp()
+            }
+            let position = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
+            try await bench.redis("HSET", meta, "position", "\(position.number + 1_000_000_000)")
+            try await bench.whileCapturing {
+                try await bench.awaitState("streaming")
+                try await bench.caughtUp()
+            }
+            let after = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
+            #expect(after.history == 2)
+            try await bench.expectInStep()
+        }
+    }
+
     @Test("a mirror that is first after Redis was emptied, or at all, changes nothing of that")
     func mirrorIsFirst() async throws {
         let meta = JournalName.provisioning(origin: "us-east").metaKey
         let born = "redis.call('HSET', '\(meta)', 'birth', 'us-east-1', 'floor', '0-0')"
         try await CaptureBench.with { bench in
-            var bench = bench
-            bench.settings.stoppedInterval = .milliseconds(100)
             try await bench.redis("EVAL", born, "0")
             try await bench.whileCapturing {
                 try await bench.awaitState("streaming")
                 try await bench.redis("EVAL", "redis.call('FLUSHALL') \(born)", "0")
-                try await bench.awaitState("journal-empty")
+                try await bench.eventually("it begins anew") {
+                    try await bench.redis("HGET", meta, "position").string != nil
+                }
+                try await bench.caughtUp()
             }
+            try await bench.expectInStep()
         }
     }
 

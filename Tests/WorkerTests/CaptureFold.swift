@@ -36,7 +36,7 @@ struct CaptureFold: Equatable {
         switch operation {
         case "begin-snapshot":
             pending = []
-            objects = [:]
+            if fields["mode"] == nil { objects = [:] }
         case "commit", "end-snapshot":
             // The snapshot's own beginning counts, too.
             #expect(Int(fields["count"] ?? "") == pending.count + (operation == "commit" ? 0 : 1), "\(id)")

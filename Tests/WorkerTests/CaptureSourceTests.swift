@@ -35,14 +35,15 @@ struct CaptureSourceTests {
             let (_, source, _) = bench.capture()
             let (rows, feed) = AsyncStream<Int>.makeStream()
             try await source.snapshot(
-                dropsSlot: false,
-                began: { _, _ in
-                    let exporters = "FROM pg_stat_activity WHERE application_name = 'regionsync capture'"
-                    try await bench.sql("SELECT pg_terminate_backend(pid) \(exporters)")
-                    try await bench.eventually("the exporter is gone") {
-                        try await bench.sql("SELECT \(exporters)").isEmpty
-                    }
-                }, copied: { feed.yield($0.rows.count) })
+                dropsSlot: false, all: true,
+                sink: SnapshotSink(
+                    began: { _, _ in
+                        let exporters = "FROM pg_stat_activity WHERE application_name = 'regionsync capture'"
+                        try await bench.sql("SELECT pg_terminate_backend(pid) \(exporters)")
+                        try await bench.eventually("the exporter is gone") {
+                            try await bench.sql("SELECT \(exporters)").isEmpty
+                        }
+                    }, copied: { feed.yield($0.rows.count) }, gone: { _ in }))
             feed.finish()
             #expect(await rows.reduce(0, +) == 5000)
             await source.close()

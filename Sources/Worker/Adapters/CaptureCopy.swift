@@ -1,10 +1,12 @@
 internal import Capture
 internal import PGOutput
 internal import PostgresClient
+internal import Reconciliation
 internal import RegionConfig
 internal import Synchronization
 
-/// Copies the catalog's tables as an exported snapshot shows them: several readers, each taking the next piece of a table.
+/// Reads the catalog's tables as an exported snapshot shows them: several readers, each taking the next piece of a table,
+/// or, where only what differs from a cache is wanted, the next table.
 struct CaptureCopy {
     /// Blocks of 8 KiB that one COPY takes: 32 MiB of table.
     private static let pieceBlocks = 4096
@@ -16,12 +18,6 @@ struct CaptureCopy {
         let sql: String
     }
 
-    /// What is to be copied, and the server's clock.
-    private struct Plan: Sendable {
-        var pieces: [Piece] = []
-        let time: PostgresTimestamp
-    }
-
     let region: String
     let catalog: Catalog
     let publication: String
@@ -31,8 +27,7 @@ struct CaptureCopy {
 
     /// Every reader imports the snapshot before the first row is read: from then on nothing depends on its exporter.
     func run(
-        snapshot: String, at lsn: LSN, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
-        copied: @escaping @Sendable (SnapshotRows) async throws -> Void
+        snapshot: String, at lsn: LSN, comparesWith cache: CachedObjects?, sink: SnapshotSink
     ) async throws {
         var readers: [PostgresConnection] = []
         do {
@@ -43,9 +38,16 @@ struct CaptureCopy {
             }
             let version = await readers[0].serverVersion
             try await withTransactions(on: readers[...], reading: snapshot) { transactions in
-                let plan = try await self.plan(version, transactions[0])
-                try await began(lsn, plan.time)
-                try await read(plan.pieces, in: transactions, copied)
+                let time = try await Self.clock(transactions[0])
+                if let cache {
+                    let tables = try await PublishedTable.read(catalog, publication: publication, transactions[0])
+                    try await sink.began(lsn, time)
+                    try await compare(tables, with: cache, in: transactions, sink)
+                } else {
+                    let pieces = try await pieces(version, transactions[0])
+                    try await sink.began(lsn, time)
+                    try await read(pieces, in: transactions, sink)
+                }
             }
         } catch {
             for reader in readers { await reader.close() }
@@ -66,9 +68,38 @@ struct CaptureCopy {
         }
     }
 
+    /// Hands on what the cache lacks, has otherwise, or has too much.
+    private func compare(
+        _ tables: [PublishedTable], with cache: CachedObjects, in transactions: [PostgresTransaction],
+        _ sink: SnapshotSink
+    ) async throws {
+        let queue = PieceQueue(tables.count)
+        try await withThrowingTaskGroup { group in
+            for transaction in transactions {
+                group.addTask {
+                    let source = PostgresDigests(tables: tables, transaction: transaction)
+                    while let table = queue.next() {
+                        var comparison = TableComparison(
+                            table: table, type: tables[table].table.type, source: source, cache: cache)
+                        _ = try await comparison.run { difference in
+                            switch difference {
+                            case .rows(let rows):
+                                try await sink.copied(
+                                    SnapshotRows(
+                                        table: table, columns: rows.columns, bytes: rows.bytes,
+                                        rows: rows.objects.map(\.row)))
+                            case .extra(let names): try await sink.gone(names)
+                            }
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     private func read(
-        _ pieces: [Piece], in transactions: [PostgresTransaction],
-        _ copied: @escaping @Sendable (SnapshotRows) async throws -> Void
+        _ pieces: [Piece], in transactions: [PostgresTransaction], _ sink: SnapshotSink
     ) async throws {
         let queue = PieceQueue(pieces.count)
         try await withThrowingTaskGroup { group in
@@ -78,7 +109,7 @@ struct CaptureCopy {
                         let piece = pieces[index]
                         try await transaction.withCopyOut(piece.sql) { rows in
                             while let batch = try await rows.next(maxBytes: 256 << 10) {
-                                try await copied(
+                                try await sink.copied(
                                     SnapshotRows(
                                         table: piece.table, columns: piece.columns, bytes: batch.bytes,
                                         rows: batch.messages))
@@ -94,10 +125,8 @@ struct CaptureCopy {
     // MARK: Plan
 
     /// Cuts every table into pieces by ctid; a partitioned table is one piece. What the publication hides is not read.
-    private func plan(_ version: Int, _ transaction: PostgresTransaction) async throws -> Plan {
-        let clock = try await transaction.query("SELECT (extract(epoch FROM now()) * 1000000)::bigint AS time")
-        let time: Int64 = try clock.first?.integer("time") ?? 0
-        var plan = Plan(time: PostgresTimestamp(unixMicroseconds: time))
+    private func pieces(_ version: Int, _ transaction: PostgresTransaction) async throws -> [Piece] {
+        var pieces: [Piece] = []
         for (index, table) in catalog.tables.enumerated() {
             let shown = try await shown(table, version, transaction)
             let columns = shown.columns.filter { !table.omit.contains($0) }
@@ -106,10 +135,15 @@ struct CaptureCopy {
             for range in Self.ranges(blocks: shown.blocks) {
                 let conditions = [range, shown.filter.map { "(\($0))" }].compactMap(\.self)
                 let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
-                plan.pieces.append(Piece(table: index, columns: columns, sql: "COPY (\(from)\(condition)) TO STDOUT"))
+                pieces.append(Piece(table: index, columns: columns, sql: "COPY (\(from)\(condition)) TO STDOUT"))
             }
         }
-        return plan
+        return pieces
+    }
+
+    private static func clock(_ transaction: PostgresTransaction) async throws -> PostgresTimestamp {
+        let clock = try await transaction.query("SELECT (extract(epoch FROM now()) * 1000000)::bigint AS time")
+        return PostgresTimestamp(unixMicroseconds: try clock.first?.integer("time") ?? 0)
     }
 
     /// Conditions that split a table of so many blocks; the last one is open, for blocks that came since.

@@ -2,6 +2,8 @@ package import Capture
 internal import Connections
 package import PGOutput
 package import PostgresClient
+internal import Projection
+package import Reconciliation
 package import RegionConfig
 
 /// PostgreSQL as capture needs it: one replication connection that looks and streams, one for questions beside it, and
@@ -12,6 +14,8 @@ package actor PostgresCaptureSource: CaptureSource {
     let publication: String
     let slot: String
     let readerCount: Int
+    /// What a diff compares PostgreSQL with.
+    private let cache: CachedObjects?
     /// The servers of which one is the primary.
     private let servers: [PostgresOptions]
     /// Place of the one that was found last.
@@ -26,11 +30,12 @@ package actor PostgresCaptureSource: CaptureSource {
     private static let searchInterval = Duration.seconds(5)
 
     /// Capture of `catalog` for `region`. `options` are those of an ordinary connection; `others` lead to servers that
-    /// may be the primary instead.
+    /// may be the primary instead; `cache` is the region's own.
     package init(
         region: String, catalog: Catalog, publication: String, slot: String, readerCount: Int,
-        options: PostgresOptions, others: [PostgresOptions] = []
+        options: PostgresOptions, others: [PostgresOptions] = [], cache: CachedObjects? = nil
     ) {
+        self.cache = cache
         self.region = region
         self.catalog = catalog
         self.publication = publication
@@ -127,10 +132,7 @@ package actor PostgresCaptureSource: CaptureSource {
         }
     }
 
-    package func snapshot(
-        dropsSlot: Bool, began: @escaping @Sendable (LSN, PostgresTimestamp) async throws -> Void,
-        copied: @escaping @Sendable (SnapshotRows) async throws -> Void
-    ) async throws {
+    package func snapshot(dropsSlot: Bool, all: Bool, sink: SnapshotSink) async throws {
         if dropsSlot {
             // A worker that was paused since it looked must not drop the slot that another one has made since.
             let isDropped = try await attempt { connection throws(PostgresError) in
@@ -144,9 +146,16 @@ package actor PostgresCaptureSource: CaptureSource {
             region: region, catalog: catalog, publication: publication, slot: slot, readerCount: readerCount,
             options: options)
         do {
-            try await copy.run(snapshot: snapshot, at: created.consistentPoint, began: began, copied: copied)
+            try await copy.run(
+                snapshot: snapshot, at: created.consistentPoint, comparesWith: all ? nil : cache, sink: sink)
         } catch let error as PostgresError {
             throw CaptureFailure(error)
+        } catch let error as StoreFailure {
+            throw CaptureFailure.unavailable("the cache: \(error)")
+        } catch PublishedTable.Failure.notPublished(let table, let publication) {
+            throw CaptureFailure.stop(.publicationIncomplete(publication, tables: [table]))
+        } catch PublishedTable.Failure.unreadableRow(let table) {
+            throw CaptureFailure.stop(.undecodable(lsn: created.consistentPoint, what: "a row of COPY \(table)"))
         }
     }
 

@@ -1,14 +1,16 @@
 internal import Journal
 internal import NIOCore
-internal import Projection
-internal import RESP
-internal import RedisClient
+package import Projection
+package import RESP
+package import RedisClient
 
 /// The local Redis as the place where the projection keeps its state: one connection, kept by `client`.
-struct RedisProjectionStore: ProjectionStore {
-    let client: RedisClient
+package struct RedisProjectionStore: ProjectionStore {
+    private let client: RedisClient
 
-    func send(_ commands: [RedisCommand]) async -> SentCommands {
+    package init(client: RedisClient) { self.client = client }
+
+    package func send(_ commands: [RedisCommand]) async -> SentCommands {
         let connection: RedisConnection
         do {
             connection = try await client.connection()

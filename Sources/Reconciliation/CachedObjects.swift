@@ -1,0 +1,85 @@
+package import Journal
+internal import NIOCore
+package import Projection
+package import Provisioning
+internal import RESP
+
+/// A region's cache, as a comparison reads it.
+package struct CachedObjects: Sendable {
+    /// Answers that are asked for together.
+    static let batch = 1000
+
+    package let store: any ProjectionStore
+
+    package init(store: any ProjectionStore) { self.store = store }
+
+    /// How far all tenants are projected; zero when nothing was.
+    package func projected() async throws(StoreFailure) -> Position {
+        let reply = try await ask(RedisCommand("HGET", ProjectionKeys.trailing, "provisioning"))
+        return reply.text.flatMap { Position($0) } ?? .zero
+    }
+
+    /// The tenants that provisioning names.
+    package func tenants() async throws(StoreFailure) -> Set<String> {
+        Set(try await ask(RedisCommand("SMEMBERS", tenantsKey)).elements.compactMap(\.text))
+    }
+
+    /// What the projection says that each bucket holds.
+    package func digests(tenant: String, type: String) async throws(StoreFailure) -> TenantDigests {
+        let reply = try await ask(RedisCommand("HGETALL", ProjectionKeys.digests(tenant: tenant, type: type)))
+        return TenantDigests(tenant: tenant, buckets: Self.buckets(reply))
+    }
+
+    /// The objects' own digests; nil for one that is not there, or has none.
+    package func digests(
+        of keys: [String], tenant: String, type: String
+    ) async throws(StoreFailure) -> [ObjectDigest?] {
+        var digests: [ObjectDigest?] = []
+        digests.reserveCapacity(keys.count)
+        for start in stride(from: 0, to: keys.count, by: Self.batch) {
+            let replies = try await store.answers(
+                keys[start..<min(start + Self.batch, keys.count)].map {
+                    RedisCommand("HGET", ProjectionKeys.object(tenant: tenant, type: type, id: $0), "_d")
+                })
+            digests += replies.map { $0.text.flatMap { UInt64($0) }.map { ObjectDigest(value: $0) } }
+        }
+        return digests
+    }
+
+    /// Hands out all keys of a type; some may come twice, and those that come or go meanwhile may or may not.
+    package func forEachKey(
+        tenant: String, type: String, _ body: ([String]) async throws -> Void
+    ) async throws {
+        var scan = "0"
+        repeat {
+            let reply = try await ask(
+                RedisCommand("SSCAN", ProjectionKeys.objects(tenant: tenant, type: type), scan, "COUNT", "1000"))
+            guard let next = reply.elements.first?.text, reply.elements.count == 2 else {
+                throw StoreFailure.server(code: "SSCAN", message: "answered something else")
+            }
+            scan = next
+            try await body(reply.elements[1].elements.compactMap(\.text))
+        } while scan != "0"
+    }
+
+    func ask(_ command: RedisCommand) async throws(StoreFailure) -> StoreReply {
+        guard let reply = try await store.answers([command]).first else { throw .unreachable("no answer") }
+        return reply
+    }
+
+    /// Reads `<bucket>:n` and `<bucket>:d`. What cannot be read is as no bucket of objects is.
+    private static func buckets(_ hash: StoreReply) -> [Int: BucketDigest] {
+        var counts: [Int: (count: Int, sum: UInt64)] = [:]
+        let words = hash.elements.map { $0.text ?? "" }
+        for index in stride(from: 0, to: words.count - 1, by: 2) {
+            let name = words[index].split(separator: ":")
+            guard name.count == 2, let bucket = Int(name[0]) else { continue }
+            if name[1] == "n" { counts[bucket, default: (0, 0)].count = Int(words[index + 1]) ?? -1 }
+            if name[1] == "d" { counts[bucket, default: (0, 0)].sum = sum(words[index + 1]) }
+        }
+        return counts.mapValues { BucketDigest(count: $0.count, sum: $0.sum) }.filter { $0.value != BucketDigest() }
+    }
+
+    /// Sums are kept modulo 2^48 only by those who read them, and may be negative.
+    private static func sum(_ text: String) -> UInt64 { Int64(text).map { UInt64(bitPattern: $0) } ?? .max }
+}

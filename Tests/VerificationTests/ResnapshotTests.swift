@@ -1,0 +1,100 @@
+import Foundation
+import Journal
+import Observability
+import PostgresClient
+import RedisClient
+import ServerFixtures
+import Testing
+import Verification
+import Worker
+
+@Suite("Diff-resnapshot, on real servers", .serialized)
+struct ResnapshotTests {
+    @Test("a slot that is dropped under load: what was missed is journaled and nothing else, and both caches are equal")
+    func slotDropped() async throws {
+        try await LiveRegions.run { live in
+            try await live.whileRunning { _ in try await live.caughtUp() }
+            try await live.sql("SELECT pg_drop_replication_slot('regionsync')")
+            try await live.sql(
+                "DELETE FROM thing WHERE id BETWEEN 2000 AND 2009",
+                "UPDATE thing SET city = 'missed' WHERE id BETWEEN 2010 AND 2019",
+                "UPDATE thing SET secret = 'missed' WHERE id BETWEEN 2020 AND 2919",
+                "INSERT INTO thing SELECT 103, n, 'missed' || n FROM generate_series(1, 10) n", "DELETE FROM bond")
+            try await live.underLoad {
+                try await live.whileRunning { workers in
+                    try await live.eventually("it streams again") {
+                        workers[0].states.state(of: "capture")?.name == "streaming"
+                    }
+                    try await live.caughtUp()
+                    #expect(try await live.redis(0, ["HEXISTS", "rs:{_}:projection", "stale"])[0].integer == 0)
+                    #expect(try await live.redis(1, ["HEXISTS", "rs:{_}:projection", "stale"])[0].integer == 0)
+                }
+            }
+            try await live.whileRunning { _ in
+                try await live.caughtUp()
+                let report = try await live.verify()
+                #expect(report.ok, "\(report.text)")
+            }
+            let journal = try await live.journal()
+            let begins = journal.filter { $0["op"] == "begin-snapshot" }.map { $0["mode"] }
+            #expect(begins == [nil, nil, "due", "diff"])
+            let diff = try #require(journal.firstIndex { $0["mode"] == "diff" })
+            let end = try #require(journal[diff...].firstIndex { $0["op"] == "end-snapshot" })
+            // 230 were missed before there was load, which changes at most 450 objects however long it takes.
+            #expect(230..<690 ~= end - diff, "\(end - diff) entries")
+            #expect(journal[diff..<end].filter { $0["op"] == "delete" && $0["type"] == "bond" }.count == 200)
+        }
+    }
+
+    @Test("Redis set back behind what PostgreSQL was told to forget: what it lost is found by comparing")
+    func redisSetBack() async throws {
+        try await LiveRegions.run { live in
+            try await live.whileRunning { _ in try await live.caughtUp() }
+            let folder = live.servers[0].folder.appending(path: "appendonlydir")
+            let before = try Self.appendOnlyFile(in: folder).size
+            try await live.whileRunning { _ in
+                for number in 1...20 {
+                    try await live.sql(
+                        "UPDATE thing SET city = 'lost\(number)' WHERE id = \(number)",
+                        "DELETE FROM thing WHERE id = \(100 + number)")
+                }
+                try await live.caughtUp()
+                try await live.eventually("PostgreSQL is told to forget") {
+                    let rows = try await live.sql(
+                        """
+                        SELECT confirmed_flush_lsn >= pg_current_wal_lsn() AS told FROM pg_replication_slots
+                        WHERE slot_name = 'regionsync'
+                        """)
+                    return try rows.first?.boolean("told") ?? false
+                }
+            }
+            await live.servers[0].kill()
+            let (path, size) = try Self.appendOnlyFile(in: folder)
+            #expect(size > before)
+            let file = try FileHandle(forUpdating: path)
+            try file.truncate(atOffset: before)
+            try file.close()
+            try await live.servers[0].start()
+            try await live.whileRunning([0]) { workers in
+                try await live.eventually("it streams again") {
+                    workers[0].states.state(of: "capture")?.name == "streaming"
+                }
+                try await live.caughtUp([0])
+                let report = try await live.verify(wait: .seconds(5))
+                #expect(report.provisioning.regions[0].problems.isEmpty, "\(report.text)")
+            }
+            let journal = try await live.journal()
+            let diff = try #require(journal.firstIndex { $0["mode"] == "diff" })
+            let end = try #require(journal[diff...].firstIndex { $0["op"] == "end-snapshot" })
+            #expect(end - diff == 41)
+            #expect(!journal[..<diff].contains { $0["key"] == "120" && $0["op"] == "delete" })
+        }
+    }
+
+    private static func appendOnlyFile(in folder: URL) throws -> (path: URL, size: UInt64) {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        let path = folder.appending(path: try #require(names.first { $0.hasSuffix(".incr.aof") }))
+        let attributes = try FileManager.default.attributesOfItem(atPath: path.path)
+        return (path, try #require(attributes[.size] as? UInt64))
+    }
+}
