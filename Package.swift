@@ -83,7 +83,7 @@ let package = Package(
             "AdminHTTP",
             ["Observability", httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore]),
 
-        layer("Reconciliation", ["Journal", "Projection", "Provisioning", "RESP", nioCore]),
+        layer("Reconciliation", ["Journal", "Projection", "Provisioning", "RESP", "RegionConfig", nioCore]),
 
         layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
 
@@ -115,7 +115,8 @@ let package = Package(
             "Verification",
             [
                 "Connections", "Journal", "Observability", "PGOutput", "PostgresClient", "Projection", "Provisioning",
-                "RESP", "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", "Worker", nioCore, nioHTTP1, nioPosix,
+                "RESP", "Reconciliation", "RedisClient", "RegionConfig", "Traffic", "VoiceEvents", "Worker", nioCore,
+                nioHTTP1, nioPosix,
             ]),
 
         layer(
@@ -177,6 +178,7 @@ let package = Package(
             ]),
         tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "RESP", [nioCore]),
+        tests(of: "Reconciliation", ["Journal", "Provisioning"]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", "WANProxy", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),

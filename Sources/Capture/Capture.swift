@@ -26,6 +26,9 @@ package struct Capture: Sendable {
         package var longestPause = Duration.seconds(1)
         /// How long the projection may stand still, short of the journal's end, before a diff does without it.
         package var projectionPatience = Duration.seconds(30)
+        /// How long a journal that Redis lost the end of is left to a peer that may give it back, before what is missing
+        /// is looked for in PostgreSQL. Zero without peers.
+        package var healPatience = Duration.zero
         /// Fixed here, or asked of Redis where nil.
         package var confirmDelay: Duration?
 
@@ -73,11 +76,12 @@ package struct Capture: Sendable {
     private func follow() async {
         enter(.looking)
         var pause = Duration.milliseconds(50)
+        var behindSince: ContinuousClock.Instant?
         while !Task.isCancelled {
             let began = ContinuousClock.now
             var wait: Duration?
             do {
-                wait = try await step()
+                wait = try await step(&behindSince)
             } catch CaptureFailure.unavailable(let reason) {
                 enter(.away(reason))
                 wait = pause * Double.random(in: 0.5...1)
@@ -96,8 +100,9 @@ package struct Capture: Sendable {
         states.set(Self.component, ComponentState("ended", .waiting))
     }
 
-    /// Looks, decides and does it. Answers how long to wait before the next look; nil for not at all.
-    private func step() async throws -> Duration? {
+    /// Looks, decides and does it. Answers how long to wait before the next look; nil for not at all. `behindSince` is when
+    /// the journal was first seen without its end.
+    private func step(_ behindSince: inout ContinuousClock.Instant?) async throws -> Duration? {
         defer { metrics.capturing.set(false) }
         let journalState = try await opened()
         var found = try await source.look(journal: journalState)
@@ -122,10 +127,16 @@ package struct Capture: Sendable {
                 try await snapshot.run(dropsSlot: dropsSlot, comparesWith: nil)
             case .diff(let cause):
                 enter(.resnapshot(cause))
+                let since = behindSince ?? .now
+                behindSince = since
+                guard !cause.mayBeHealed || since + settings.healPatience <= .now else { return .milliseconds(100) }
+                behindSince = nil
+                metrics.resnapshots(cause)
                 try await snapshot.run(dropsSlot: dropsSlot, comparesWith: try await filledCache())
             }
         case .resume(let lsn):
             guard let history = found.history else { return settings.longestPause }
+            behindSince = nil
             let delay = try await settlingTime()
             metrics.capturing.set(true)
             let stream = CaptureStream(capture: self, journalState: journalState, history: history.number)

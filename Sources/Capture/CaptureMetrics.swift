@@ -13,8 +13,10 @@ package struct CaptureMetrics: Sendable {
     let capturing: Gauge
     let historyNumber: Gauge
     private let changes: [[Counter]]
+    private let registry: MetricsRegistry
 
     package init(_ registry: MetricsRegistry, catalog: Catalog) {
+        self.registry = registry
         connected = registry.gauge(.captureConnected)
         lagBytes = registry.gauge(.captureLagBytes)
         lagSeconds = registry.gauge(.captureLagSeconds)
@@ -42,6 +44,11 @@ package struct CaptureMetrics: Sendable {
             ]
             for (counter, delta) in zip(changes[index], deltas) where delta > 0 { counter.add(delta) }
         }
+    }
+
+    /// A snapshot begins that finds what was missed.
+    func resnapshots(_ cause: ResnapshotCause) {
+        registry.counter(.captureResnapshots, [.cause: cause.name]).add(1)
     }
 
     func disconnected() {

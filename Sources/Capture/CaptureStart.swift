@@ -42,6 +42,25 @@ package enum ResnapshotCause: Hashable, Sendable {
     /// The journal has entries and no position: its first snapshot was cut off.
     case cutOff
 
+    /// What metrics call it.
+    package var name: String {
+        switch self {
+        case .slotMissing: "slot-missing"
+        case .slotLost: "slot-lost"
+        case .journalBehind: "journal-behind"
+        case .journalEmpty: "journal-empty"
+        case .cutOff: "cut-off"
+        }
+    }
+
+    /// Whether a peer's copy may hold what the journal lost.
+    var mayBeHealed: Bool {
+        switch self {
+        case .journalBehind, .journalEmpty: true
+        case .slotMissing, .slotLost, .cutOff: false
+        }
+    }
+
     /// In a sentence.
     package var reason: String {
         switch self {

@@ -46,6 +46,7 @@ package enum LogKey: String, CaseIterable, Sendable {
     case objects
     case objectsGone = "objects.gone"
     case kind
+    case unsettled
     case journals
     case bytes
     case lagBytes = "lag.bytes"

@@ -25,6 +25,9 @@ extension MetricFamily {
         "regionsync_capture_transactions", "Committed transactions appended to the journal.")
     package static let captureChanges = counter(
         "regionsync_capture_changes", "Row changes read from the replication stream.", labels: [.table, .op])
+    package static let captureResnapshots = counter(
+        "regionsync_capture_resnapshots",
+        "Snapshots begun to find what capture missed, by what kept it from going on at its position.", labels: [.cause])
     package static let commitToVisibleSeconds = histogram(
         "regionsync_commit_to_visible_seconds", "Commit in PostgreSQL until visible in this region's cache.",
         bounds: latencyBounds)
@@ -87,7 +90,11 @@ extension MetricFamily {
         "regionsync_verify_last_success_timestamp_seconds", "When a verification last found no difference.",
         unit: .seconds)
     package static let verifyDriftObjects = gauge(
-        "regionsync_verify_drift_objects", "Objects in which cache and PostgreSQL differed at the last verification.",
+        "regionsync_verify_drift_objects",
+        "Objects in which the cache still differed from PostgreSQL behind the last verification.", labels: [.type])
+
+    package static let verifyRepaired = counter(
+        "regionsync_verify_repaired", "Objects in which the cache differed from PostgreSQL for good and was put right.",
         labels: [.type])
 
     /// Upper bounds for latencies, seconds: 50 µs to 1 min, dense below 10 ms (loopback, one site) and from 20 to

@@ -5,6 +5,14 @@ package enum PostgresText {
         "\"" + name.replacing("\"", with: "\"\"") + "\""
     }
 
+    /// An array of texts, as a parameter.
+    package static func array(_ elements: [String]) -> String {
+        let quoted = elements.map { element in
+            "\"" + element.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        }
+        return "{" + quoted.joined(separator: ",") + "}"
+    }
+
     /// `'text'`, quotes doubled; right under standard_conforming_strings, the default.
     package static func literal(_ text: String) -> String {
         "'" + text.replacing("'", with: "''") + "'"

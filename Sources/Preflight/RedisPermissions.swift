@@ -135,9 +135,10 @@ extension RedisCheck {
     /// What the projection and its functions do with their own keys and with what they project.
     private static let projectionProbes =
         [
-            "rs:{1}:projection", "rs:{1}:quarantine", "rs:{1}:superseded", "rs:{1}:digest:probe", "rs:{_}:projection",
-            tenantsKey,
+            "rs:{1}:projection", "rs:{1}:quarantine", "rs:{1}:superseded", "rs:{1}:digest:probe", "rs:{1}:watch:probe",
+            "rs:{_}:projection", tenantsKey,
         ].flatMap { [Probe("HDEL", $0, "f"), Probe("HINCRBY", $0, "f", "1"), Probe("TYPE", $0)] }
+        + [Probe("PEXPIRE", "rs:{1}:watch:probe", "1")]
         + ["cfg:{1}:probe", "call:{1}:probe", "calls:{1}:probe", "agent:{1}:probe"].flatMap { key in
             [
                 Probe("FCALL_RO", "regionsync_probe", "1", key), Probe("DEL", key), Probe("EXPIRE", key, "1"),

@@ -102,7 +102,7 @@ package struct ControlProjection: Sendable {
         _ = try await store.answers([
             RedisCommand(
                 [
-                    "FCALL", "rsp1_apply", "1", ProjectionKeys.trailing, ProjectionKeys.controlCursor(origin: origin),
+                    "FCALL", "rsp2_apply", "1", ProjectionKeys.trailing, ProjectionKeys.controlCursor(origin: origin),
                     cursor == .zero ? "0" : cursor.description, read.batch.last.description,
                 ], commands.words)
         ])

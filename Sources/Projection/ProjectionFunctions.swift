@@ -6,26 +6,26 @@ package import RESP
 package enum ProjectionFunctions {
     /// All take the key `rs:{t}:projection`; the other keys they touch have the same hash tag.
     ///
-    /// - `rsp1_provision key tenant cursor mark nextCursor nextMark group…`: puts and deletes objects when cursor and mark
+    /// - `rsp2_provision key tenant cursor mark nextCursor nextMark group…`: puts and deletes objects when cursor and mark
     ///   are as expected, and leaves the next ones. While a transaction is half there its position and the number of the
     ///   part stand in the mark `applying`; it is empty otherwise. A group is
     ///   `objects type indexes (field u|s)… object…`, an object `bucket:d id digest dump value…` with the values of the
     ///   indexed columns, each a NUL where it is NULL; or `bucket:d id` and an empty digest for a delete.
-    /// - `rsp1_older key tenant type below scan count`: one step of a walk over all objects of a type; answers where the
+    /// - `rsp2_older key tenant type below scan count`: one step of a walk over all objects of a type; answers where the
     ///   walk goes on, `0` at its end, and the IDs of those whose version is below `below`, or of all if that is empty.
-    /// - `rsp1_apply key field expected next (words word…)…`: runs commands when the cursor `field` is as expected. Where
+    /// - `rsp2_apply key field expected next (words word…)…`: runs commands when the cursor `field` is as expected. Where
     ///   the journal's region was declared down, `cut:<field>` holds the last entry that counts: a step beyond it is
     ///   answered with `CUT <entry>`.
-    /// - `rsp1_quarantine key quarantine cursor mark command name`: puts a name into quarantine (`SADD`) or takes it out
+    /// - `rsp2_quarantine key quarantine cursor mark command name`: puts a name into quarantine (`SADD`) or takes it out
     ///   (`SREM`) when cursor and mark are as expected.
-    /// - `rsp1_advance key expected position`: raises the cursor that trails all tenants' when it is as expected.
+    /// - `rsp2_advance key expected position`: raises the cursor that trails all tenants' when it is as expected.
     ///
     /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done; so is `WRONGTYPE` with the key
     /// where somebody else keeps something of another kind. Scripts do not roll back: what may fail comes first, and what
     /// was done before it is done again without harm. Positions exceed 2^53, which Lua's numbers do not hold, so they are
     /// compared as text; digests do not. A bucket's sum is that of its objects: readers take it modulo 2^48.
     package static let library = FunctionLibrary(
-        name: "regionsync_projection_1", body: [guards, indexes, objects, functions].joined(separator: "\n"))
+        name: "regionsync_projection_2", body: [guards, indexes, objects, functions, repairs].joined(separator: "\n"))
 
     /// Everything that the projection calls.
     package static let libraries = [JournalFunctions.library, library, VoiceFunctions.library]
@@ -33,7 +33,7 @@ package enum ProjectionFunctions {
     /// Raises the provisioning cursor that trails those of all tenants.
     package static func advance(from expected: Position, to position: Position) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsp1_advance", "1", ProjectionKeys.trailing, expected.description, position.description)
+            "FCALL", "rsp2_advance", "1", ProjectionKeys.trailing, expected.description, position.description)
     }
 
     /// Puts an object's name into its tenant's quarantine, or takes it out.
@@ -41,7 +41,7 @@ package enum ProjectionFunctions {
         _ command: String, _ name: ProvisioningEntry.ObjectName, at cursor: TenantCursor
     ) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsp1_quarantine", "2", ProjectionKeys.cursors(tenant: name.tenant),
+            "FCALL", "rsp2_quarantine", "2", ProjectionKeys.cursors(tenant: name.tenant),
             ProjectionKeys.quarantine(tenant: name.tenant), cursor.position.description, cursor.mark, command,
             "\(name.type):\(name.key)")
     }
@@ -77,6 +77,8 @@ package enum ProjectionFunctions {
             end
         end
 
+        local function watches(tenant, type) return 'rs:{' .. tenant .. '}:watch:' .. type end
+
         local function foreign(key, kind)
             local found = redis.call('TYPE', key).ok
             if found ~= kind and found ~= 'none' then
@@ -94,6 +96,8 @@ package enum ProjectionFunctions {
                 indexes = tonumber(args[at + 1]), fields = {}, by = {}, pairs = {}, added = {}, adds = 0
             }
             local refusal = foreign(group.ids, 'set') or foreign(group.totals, 'hash')
+            local watch = watches(tenant, args[at])
+            if redis.call('EXISTS', watch) == 1 then group.watch = watch end
             at = at + 2
             for k = 1, group.indexes do
                 group.fields[k] = args[at]
@@ -163,6 +167,7 @@ package enum ProjectionFunctions {
 
         local function remove(group, sum, id)
             local key = group.prefix .. id
+            if group.watch then group.call('HDEL', group.watch, id) end
             local old = group.call('HMGET', key, unpack(group.fields))
             local digest = old[group.indexes + 1]
             if not digest then return end
@@ -178,6 +183,7 @@ package enum ProjectionFunctions {
         local function put(group, args, at)
             local id, digest, indexes = args[at + 1], args[at + 2], group.indexes
             local key = group.prefix .. id
+            if group.watch then group.call('HDEL', group.watch, id) end
             local old = group.call('HMGET', key, unpack(group.fields))
             for k = 1, indexes do
                 local was, new = old[k], args[at + 3 + k]
@@ -212,7 +218,7 @@ package enum ProjectionFunctions {
         """
 
     private static let functions = """
-        redis.register_function('rsp1_provision', function(keys, args)
+        redis.register_function('rsp2_provision', function(keys, args)
             local refusal, group = moved(keys[1], args[2], args[3])
             if refusal then return refusal end
             local at, last = 6, #args
@@ -230,7 +236,7 @@ package enum ProjectionFunctions {
             return redis.status_reply('OK')
         end)
 
-        redis.register_function{function_name = 'rsp1_older', flags = {'no-writes'}, callback = function(keys, args)
+        redis.register_function{function_name = 'rsp2_older', flags = {'no-writes'}, callback = function(keys, args)
             local ids = 'cfg:{' .. args[1] .. '}:' .. args[2]
             local step = redis.call('SSCAN', ids, args[4], 'COUNT', args[5])
             local found = {step[1]}
@@ -241,7 +247,7 @@ package enum ProjectionFunctions {
             return found
         end}
 
-        redis.register_function('rsp1_apply', function(keys, args)
+        redis.register_function('rsp2_apply', function(keys, args)
             local held = redis.call('HMGET', keys[1], args[1], 'cut:' .. args[1])
             local cursor, cut = held[1] or '0', held[2]
             if cursor ~= args[2] then return redis.error_reply('CURSOR ' .. cursor) end
@@ -256,11 +262,11 @@ package enum ProjectionFunctions {
             return redis.status_reply('OK')
         end)
 
-        redis.register_function('rsp1_quarantine', function(keys, args)
+        redis.register_function('rsp2_quarantine', function(keys, args)
             return moved(keys[1], args[1], args[2]) or redis.call(args[3], keys[2], args[4])
         end)
 
-        redis.register_function('rsp1_advance', function(keys, args)
+        redis.register_function('rsp2_advance', function(keys, args)
             local cursor = redis.call('HGET', keys[1], 'provisioning') or '0'
             if cursor ~= args[1] then return redis.error_reply('CURSOR ' .. cursor) end
             redis.call('HSET', keys[1], 'provisioning', args[2])

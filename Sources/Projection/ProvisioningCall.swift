@@ -1,7 +1,7 @@
 package import Journal
 package import RESP
 
-/// A call of `rsp1_provision`: changes of one tenant and the cursor around them.
+/// A call of `rsp2_provision`: changes of one tenant and the cursor around them.
 package struct ProvisioningCall: Sendable {
     package let tenant: String
     package let objects: Int
@@ -13,7 +13,7 @@ package struct ProvisioningCall: Sendable {
         objects = groups.objects
         command = RedisCommand(
             words: [
-                "FCALL", "rsp1_provision", "1", ProjectionKeys.cursors(tenant: tenant), tenant,
+                "FCALL", "rsp2_provision", "1", ProjectionKeys.cursors(tenant: tenant), tenant,
                 from.position.description, from.mark, next.position.description, next.mark,
             ], runs: groups.runs)
     }
@@ -44,7 +44,7 @@ package struct ObjectWalk: Hashable, Sendable {
     /// The command for one step; it answers `[scan, id…]`.
     package var command: RedisCommand {
         RedisCommand(
-            "FCALL_RO", "rsp1_older", "1", ProjectionKeys.cursors(tenant: tenant), tenant, type,
+            "FCALL_RO", "rsp2_older", "1", ProjectionKeys.cursors(tenant: tenant), tenant, type,
             below?.description ?? "", scan, "256")
     }
 

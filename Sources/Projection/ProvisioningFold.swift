@@ -145,6 +145,12 @@ package struct ProvisioningFold: Sendable {
 
     // MARK: Facts
 
+    /// What stands beside the state by now: others take back what they have put right.
+    package mutating func marked(staleness: Staleness?, quarantined: Set<ObjectName>) {
+        if staleness == nil { self.staleness = nil }
+        self.quarantined.formIntersection(quarantined)
+    }
+
     /// Where to read on. Journals whose entries are not folded yet are left out.
     package var wanted: [JournalCursor] {
         sources.filter { $0.isDrained && (chunked == nil || chunked?.journal == $0.journal) }

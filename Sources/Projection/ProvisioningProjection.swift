@@ -71,6 +71,7 @@ package struct ProvisioningProjection: Sendable {
         var counts = fold.counts
         var lag = LagMeter(asksAlways: true)
         var nextMeasure = ContinuousClock.now
+        var marksReadAt = ContinuousClock.now
         defer {
             report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
             past.add(fold)
@@ -108,6 +109,12 @@ package struct ProvisioningProjection: Sendable {
                 try await lag.measure(fold.progress, through: store)
                 report.lag(lag.lag, topic: .provisioning)
             }
+            if inFlight.isEmpty, fold.staleness != nil || !fold.quarantined.isEmpty,
+                ContinuousClock.now - marksReadAt > .seconds(1)
+            {
+                try await readMarks(&fold)
+                marksReadAt = .now
+            }
             say(past.counts + counts, fold, trailing)
         }
     }
@@ -122,25 +129,14 @@ package struct ProvisioningProjection: Sendable {
         let trailing = first[0].elements.map(\.text)
         let tenants = first[1].elements.compactMap(\.text)
         let answers = try await store.answers(
-            tenants.flatMap { tenant in
-                [
-                    RedisCommand("HMGET", ProjectionKeys.cursors(tenant: tenant), "provisioning", "applying"),
-                    RedisCommand("SMEMBERS", ProjectionKeys.quarantine(tenant: tenant)),
-                ]
-            })
+            tenants.map { RedisCommand("HMGET", ProjectionKeys.cursors(tenant: $0), "provisioning", "applying") })
         var cursors: [String: TenantCursor] = [:]
-        var quarantined: Set<ProvisioningFold.ObjectName> = []
-        for (index, tenant) in tenants.enumerated() {
-            let held = answers[2 * index].elements.map(\.text)
+        for (tenant, answer) in zip(tenants, answers) {
+            let held = answer.elements.map(\.text)
             cursors[tenant] = TenantCursor(
                 held.first.flatMap { $0 }.flatMap { Position($0) } ?? .zero, mark: held.last.flatMap { $0 } ?? "")
-            for name in answers[2 * index + 1].elements.compactMap(\.text) {
-                guard let colon = name.firstIndex(of: ":") else { continue }
-                quarantined.insert(
-                    ProvisioningFold.ObjectName(
-                        tenant: tenant, type: String(name[..<colon]), key: String(name[name.index(after: colon)...])))
-            }
         }
+        let quarantined = try await quarantined(tenants)
         return ProvisioningFold(
             journals: journals, layouts: layouts,
             trailing: trailing.first.flatMap { $0 }.flatMap { Position($0) } ?? .zero, cursors: cursors,
@@ -155,6 +151,30 @@ package struct ProvisioningProjection: Sendable {
         guard held.flatMap({ Position($0) }) ?? .zero == advanced else {
             throw .server(code: "CURSOR", message: held ?? "0")
         }
+    }
+
+    /// The objects of these tenants that could not be projected.
+    private func quarantined(_ tenants: [String]) async throws(StoreFailure) -> Set<ProvisioningFold.ObjectName> {
+        let answers = try await store.answers(
+            tenants.map { RedisCommand("SMEMBERS", ProjectionKeys.quarantine(tenant: $0)) })
+        var quarantined: Set<ProvisioningFold.ObjectName> = []
+        for (tenant, answer) in zip(tenants, answers) {
+            for name in answer.elements.compactMap(\.text) {
+                guard let colon = name.firstIndex(of: ":") else { continue }
+                quarantined.insert(
+                    ProvisioningFold.ObjectName(
+                        tenant: tenant, type: String(name[..<colon]), key: String(name[name.index(after: colon)...])))
+            }
+        }
+        return quarantined
+    }
+
+    /// Asks whether somebody has put right what was amiss.
+    private func readMarks(_ fold: inout ProvisioningFold) async throws(StoreFailure) {
+        let stale = try await store.answers([RedisCommand("HGET", ProjectionKeys.trailing, Staleness.field)])
+        fold.marked(
+            staleness: stale.first?.text.flatMap { Staleness($0) },
+            quarantined: try await quarantined(Set(fold.quarantined.map(\.tenant)).sorted()))
     }
 
     private func take(_ read: JournalRead, _ fold: inout ProvisioningFold) throws(StoreFailure) {

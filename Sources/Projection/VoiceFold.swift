@@ -186,7 +186,7 @@ package struct VoiceFold: Sendable {
             journal: journal,
             command: RedisCommand(
                 [
-                    "FCALL", "rsp1_apply", "1", ProjectionKeys.cursors(tenant: journal.tenant),
+                    "FCALL", "rsp2_apply", "1", ProjectionKeys.cursors(tenant: journal.tenant),
                     ProjectionKeys.voiceCursor(origin: journal.origin), expected, last.description,
                 ], commands.words))
     }

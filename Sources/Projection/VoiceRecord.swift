@@ -65,7 +65,7 @@ enum VoiceRecord: Sendable {
     }
 }
 
-/// The words of a call of `rsp1_apply`: commands, each led by the number of its words.
+/// The words of a call of `rsp2_apply`: commands, each led by the number of its words.
 struct GuardedCommands {
     private(set) var words = BulkStrings()
 

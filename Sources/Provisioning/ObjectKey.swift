@@ -25,6 +25,23 @@ package enum ObjectKey {
         return String(decoding: key, as: UTF8.self)
     }
 
+    /// The texts of the columns of a key; nil for what is no key of so many.
+    package static func columns(of key: String, count: Int) -> [String]? {
+        guard count > 1 else { return [key] }
+        var columns: [[UInt8]] = [[]]
+        var bytes = key.utf8.makeIterator()
+        while let byte = bytes.next() {
+            switch byte {
+            case UInt8(ascii: ","): columns.append([])
+            case UInt8(ascii: "\\"):
+                guard let escaped = bytes.next() else { return nil }
+                columns[columns.count - 1].append(escaped)
+            default: columns[columns.count - 1].append(byte)
+            }
+        }
+        return columns.count == count ? columns.map { String(decoding: $0, as: UTF8.self) } : nil
+    }
+
     /// SQL that makes the same key of a row.
     package static func sql(_ columns: [String]) -> String {
         guard columns.count > 1 else { return columns.map { SQL.text($0) }.joined() }

@@ -19,6 +19,19 @@ package struct CachedObjects: Sendable {
         return reply.text.flatMap { Position($0) } ?? .zero
     }
 
+    /// The same, and why the cache may be stale.
+    package func standing() async throws(StoreFailure) -> (projected: Position, staleness: Staleness?) {
+        let reply = try await ask(RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field))
+        let words = reply.elements.map(\.text)
+        guard words.count == 2 else { return (.zero, nil) }
+        return (words[0].flatMap { Position($0) } ?? .zero, words[1].flatMap { Staleness($0) })
+    }
+
+    /// Says that the cache is no longer stale, if nothing else made it so since.
+    package func noteFresh(_ staleness: Staleness) async throws(StoreFailure) {
+        _ = try await store.answers([ProjectionFunctions.library.loadCommand, RepairCalls.fresh(staleness)])
+    }
+
     /// The tenants that provisioning names.
     package func tenants() async throws(StoreFailure) -> Set<String> {
         Set(try await ask(RedisCommand("SMEMBERS", tenantsKey)).elements.compactMap(\.text))

@@ -20,6 +20,8 @@ package struct Region: Hashable, Sendable {
     package let limits: Limits
     /// How this region takes over from one that died.
     package let failover: Failover
+    /// How the cache is compared with PostgreSQL.
+    package let verification: Verification
     /// Dbids of tenants whose voice journals are mirrored before provisioning has named them.
     package let tenants: [Int64]
     /// The tables to capture.
@@ -127,6 +129,18 @@ package struct Region: Hashable, Sendable {
         package let minimum: Duration
         /// Bytes a journal may take; beyond it the oldest go even if a reader lacks them (counted as lost). Nil: no bound.
         package let maximumBytes: Int?
+    }
+
+    /// How the worker compares the region's cache with PostgreSQL, again and again.
+    package struct Verification: Hashable, Sendable {
+        /// One pass over the catalog takes so long.
+        package let interval: Duration
+        /// From the worker's start until its first pass, which goes on without pauses.
+        package let delay: Duration
+        /// Differing objects that are looked at in a second at most.
+        package let objectsPerSecond: Int
+        /// Whether what differs for good is put right.
+        package let repair: Bool
     }
 
     /// Bounds of memory, batches and records.

@@ -1,7 +1,7 @@
 extension Region: RegionSection {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case region, redis, postgres, peers, admin, listeners, retention, limits, failover, tenants, catalog,
-            catalogFile
+        case region, redis, postgres, peers, admin, listeners, retention, limits, failover, verification, tenants,
+            catalog, catalogFile
     }
 
     static let shape = Shape(
@@ -10,7 +10,8 @@ extension Region: RegionSection {
             .redis: .section(Redis.shape), .postgres: .section(Postgres.shape),
             .peers: .list(Peer.shape, namedBy: "region"), .admin: .section(Address.shape),
             .listeners: .section(Listeners.shape), .retention: .section(Retention.shape),
-            .limits: .section(Limits.shape), .failover: .section(Failover.shape), .tenants: .scalars,
+            .limits: .section(Limits.shape), .failover: .section(Failover.shape),
+            .verification: .section(Verification.shape), .tenants: .scalars,
             .catalog: .list(CatalogTable.shape, namedBy: nil),
         ])
 
@@ -25,6 +26,7 @@ extension Region: RegionSection {
         retention = try reader.optionalSection(.retention) ?? .defaults
         limits = try reader.optionalSection(.limits) ?? .defaults
         failover = try reader.optionalSection(.failover) ?? .defaults
+        verification = try reader.optionalSection(.verification) ?? .defaults
         tenants = try Self.tenants(reader)
         catalog = try Self.catalog(reader, decoder)
         try checkPeers(reader)
@@ -115,6 +117,27 @@ extension Region.Retention: RegionSection {
         minimum = try reader.duration(
             .minimum, in: .zero ... .seconds(30 * 86_400), default: Self.defaults.minimum)
         maximumBytes = try reader.optionalBytes(.maximumBytes, in: 1 << 20...1 << 44)
+    }
+}
+
+extension Region.Verification: RegionSection {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case interval, delay, objectsPerSecond, repair
+    }
+
+    static let shape = Shape(CodingKeys.self)
+    static let defaults = Region.Verification(
+        interval: .seconds(3600), delay: .seconds(60), objectsPerSecond: 10_000, repair: true)
+
+    package init(from decoder: any Decoder) throws {
+        let reader = try SectionReader(decoder, keys: CodingKeys.self)
+        let defaults = Self.defaults
+        interval = try reader.duration(
+            .interval, in: .seconds(10) ... .seconds(7 * 86_400), default: defaults.interval)
+        delay = try reader.duration(.delay, in: .zero ... .seconds(86_400), default: defaults.delay)
+        objectsPerSecond = try reader.integer(
+            .objectsPerSecond, in: 10...1_000_000, default: defaults.objectsPerSecond)
+        repair = try reader.flag(.repair, default: defaults.repair)
     }
 }
 

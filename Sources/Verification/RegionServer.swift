@@ -2,11 +2,13 @@ internal import Connections
 internal import Journal
 internal import NIOCore
 internal import NIOPosix
+package import Projection
 package import RESP
 package import RedisClient
 package import RegionConfig
+internal import Worker
 
-/// A region's Redis, as verification reads it: one connection, many commands at once, never a write.
+/// A region's Redis, as verification reads it: one connection, many commands at once. Only repairs write.
 package struct RegionServer: Sendable {
     /// The region's name.
     package let name: String
@@ -68,6 +70,16 @@ package struct RegionServer: Sendable {
             cursor = next
             if elements.count > 0 { try await page(Array(elements.elements)) }
         } while cursor != "0"
+    }
+}
+
+extension RegionServer: ProjectionStore {
+    package func send(_ commands: [RedisCommand]) async -> SentCommands {
+        let results = await connection.pipeline(commands, deadline: Self.patience)
+        let replies: [Result<StoreReply, StoreFailure>] = results.map { result in
+            result.map { StoreReply($0) }.mapError { StoreFailure($0) }
+        }
+        return SentCommands { replies }
     }
 }
 

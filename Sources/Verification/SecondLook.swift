@@ -148,9 +148,8 @@ struct SecondLook {
     private func rows(
         of names: ArraySlice<ObjectName>, _ table: PublishedTable
     ) async throws -> [ObjectName: StoredObject] {
-        let answer = try await connection.query(
-            table.rowsSQL, [PostgresArray.text(names.map(\.tenant)), PostgresArray.text(names.map(\.key))],
-            timeout: .seconds(120))
+        let query = table.rowsQuery(names.map { ($0.tenant, $0.key) })
+        let answer = try await connection.query(query.sql, query.parameters, timeout: .seconds(120))
         return Dictionary(
             try table.rows(in: answer).map { (ObjectName(tenant: $0.tenant, key: $0.key), $0) },
             uniquingKeysWith: { first, _ in first })
@@ -168,8 +167,8 @@ struct SecondLook {
                     "\(name.bucket):n", "\(name.bucket):d")
             })
         let wrong = zip(names, replies).filter { name, reply in
-            let digest = earlier[name, default: BucketDigest()]
-            return reply[0]?.string ?? "0" != "\(digest.count)" || reply[1]?.string ?? "0" != "\(digest.sum)"
+            let counters = BucketCounters(bucket: name.bucket, count: reply[0]?.string, sum: reply[1]?.string)
+            return !counters.differing(from: [name.bucket: earlier[name, default: BucketDigest()]]).isEmpty
         }.map(\.0)
         let later = wrong.isEmpty ? [:] : try await digests(of: wrong, published)
         return Dictionary(
@@ -182,7 +181,7 @@ struct SecondLook {
     ) async throws -> [BucketName: BucketDigest] {
         let answer = try await connection.query(
             table.bucketsSQL,
-            [PostgresArray.text(names.map(\.tenant)), PostgresArray.text(names.map { "\($0.bucket)" })],
+            [PostgresText.array(names.map(\.tenant)), PostgresText.array(names.map { "\($0.bucket)" })],
             timeout: .seconds(120))
         var digests: [BucketName: BucketDigest] = [:]
         for row in answer {
@@ -203,16 +202,6 @@ struct SecondLook {
             case .quarantined(let tenant, let name): "\(tenant)/\(name.replacing(":", with: "/", maxReplacements: 1))"
             case .foreignKey(let key): key
             }
-        return CacheFinding(region: region.name, object: object, problem: problem)
-    }
-}
-
-/// Arrays as PostgreSQL reads them.
-enum PostgresArray {
-    static func text(_ elements: [String]) -> String {
-        let quoted = elements.map { element in
-            "\"" + element.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-        }
-        return "{" + quoted.joined(separator: ",") + "}"
+        return CacheFinding(region: region.name, object: object, problem: problem, suspect: suspect)
     }
 }

@@ -100,4 +100,6 @@ package struct CacheFinding: Hashable, Sendable {
     /// `101/person/17`, `101/person` for a bucket, `101` for a tenant, or a key. Never a value.
     package let object: String
     package let problem: CacheProblem
+    /// What was looked at.
+    let suspect: Suspect
 }

@@ -126,10 +126,18 @@ struct BucketCounters: Sendable {
             let parts = name.split(separator: ":")
             guard parts.count == 2, let bucket = Int(parts[0]) else { continue }
             if parts[1] == "n" { numbers[bucket, default: (0, 0)].count = Int(value) ?? -1 }
-            if parts[1] == "d" { numbers[bucket, default: (0, 0)].sum = UInt64(value) ?? .max }
+            if parts[1] == "d" { numbers[bucket, default: (0, 0)].sum = Self.sum(value) }
         }
         for (bucket, number) in numbers { buckets[bucket] = BucketDigest(count: number.count, sum: number.sum) }
     }
+
+    /// One bucket's counters; nil is not there.
+    init(bucket: Int, count: String?, sum: String?) {
+        buckets[bucket] = BucketDigest(count: Int(count ?? "0") ?? -1, sum: Self.sum(sum ?? "0"))
+    }
+
+    /// Sums are kept as they came to be: only readers take them modulo 2^48.
+    private static func sum(_ text: String) -> UInt64 { Int64(text).map { UInt64(bitPattern: $0) } ?? .max }
 
     /// The buckets that are not as in `expected`; one that is not there is empty.
     func differing(from expected: [Int: BucketDigest]) -> [Int] {

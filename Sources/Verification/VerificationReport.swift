@@ -30,6 +30,15 @@ package struct VerificationReport: Encodable, Sendable {
         package let examples: [String]
     }
 
+    /// What was put right in one region's cache.
+    package struct Repaired: Encodable, Sendable {
+        package let region: String
+        /// Objects, index entries and buckets.
+        package let count: Int
+        /// Some of them, by name.
+        package let examples: [String]
+    }
+
     /// A journal and one copy.
     package struct Copy: Encodable, Sendable {
         package let journal: String
@@ -82,6 +91,8 @@ package struct VerificationReport: Encodable, Sendable {
     }
 
     package let provisioning: Provisioning
+    /// What was put right before the caches were compared for this report; regions without any are absent.
+    package let repaired: [Repaired]
     package let journals: [Copy]
     package let events: Events?
     /// Whether everything is equal.
@@ -90,8 +101,12 @@ package struct VerificationReport: Encodable, Sendable {
     /// What the parts found. With `allowsTrimmed` what retention removed since counts as equal.
     package init(
         caches: CacheVerification.Result, regions: [String], journals: [JournalFindings],
-        ledger: LedgerVerification.Result?, allowsTrimmed: Bool
+        ledger: LedgerVerification.Result?, allowsTrimmed: Bool, repaired: [CacheRepair.Result] = []
     ) {
+        self.repaired = repaired.map {
+            Repaired(
+                region: $0.region, count: $0.count, examples: Array($0.names.prefix(Cache.exampleLimit)))
+        }
         provisioning = Provisioning(
             objects: caches.objects, drift: caches.drift,
             transactions: ledger?.transactions.values.map { $0.matched + $0.inSnapshot }.min(),
@@ -115,7 +130,7 @@ package struct VerificationReport: Encodable, Sendable {
 }
 
 extension VerificationReport.Cache {
-    private static let exampleLimit = 20
+    fileprivate static let exampleLimit = 20
 
     fileprivate init(_ region: String, _ caches: CacheVerification.Result, _ ledger: LedgerVerification.Result?) {
         self.region = region
@@ -151,6 +166,10 @@ extension VerificationReport {
             text += "duplicated \(provisioning.transactionsDuplicated ?? 0)"
             if let trimmed = provisioning.transactionsTrimmed, trimmed > 0 { text += "; \(trimmed) gone by retention" }
             text += "\n\n"
+        }
+        for region in repaired {
+            text += "\(region.region): \(region.count) put right\n"
+            for name in region.examples { text += "\(region.region): put right: \(name)\n" }
         }
         for cache in provisioning.regions {
             for example in cache.examples { text += "\(cache.region): \(example)\n" }

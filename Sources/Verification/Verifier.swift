@@ -1,6 +1,7 @@
 internal import Connections
 internal import Foundation
 internal import PostgresClient
+internal import Projection
 package import RegionConfig
 package import Traffic
 internal import Worker
@@ -13,14 +14,16 @@ package struct Verifier: Sendable {
     private let ledgerFolder: String?
     private let wait: Duration
     private let allowsTrimmed: Bool
+    private let repairs: Bool
     private let progress: @Sendable (String) -> Void
 
     /// A verification of `regions`, not empty; PostgreSQL and the catalog are the first one's. Regions that are `down` are
-    /// not looked at, and what went down with them is no difference. `ledgerFolder` holds the producers' ledger files. `wait` bounds the time that what is under way gets to arrive. With `allowsTrimmed` what
-    /// the ledger has and retention removed is no difference.
+    /// not looked at, and what went down with them is no difference. `ledgerFolder` holds the producers' ledger files.
+    /// `wait` bounds the time that what is under way gets to arrive. With `allowsTrimmed` what the ledger has and retention
+    /// removed is no difference. With `repairs` a cache that differs for good is put right, and compared once more.
     package init(
         regions: [Region], down: [String] = [], ledgerFolder: String? = nil, wait: Duration = .seconds(10),
-        allowsTrimmed: Bool = false,
+        allowsTrimmed: Bool = false, repairs: Bool = false,
         progress: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.regions = regions
@@ -28,6 +31,7 @@ package struct Verifier: Sendable {
         self.ledgerFolder = ledgerFolder
         self.wait = wait
         self.allowsTrimmed = allowsTrimmed
+        self.repairs = repairs
         self.progress = progress
     }
 
@@ -60,12 +64,17 @@ package struct Verifier: Sendable {
         let ledger = try ledgerFolder.map { try Self.readLedger($0) }
         let region = regions[0]
         let connection = try await PrimarySearch.connect(region.postgresServers(purpose: "verify")).connection
-        let caches: CacheVerification.Result
+        var caches: CacheVerification.Result
+        var repaired: [CacheRepair.Result] = []
+        let verification = CacheVerification(
+            catalog: region.catalog, publication: region.postgres.publication, regions: servers, wait: wait,
+            progress: progress)
         do {
-            caches = try await CacheVerification(
-                catalog: region.catalog, publication: region.postgres.publication, regions: servers, wait: wait,
-                progress: progress
-            ).run(connection)
+            caches = try await verification.run(connection)
+            if repairs, caches.drift > 0 {
+                repaired = try await repair(servers, caches)
+                caches = try await verification.run(connection)
+            }
             await connection.close()
         } catch {
             await connection.close()
@@ -80,7 +89,39 @@ package struct Verifier: Sendable {
         }
         return VerificationReport(
             caches: caches, regions: regions.map(\.name), journals: journals, ledger: produced,
-            allowsTrimmed: allowsTrimmed)
+            allowsTrimmed: allowsTrimmed, repaired: repaired)
+    }
+
+    /// Puts right what differs in each region's cache.
+    private func repair(
+        _ servers: [RegionServer], _ caches: CacheVerification.Result
+    ) async throws -> [CacheRepair.Result] {
+        let region = regions[0]
+        let source = PostgresRepairSource(
+            catalog: region.catalog, publication: region.postgres.publication,
+            servers: region.postgresServers(purpose: "repair"))
+        var results: [CacheRepair.Result] = []
+        do {
+            for server in servers {
+                let repair = CacheRepair(catalog: region.catalog, region: server, source: source, patience: wait)
+                let found = caches.findings.filter { $0.region == server.name }
+                let isFlooded = caches.unconfirmed[server.name] != nil
+                guard !found.isEmpty || isFlooded else { continue }
+                progress("\(server.name): putting right what differs")
+                results.append(try await repair.run(found, isFlooded: isFlooded))
+            }
+            await source.close()
+            return results
+        } catch let error as StoreFailure {
+            await source.close()
+            throw VerificationError.repair("\(error)")
+        } catch let error as PostgresRepairSource.Failure {
+            await source.close()
+            throw VerificationError.repair("\(error)")
+        } catch {
+            await source.close()
+            throw error
+        }
     }
 
     /// All ledger files of a folder, in the order of their names.

@@ -105,6 +105,10 @@ package struct RegionWorker: Service {
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
             let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
+            if let cache {
+                let verification = verification(of: cache)
+                tasks.addTask { await verification.run() }
+            }
             let source = captureSource(cache)
             let capture = capture(from: source, cache, on: loops.next())
             tasks.addTask {
@@ -154,6 +158,7 @@ package struct RegionWorker: Service {
         from source: PostgresCaptureSource, _ cache: CachedObjects?, on loop: any EventLoop
     ) -> Capture {
         var settings = Capture.Settings()
+        if !region.peers.isEmpty { settings.healPatience = .seconds(3) }
         settings.retainedWALLimit = UInt64(region.limits.retainedWALBytes)
         return Capture(
             catalog: region.catalog, source: source,
@@ -161,6 +166,15 @@ package struct RegionWorker: Service {
                 region: region.name, endpoint: RedisEndpoint(region.redis), eventLoop: loop),
             cache: cache.map { ProjectedCache($0) }, settings: settings,
             metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
+    }
+
+    private func verification(of cache: CachedObjects) -> ContinuousVerification {
+        ContinuousVerification(
+            settings: region.verification, catalog: region.catalog,
+            source: PostgresRepairSource(
+                catalog: region.catalog, publication: region.postgres.publication,
+                servers: region.postgresServers(purpose: "verification")),
+            cache: cache, states: states, metrics: metrics, logger: logger("verification"))
     }
 
     private func link(to peer: Region.Peer, on loop: any EventLoop) -> MirrorLink {

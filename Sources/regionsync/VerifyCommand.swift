@@ -10,9 +10,13 @@ struct VerifyCommand: AsyncParsableCommand {
         discussion: """
             Every object of the catalog in PostgreSQL is compared with each region's cache, column by column, with its \
             indexes and digests; every journal with its copies, entry by entry; and, with --ledger, what `regionsync \
-            generate` produced with what every region holds. It only reads, and may run while everything is moving: \
-            what differs is looked at again until the regions have caught up, or --wait is over. Give the file of each \
+            generate` produced with what every region holds. It only reads, but for --repair, and may run while \
+            everything is moving: what differs is looked at again until the regions have caught up, or --wait is over. Give the file of each \
             region and its peers, but for those that are --down; PostgreSQL and the catalog are taken from the first.
+
+            With --repair every difference that is proven to be none that is still on its way is put right, one object \
+            at a time, in a step that refuses where the object has changed since; the regions' workers must run. Keys of \
+            no table of the catalog are left alone. What was put right is printed, and caches are compared once more.
 
             Exit code: 0 everything is equal, 1 there are differences, 2 it could not look, 64 wrong usage.
             """)
@@ -35,6 +39,9 @@ struct VerifyCommand: AsyncParsableCommand {
     @Flag(help: "What the ledger has and retention removed since is no difference.")
     var allowTrimmed = false
 
+    @Flag(help: "Put right what differs for good in a cache, and compare once more.")
+    var repair = false
+
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
@@ -48,7 +55,8 @@ struct VerifyCommand: AsyncParsableCommand {
         }
         guard Set(regions.map(\.name)).count == regions.count else { throw unseen("a region is given twice") }
         let verifier = Verifier(
-            regions: regions, down: down, ledgerFolder: ledger, wait: .seconds(wait), allowsTrimmed: allowTrimmed
+            regions: regions, down: down, ledgerFolder: ledger, wait: .seconds(wait), allowsTrimmed: allowTrimmed,
+            repairs: repair
         ) { line in
             FileHandle.standardError.write(Data("\(line)\n".utf8))
         }

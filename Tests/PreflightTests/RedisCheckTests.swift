@@ -33,9 +33,9 @@ struct RedisCheckTests {
         (["library journal_0"], "functions", .warning, "an older worker than this one"),
         (["library journal_9"], "functions", .warning, "a newer worker than this one"),
         (["library journal_2"], "functions", .warning, "with other code"),
-        (["library projection_0"], "functions", .warning, "regionsync_projection_0 is loaded: an older worker"),
+        (["library projection_1"], "functions", .warning, "regionsync_projection_1 is loaded: an older worker"),
         (["library voice_9"], "functions", .warning, "regionsync_voice_9 is loaded: a newer worker"),
-        (["library projection_1"], "functions", .warning, "regionsync_projection_1 is loaded with other code"),
+        (["library projection_2"], "functions", .warning, "regionsync_projection_2 is loaded with other code"),
     ]
 
     @Test("Each flaw is found, and the command that is printed mends it")

@@ -43,7 +43,7 @@ struct LateCallTests {
             #expect(try CacheImage(redis, tenants: ["1"]).objects == before.objects)
             #expect(before.objects.keys.sorted { $0.key < $1.key } == [known])
             #expect(try redis.members("rs:{1}:quarantine") == ["person:8"])
-            #expect(try redis.hash("rs:{_}:projection") == ["provisioning": "13"])
+            #expect(try redis.hash("rs:{_}:projection")["provisioning"] == "13")
         }
     }
 }

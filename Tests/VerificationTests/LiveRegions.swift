@@ -3,6 +3,7 @@ import Journal
 import Logging
 import NIOPosix
 import PostgresClient
+import Provisioning
 import RESP
 import RedisClient
 import RegionConfig
@@ -20,8 +21,11 @@ struct LiveRegions {
 
     static let names = ["east", "west"]
 
-    static func run(_ body: (LiveRegions) async throws -> Void) async throws {
-        let live = try await LiveRegions()
+    /// `verification` is that section of the region files.
+    static func run(
+        verification: String = "{delay: 1d}", _ body: (LiveRegions) async throws -> Void
+    ) async throws {
+        let live = try await LiveRegions(verification: verification)
         do {
             try await live.sql(schema)
             try await body(live)
@@ -32,7 +36,7 @@ struct LiveRegions {
         await live.discard()
     }
 
-    private init() async throws {
+    private init(verification: String) async throws {
         postgres = try await PostgresServer.start()
         let settings = ["appendonly yes", "appendfsync everysec"]
         servers = [
@@ -43,7 +47,8 @@ struct LiveRegions {
         var regions: [Region] = []
         for name in Self.names {
             let path = folder.appending(path: "\(name).yaml").path
-            try Data(Self.regionFile(name, servers, postgres).utf8).write(to: URL(filePath: path))
+            try Data((Self.regionFile(name, servers, postgres) + "\nverification: \(verification)\n").utf8).write(
+                to: URL(filePath: path))
             regions.append(try RegionFile.load(path, environment: [:]))
         }
         self.regions = regions
@@ -193,8 +198,14 @@ struct LiveRegions {
         }
     }
 
-    func verify(wait: Duration = .seconds(30)) async throws -> VerificationReport {
-        try await Verifier(regions: regions, wait: wait).run()
+    func verify(wait: Duration = .seconds(30), repairs: Bool = false) async throws -> VerificationReport {
+        try await Verifier(regions: regions, wait: wait, repairs: repairs).run()
+    }
+
+    /// Makes the counters of the bucket of an object differ from PostgreSQL's.
+    func tamperBucket(of key: String, tenant: String, type: String, region: Int) async throws {
+        let field = "\(Bucket.index(ofKey: key.utf8)):d"
+        try await redis(region, ["HINCRBY", "rs:{\(tenant)}:digest:\(type)", field, "1"])
     }
 
     /// The operations in the journal of the region that captures, the last one last, and the fields that tell them apart.

@@ -138,6 +138,7 @@ struct ProjectionTests {
     @Test("What is amiss is counted once, however often the connections are lost before it is in state")
     func countedOnce() async throws {
         try await withProjector { _, client, states, metrics in
+            try await begin(client)
             try await put(10, "5", "anna", client)
             try await wait(["HGET", "rs:{_}:projection", "provisioning"], for: "\"10\"", client)
             let key = JournalName.provisioning(origin: "eu-west").key

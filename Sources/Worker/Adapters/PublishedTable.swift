@@ -17,6 +17,8 @@ package struct PublishedTable: Sendable {
     package let table: CatalogTable
     /// Published and not omitted, in the table's order.
     package let columns: [String]
+    /// Type of each column by name, as `format_type` prints it without its modifier.
+    let types: [String: String]
     /// SQL of the publication's row filter; nil: all rows.
     let rowFilter: String?
     /// Place in `columns` by name.
@@ -24,8 +26,9 @@ package struct PublishedTable: Sendable {
     /// Place in `columns` of each of the table's indexes; nil for a column that is not published.
     package let indexPlaces: [Int?]
 
-    init(_ table: CatalogTable, columns: [String], rowFilter: String?) {
+    init(_ table: CatalogTable, columns: [String], types: [String: String], rowFilter: String?) {
         self.table = table
+        self.types = types
         self.columns = columns
         self.rowFilter = rowFilter
         places = Dictionary(
@@ -41,7 +44,8 @@ package struct PublishedTable: Sendable {
         let lists = try version[0].integer("version") >= 150_000
         let rows = try await transaction.query(
             """
-            SELECT p.schemaname, p.tablename, a.attname, \(lists ? "p.rowfilter" : "NULL::text") AS rowfilter
+            SELECT p.schemaname, p.tablename, a.attname, format_type(a.atttypid, NULL) AS type,
+                \(lists ? "p.rowfilter" : "NULL::text") AS rowfilter
             FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
                 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
                 JOIN pg_attribute a ON a.attrelid = c.oid
@@ -58,7 +62,9 @@ package struct PublishedTable: Sendable {
             }
             return PublishedTable(
                 table, columns: try published.map { try $0.string("attname") }.filter { !table.omit.contains($0) },
-                rowFilter: try first.optionalString("rowfilter"))
+                types: Dictionary(
+                    try published.map { (try $0.string("attname"), try $0.string("type")) },
+                    uniquingKeysWith: { first, _ in first }), rowFilter: try first.optionalString("rowfilter"))
         }
     }
 
@@ -70,12 +76,12 @@ package struct PublishedTable: Sendable {
     private var tenantSQL: String { ObjectKey.sql([table.tenant]) }
     private var keySQL: String { ObjectKey.sql(table.key) }
 
-    private var selection: String {
+    var selection: String {
         let head = [tenantSQL, keySQL, Bucket.sql(key: table.key), ObjectDigest.sql(key: table.key, columns: columns)]
         return "SELECT \((head + columns.map(SQL.identifier)).joined(separator: ", ")) FROM \(table.quotedTable)"
     }
 
-    private func condition(_ more: String? = nil) -> String {
+    func condition(_ more: String? = nil) -> String {
         let parts = [rowFilter.map { "(\($0))" }, more].compactMap(\.self)
         return parts.isEmpty ? "" : " WHERE " + parts.joined(separator: " AND ")
     }
@@ -86,7 +92,7 @@ package struct PublishedTable: Sendable {
     }
 
     /// The rows of these objects: `$1` tenants, `$2` keys. Compared as text, since keys in a cache may be anything.
-    package var rowsSQL: String {
+    var rowsSQL: String {
         selection + condition("(\(tenantSQL), \(keySQL)) IN (SELECT * FROM unnest($1::text[], $2::text[]))")
     }
 

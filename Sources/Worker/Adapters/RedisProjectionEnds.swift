@@ -113,7 +113,7 @@ actor RedisProjectionTail: JournalTail {
 
 extension StoreReply {
     /// The reply in the projection's own terms; its strings share the reply's memory.
-    init(_ reply: RedisReply) {
+    package init(_ reply: RedisReply) {
         switch reply.kind {
         case .array: self = .array(reply.elements.map { StoreReply($0) })
         case .integer: self = .integer(reply.integer ?? 0)
@@ -125,7 +125,7 @@ extension StoreReply {
 
 extension StoreFailure {
     /// Sorts what a connection reports.
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         switch error {
         case RedisError.server(let code, let message): self = .server(code: code, message: message)
         default: self = .unreachable("\(error)")

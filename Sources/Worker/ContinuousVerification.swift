@@ -1,0 +1,129 @@
+internal import Journal
+internal import Logging
+internal import Observability
+internal import PostgresClient
+internal import Projection
+internal import Reconciliation
+internal import RegionConfig
+
+/// Compares the region's cache with PostgreSQL again and again, at a low rate, and puts right what differs for good.
+struct ContinuousVerification {
+    static let component = "verification"
+    private static let pollInterval = Duration.seconds(1)
+    private static let longestPause = Duration.seconds(60)
+
+    let settings: Region.Verification
+    let catalog: Catalog
+    let source: PostgresRepairSource
+    let cache: CachedObjects
+    let states: ComponentStates
+    let metrics: MetricsRegistry
+    let logger: Logger
+
+    /// Runs until cancelled.
+    func run() async {
+        set(ComponentState("scheduled", .waiting, reason: "the first pass begins after \(settings.delay)"))
+        let began = ContinuousClock.now
+        var schedule = VerificationSchedule(
+            tables: catalog.tables.count, interval: settings.interval, delay: settings.delay, now: .zero)
+        var stale: Staleness?
+        var pause = Duration.seconds(1)
+        while !Task.isCancelled {
+            do {
+                let before = stale
+                let standing = try await cache.standing()
+                stale = standing.staleness
+                if let stale { set(.staleCache(stale)) }
+                if wantsPass(from: before, to: stale) { schedule.requested(now: ContinuousClock.now - began) }
+                // An empty cache awaits its first snapshot, a stale one what capture finds.
+                if standing.projected > .zero, stale?.cause != .missedChanges,
+                    let table = schedule.table(now: ContinuousClock.now - began)
+                {
+                    let isEqual = try await verify(table)
+                    let isOver = schedule.verified(isEqual: isEqual, now: ContinuousClock.now - began)
+                    if let isOver { try await passed(isEqual: isOver, stale) }
+                    await source.close()
+                    pause = .seconds(1)
+                    continue
+                }
+            } catch {
+                await source.close()
+                guard !Task.isCancelled else { break }
+                set(ComponentState("waiting", .waiting, reason: "\(error)"))
+                schedule.failed(pause: pause, now: ContinuousClock.now - began)
+                pause = min(pause * 2, Self.longestPause)
+            }
+            try? await Task.sleep(for: Self.pollInterval)
+        }
+        await source.close()
+    }
+
+    /// A cache without its beginning is filled by a pass. Behind a diff a pass looks for what its own cache alone has
+    /// wrong: the diff was made against another region's.
+    private func wantsPass(from before: Staleness?, to now: Staleness?) -> Bool {
+        switch (before?.cause, now?.cause) {
+        case (let before, .missingBeginning): before != .missingBeginning
+        case (.missedChanges, nil): true
+        default: false
+        }
+    }
+
+    /// Whether the table's objects are equal now.
+    private func verify(_ table: Int) async throws -> Bool {
+        let type = catalog.tables[table].type
+        let repairer = Repairer(source: source, cache: cache, catalog: catalog, mends: settings.repair)
+        try await repairer.prepare()
+        var verification = TableVerification(
+            table: table, type: type, source: source, cache: cache, repairer: repairer,
+            objectsPerSecond: settings.objectsPerSecond)
+        let result = try await verification.run()
+        metrics.gauge(.verifyDriftObjects, [.type: type]).set(result.drifted + result.unsettled)
+        if result.mended > 0 {
+            metrics.counter(.verifyRepaired, [.type: type]).add(result.mended)
+            logger.warning(
+                "Objects differed from PostgreSQL and were put right",
+                [.objectType: "\(type)", .objects: "\(result.mended)"])
+        }
+        if !result.isEqual {
+            logger.error(
+                "Objects differ from PostgreSQL",
+                [
+                    .objectType: "\(type)", .objects: "\(result.drifted)", .unsettled: "\(result.unsettled)",
+                    .reason: "\(result.trouble ?? "")",
+                ])
+            set(.drift(result, type, repairs: settings.repair))
+        }
+        return result.isEqual
+    }
+
+    private func passed(isEqual: Bool, _ stale: Staleness?) async throws {
+        guard isEqual else { return }
+        metrics.gauge(.verifyLastSuccessTimestampSeconds).set(Timestamp.now.seconds)
+        if let stale, stale.cause == .missingBeginning { try await cache.noteFresh(stale) }
+        set(ComponentState("equal", .working))
+    }
+
+    private func set(_ state: ComponentState) {
+        guard states.set(Self.component, state) else { return }
+        logger.info(
+            "Verification changed its state", [.state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+    }
+}
+
+extension ComponentState {
+    fileprivate static func staleCache(_ staleness: Staleness) -> ComponentState {
+        ComponentState("stale", .degraded, reason: staleness.reason)
+    }
+
+    fileprivate static func drift(
+        _ result: TableVerification.Result, _ type: String, repairs: Bool
+    ) -> ComponentState {
+        ComponentState(
+            "drift", .degraded,
+            reason: "of type \(type) \(result.drifted) objects differ from PostgreSQL and \(result.unsettled) could "
+                + "not be judged" + (result.trouble.map { ": \($0)" } ?? ""),
+            advice: repairs
+                ? "regionsync verify names the objects"
+                : "regionsync verify --repair puts them right; or set verification.repair in the region file")
+    }
+}
