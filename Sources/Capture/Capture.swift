@@ -106,7 +106,10 @@ package struct Capture: Sendable {
         defer { metrics.capturing.set(false) }
         let journalState = try await opened()
         var found = try await source.look(journal: journalState)
-        found.knownHistory = await journal.newestHistory() ?? 0
+        guard let known = await journal.newestHistory() else {
+            throw CaptureFailure.unavailable("Redis does not say whether another region has taken over")
+        }
+        found.knownHistory = known
         metrics.historyNumber.set(found.history.map { Double($0.number) })
         let decision = CaptureStart(found)
         logger.debug("start decided", [.state: "\(decision)"])

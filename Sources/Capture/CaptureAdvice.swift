@@ -34,7 +34,7 @@ extension CaptureStop {
     private static let anewAdvice =
         "changes may be missing: INSERT INTO regionsync.history (number, system_identifier, timeline, capture_region) "
         + "SELECT number + 1, system_identifier, timeline, capture_region FROM regionsync.history "
-        + "ORDER BY number DESC LIMIT 1; then capture copies everything anew, and readers are served meanwhile"
+        + "ORDER BY number DESC LIMIT 1; then capture compares everything with PostgreSQL, and readers are served meanwhile"
 
     private func quoted(_ name: String) -> String {
         "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""

@@ -115,8 +115,9 @@ package protocol CaptureJournal: Sendable {
     /// in order.
     func append(
         _ batch: CaptureBatch, birth: String, completion: @escaping @Sendable (Result<Void, Refusal>) -> Void)
-    /// The newest history of which anything is known in this region's Redis, whoever captures in it; nil when it cannot be
-    /// told now.
+    /// The newest history of which anything is known in this region's Redis, whoever captures in it; the one above it
+    /// where that one's region has declared this one down, so that none begun here by itself counts as its equal. Nil when
+    /// it cannot be told now.
     func newestHistory() async -> UInt64?
     /// How long a write takes to be safe from a crash of Redis: 2 s under `appendfsync everysec`, 0 under `always`.
     func settlingTime() async throws(Refusal) -> Duration

@@ -41,6 +41,8 @@ package enum ResnapshotCause: Hashable, Sendable {
     case journalEmpty(slot: String)
     /// The journal has entries and no position: its first snapshot was cut off.
     case cutOff
+    /// Another server or region captured before: its last commits may be missing here, or what it journaled there.
+    case newHistory(UInt64)
 
     /// What metrics call it.
     package var name: String {
@@ -50,6 +52,7 @@ package enum ResnapshotCause: Hashable, Sendable {
         case .journalBehind: "journal-behind"
         case .journalEmpty: "journal-empty"
         case .cutOff: "cut-off"
+        case .newHistory: "new-history"
         }
     }
 
@@ -57,7 +60,7 @@ package enum ResnapshotCause: Hashable, Sendable {
     var mayBeHealed: Bool {
         switch self {
         case .journalBehind, .journalEmpty: true
-        case .slotMissing, .slotLost, .cutOff: false
+        case .slotMissing, .slotLost, .cutOff, .newHistory: false
         }
     }
 
@@ -71,6 +74,7 @@ package enum ResnapshotCause: Hashable, Sendable {
                 + "snapshot was cut off"
         case .journalEmpty(let slot): "the journal was empty, but slot \(slot) had been used: Redis was emptied"
         case .cutOff: "a first snapshot was cut off"
+        case .newHistory(let number): "history \(number) began: some commits may be lost, others unseen"
         }
     }
 }
@@ -99,12 +103,15 @@ extension CaptureStart {
     private static func place(_ found: CaptureFound) -> CaptureStart? {
         guard !found.isInRecovery else { return .wait(.inRecovery) }
         guard found.hasHistoryTable else { return .stop(.schemaMissing) }
-        guard let history = found.history else { return next(after: 0, found) }
-        guard history.captureRegion == found.region else { return .wait(.otherRegion(history.captureRegion)) }
-        // Another region has taken over, with a server that this one knows nothing of.
-        guard found.knownHistory <= max(history.number, found.journal.history) else {
-            return .stop(.formerPrimary(known: found.knownHistory, newest: history.number))
+        if let history = found.history, history.captureRegion != found.region {
+            return .wait(.otherRegion(history.captureRegion))
         }
+        // Another region has taken over, with a server that this one knows nothing of.
+        let newest = found.history?.number ?? 0
+        guard found.knownHistory <= max(newest, found.journal.history) else {
+            return .stop(.formerPrimary(known: found.knownHistory, newest: newest))
+        }
+        guard let history = found.history else { return next(after: 0, found) }
         let isSameServer = history.systemID == found.systemID && history.timeline == found.timeline
         // A server restored to an older state has forgotten histories in which we journaled.
         guard isSameServer, found.journal.history <= history.number else { return next(after: history.number, found) }
@@ -168,12 +175,14 @@ extension CaptureStart {
         guard last.history < newest || LSN(last.lsn) <= found.flushed else { return next(after: newest, found) }
         guard let ours else {
             guard last == .zero else { return .snapshot(dropsSlot: found.slot != nil, mode: .diff(.cutOff)) }
-            return found.slot == nil
-                ? .snapshot(dropsSlot: false, mode: .full)
-                : .snapshot(dropsSlot: true, mode: .diff(.journalEmpty(slot: found.slotName)))
+            guard found.slot == nil else {
+                return .snapshot(dropsSlot: true, mode: .diff(.journalEmpty(slot: found.slotName)))
+            }
+            return .snapshot(dropsSlot: false, mode: newest > 1 ? .diff(.newHistory(newest)) : .full)
         }
-        // What another server, or another region, has captured since is not in our journal: everything anew.
-        guard !found.isOfOlderHistory else { return .snapshot(dropsSlot: found.slot != nil, mode: .full) }
+        guard !found.isOfOlderHistory else {
+            return .snapshot(dropsSlot: found.slot != nil, mode: .diff(.newHistory(newest)))
+        }
         guard let slot = found.slot else {
             return .snapshot(dropsSlot: false, mode: .diff(.slotMissing(found.slotName)))
         }

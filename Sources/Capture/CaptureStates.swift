@@ -38,7 +38,7 @@ extension ComponentState {
     static let retainsTooMuch = ComponentState(
         "retains-too-much", .degraded, reason: "PostgreSQL keeps more WAL for the slot than limits.retainedWALBytes",
         advice: "see why capture does not go on; or drop the slot before PostgreSQL's disk is full, "
-            + "then capture copies everything anew")
+            + "then capture makes a new one and finds what was missed by comparing")
 
     static func stopped(_ stop: CaptureStop) -> ComponentState {
         ComponentState(stop.name, .stopped, reason: stop.reason, advice: stop.advice)

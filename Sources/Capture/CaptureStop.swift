@@ -102,7 +102,7 @@ extension CaptureStop {
             "publication \(name) leaves out \(missing.joined(separator: ", "))"
         case .slotForeign(let name, let found): "slot \(name) is not ours: \(found)"
         case .formerPrimary(let known, let newest):
-            "another region captures under history \(known), and this server knows only \(newest): a former primary"
+            "history \(known) is known here, and this server has only \(newest): another region took over, a former primary"
         case .positionOverflow(let history): "history \(history) and its LSN do not fit a position"
         case .undecodable(let lsn, let what): "cannot read the change at \(lsn): \(what)"
         case .journalFenced: "the journal was closed or born again"

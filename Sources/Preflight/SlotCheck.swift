@@ -51,7 +51,7 @@ extension PostgresCheck {
         if database != postgres.database { return "belongs to database \(database)" }
         if try row.boolean("temporary") { return "is temporary, made by another session" }
         if try row.string("wal_status") == "lost" {
-            return "is lost: PostgreSQL removed WAL it needed. Capture stops until a new history is begun"
+            return "is lost: PostgreSQL removed WAL it needed. Capture makes a new one and compares what was missed"
         }
         return nil
     }

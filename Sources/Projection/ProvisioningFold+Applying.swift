@@ -59,8 +59,9 @@ extension ProvisioningFold {
     private mutating func note(_ snapshot: ProvisioningEntry.Snapshot?, at position: Position) {
         switch snapshot {
         case .due where folded > .zero:
-            if staleness == nil { mark(.missedChanges, since: position) }
-        case .diff where staleness?.cause == .missedChanges, .whole: mark(nil, since: position)
+            if staleness?.cause ?? .unverified == .unverified { mark(.missedChanges, since: position) }
+        case .diff where staleness?.cause == .missedChanges: mark(.unverified, since: position)
+        case .whole: mark(nil, since: position)
         case .due, .diff, nil:
             if folded == .zero { mark(.missingBeginning, since: position) }
         }

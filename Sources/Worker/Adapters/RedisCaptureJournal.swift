@@ -79,8 +79,8 @@ package final class RedisCaptureJournal: CaptureJournal {
         else { return nil }
         let reserved = mark.string.flatMap { UInt64($0) } ?? 0
         let projected = reply[0]?.string.flatMap { Position($0) }?.history ?? 0
-        let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
-        return max(projected, declared, reserved)
+        let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) }
+        return max(projected, declared.map { $0 == .max ? $0 : $0 + 1 } ?? 0, reserved)
     }
 
     package func settlingTime() async throws(Refusal) -> Duration {
