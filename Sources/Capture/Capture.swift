@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 package import Logging
 package import Observability
@@ -117,8 +118,10 @@ package struct Capture: Sendable {
         case .beginHistory(let number, let newest):
             logger.info("capture begins a history", [.history: "\(number)", .timeline: "\(found.timeline)"])
             try await source.beginHistory(number, after: newest)
+            CrashPoint.historyBegun.pass()
         case .createPublication:
             try await source.createPublication()
+            CrashPoint.publicationCreated.pass()
         case .snapshot(let dropsSlot, let mode):
             guard let history = found.history else { return settings.longestPause }
             metrics.capturing.set(true)

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Logging
 internal import Observability
@@ -67,6 +68,11 @@ struct CaptureSnapshot {
                 guard let event = await incoming.next() else { throw CancellationError() }
                 if case .woke(let deadline) = event { timer.fired(at: deadline) }
                 try loop.take(event, now: timer.now)
+                switch event {
+                case .copied: CrashPoint.snapshotCopied.pass()
+                case .finished: CrashPoint.snapshotEnded.pass()
+                default: break
+                }
             }
         }
     }

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import NIOCore
 internal import Observability
@@ -35,6 +36,7 @@ extension MirrorLink {
         guard let session, session.number == number, let journal = journals[name] else { return }
         switch result {
         case .success(let found):
+            CrashPoint.mirrorAligned.pass()
             let (copy, source) = (found.copy, found.source)
             tell(of: copy.fork, before: journal, in: session)
             switch Lineage.verdict(on: name.topic, copy: copy, source: source) {

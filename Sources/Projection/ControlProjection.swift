@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Observability
 internal import RESP
@@ -48,7 +49,9 @@ package struct ControlProjection: Sendable {
         while !Task.isCancelled {
             for read in try await tail.read(behind: cursors, patience: .seconds(1)) {
                 guard let index = cursors.firstIndex(where: { $0.journal == read.journal }) else { continue }
+                CrashPoint.controlRead.pass()
                 try await take(read, behind: cursors[index].last)
+                CrashPoint.controlApplied.pass()
                 cursors[index] = JournalCursor(read.journal, behind: read.batch.last)
             }
             pause.aligned()

@@ -1,3 +1,4 @@
+internal import CrashPoints
 package import Journal
 internal import Logging
 internal import Observability
@@ -87,6 +88,7 @@ package struct ProvisioningProjection: Sendable {
             }
             if !commands.isEmpty || fold.completed > max(trailing, inFlight.last?.completed ?? .zero) {
                 let sent = await store.send(commands)
+                CrashPoint.provisioningSent.pass()
                 inFlight.append(
                     Sent(
                         commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
@@ -99,6 +101,7 @@ package struct ProvisioningProjection: Sendable {
                 let isQuiet = inFlight.isEmpty && trailing == advanced
                 let reads = try await tail.read(
                     behind: fold.wanted, patience: inFlight.isEmpty ? .seconds(1) : .zero)
+                if !reads.isEmpty { CrashPoint.provisioningRead.pass() }
                 for read in reads { try take(read, &fold) }
                 if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst()) }
                 if reads.isEmpty, isQuiet { try await look(for: advanced) }
@@ -187,6 +190,7 @@ package struct ProvisioningProjection: Sendable {
 
     private func settle(_ sent: Sent) async throws(StoreFailure) -> Position {
         for result in await sent.commands.replies() { _ = try result.get() }
+        CrashPoint.provisioningApplied.pass()
         report.applied(sent.objects)
         report.visible(sent.commitTimes)
         return sent.completed

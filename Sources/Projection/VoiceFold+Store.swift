@@ -1,3 +1,4 @@
+internal import CrashPoints
 package import Journal
 internal import RESP
 
@@ -55,7 +56,10 @@ extension VoiceFold {
         while true {
             let calls = nextCalls()
             if calls.isEmpty { return }
-            _ = try await store.answers(calls.map(\.command))
+            let sent = await store.send(calls.map(\.command))
+            CrashPoint.voiceSent.pass()
+            for result in await sent.replies() { _ = try result.get() }
+            CrashPoint.voiceApplied.pass()
         }
     }
 

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Observability
 internal import RESP
@@ -113,6 +114,7 @@ package struct VoiceProjection: Sendable {
             let isCalm = await roster.isFull(group) && session.lag.lag == 0
             let reads = try await tail.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
             if reads.isEmpty { try await session.fold.compareCursors(with: store) }
+            if !reads.isEmpty { CrashPoint.voiceRead.pass() }
             for read in reads {
                 do {
                     try session.fold.read(read)

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 package import Logging
 package import Mirror
@@ -156,6 +157,7 @@ package actor Trimmer {
         let command = JournalFunctions.trim(name, minimum: minimum, birth: journal.birth)
         let removed = try await connection.call(command).get().integer ?? 0
         guard removed > 0 else { return }
+        CrashPoint.trimmed.pass()
         logger.debug(
             "Trimmed a journal", [.journal: "\(name)", .entries: "\(removed)", .entryFirst: "\(minimum)"])
     }

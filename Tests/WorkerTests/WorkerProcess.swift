@@ -52,6 +52,12 @@ final class WorkerProcess {
         while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
     }
 
+    /// Whether it was ended by SIGKILL; nil while it runs.
+    var wasKilled: Bool? {
+        process.isRunning
+            ? nil : process.terminationReason == .uncaughtSignal && process.terminationStatus == SIGKILL
+    }
+
     private func kill(_ process: Int32, _ signal: Int32) {
         if self.process.isRunning { _ = Glibc.kill(process, signal) }
     }
