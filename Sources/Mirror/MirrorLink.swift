@@ -24,8 +24,8 @@ package actor MirrorLink {
     private var sessionCount = 0
     /// Bytes read and not yet acknowledged, over all journals.
     var bytesInFlight = 0
-    /// By topic: entries that the peer has, and those that it lacks, as measured last.
-    var entriesKnown: [Topic: UInt64] = [:]
+    /// What the peer has and lacks, as measured last.
+    var backlog: PeerBacklog?
     /// Probes under way, oldest first.
     var probes: [(id: EntryID, since: NIODeadline)] = []
     /// What is heard of the peer.
@@ -200,6 +200,7 @@ package actor MirrorLink {
         probes.removeAll()
         for journal in journals.values {
             journal.machine.linkLost()
+            journal.isMeasured = false
             journal.wantedRead = nil
             journal.repair = nil
         }
