@@ -15,6 +15,7 @@ extension MirrorLink {
         guard self.session === session else { return }
         for (journal, count) in zip(asked, answers) { added[journal.name] = count ?? 0 }
         var backlog = PeerBacklog()
+        if !hasAll { backlog.addUnknown(.voice) }
         for (name, journal) in journals {
             if journal.isMeasured, let count = added[name] {
                 backlog.add(name.topic, copied: journal.copied, missed: journal.missed, added: count)

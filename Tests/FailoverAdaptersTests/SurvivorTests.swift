@@ -153,12 +153,15 @@ struct SurvivorTests {
             _ = try await redis.ask("XADD", "rs:{_}:provisioning:us-east", "\(id)", "op", "commit")
             let control = JournalName.control(origin: "us-east").key
             for (time, peer, voice) in [
-                (1000, "eu-west", 10), (2000, "eu-west", 40), (2000, "ap", 900), (4000, "eu-west", 50),
+                (500, "eu-west", 10), (1000, "eu-west", 10), (2000, "eu-west", 40), (2000, "ap", 900),
+                (4000, "eu-west", 50),
             ] {
                 _ = try await redis.ask(
                     "XADD", control, "\(time)-\(voice)", "event", "probe", "key", peer, "voice", "\(voice)",
                     "provisioning", "0")
             }
+            // The region lives, and does not know what it has.
+            _ = try await redis.ask("XADD", control, "4500-0", "event", "probe", "key", "eu-west")
             let time = try await redis.ask("TIME").elements.compactMap { $0.string.flatMap { Int64($0) } }
             let heard = RegionHeard(
                 time: time[0] * 1000, entry: .zero, heartbeat: Heartbeat(peer: "eu-west", voice: 50, provisioning: 0))

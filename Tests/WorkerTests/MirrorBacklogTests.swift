@@ -1,10 +1,13 @@
 import Journal
 import Mirror
+import NIOPosix
 import Observability
 import RESP
 import RedisClient
 import ServerFixtures
 import Testing
+
+@testable import Worker
 
 extension TwoRegions {
     /// Entries that the peer lacks; nil while that is not known.
@@ -58,6 +61,46 @@ struct MirrorBacklogTests {
             _ = try await regions.ask(regions.west, "DEL", other.metaKey)
             try await regions.until { regions.backlog(.voice) == 0 }
             try await regions.until { try await regions.said(behind: last).contains(101) }
+            await client.close()
+        }
+    }
+
+    @Test("after an outage the peer is told of all that came meanwhile, or of nothing, and never of less")
+    func outage() async throws {
+        try await TwoRegions.run(settings: ["appendonly yes", "appendfsync always"]) { regions in
+            let client = try await regions.client(of: regions.east)
+            try await regions.waitForCopy(try await regions.write(100, through: client, label: "a").last)
+            try await regions.until { try await regions.said().contains(100) }
+            await regions.west.kill()
+            try await regions.until { regions.metrics.gauge(.mirrorLinkUp, [.peer: "west"]).value == 0 }
+            let last = try #require(try await regions.write(2_000, through: client, label: "b").last)
+            try await regions.west.start()
+            try await regions.waitForCopy(last)
+            try await regions.until { try await regions.said(behind: last).contains(2_100) }
+            #expect(try await regions.said(behind: last).allSatisfy { $0 == nil || $0 == 2_100 })
+            await client.close()
+        }
+    }
+
+    @Test("until all tenants are known the peer is told nothing, and then of all at once")
+    func directory() async throws {
+        try await TwoRegions.run(mirroring: []) { regions in
+            let client = try await regions.client(of: regions.east)
+            _ = try await regions.write(300, through: client, label: "a")
+            _ = try await client.send(RedisCommand("SADD", tenantsKey, "101"))
+            let keeper = RedisClient(
+                endpoint: RedisEndpoint(host: regions.east.host, port: regions.east.port), name: "test",
+                eventLoop: MultiThreadedEventLoopGroup.singleton.any())
+            let directory = TenantDirectory(region: "east", fixed: [], client: keeper, links: [regions.link])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                defer { group.cancelAll() }
+                group.addTask { await directory.run() }
+                try await regions.until { try await regions.said().count >= 2 }
+                #expect(try await regions.said().allSatisfy { $0 == nil })
+                group.addTask { await keeper.run() }
+                try await regions.until { try await regions.said().contains(300) }
+                #expect(try await regions.said().allSatisfy { $0 == nil || $0 == 300 })
+            }
             await client.close()
         }
     }
