@@ -102,6 +102,7 @@ package struct FailoverMachine: Sendable {
         case .success(let holding):
             self.holding = holding
             bound = LossBound(holding)
+            if takesOverFromNobody(holding) { refusals.append(.capturesAlready) }
             if let refusal = refusal(of: holding) { refusals.append(refusal) }
         }
         if settings.kind == .failback { refusals += look(found.returning) }

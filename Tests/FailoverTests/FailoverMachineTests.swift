@@ -115,6 +115,43 @@ struct FailoverMachineTests {
                 Self.found { $0.database = .success(database) }, Self.settings { $0.hasPromote = false }) == [])
     }
 
+    @Test("a region that captures, and hears the one before it, takes over from nobody")
+    func capturesAlready() {
+        // A failover to eu-west, a failback to us-east, and all is well since.
+        var database = Self.promoted
+        database.history = [
+            History(number: 3, systemID: "71", timeline: 3, captureRegion: "us-east"),
+            History(number: 2, systemID: "71", timeline: 2, captureRegion: "eu-west"), Self.first,
+        ]
+        database.timeline = 3
+        let settings = Self.settings {
+            $0.region = "us-east"
+            $0.peers = ["eu-west"]
+            $0.acceptedLoss = .any
+        }
+        func refusals(
+            age: Duration = .milliseconds(900), declared: UInt64? = nil, history: UInt64 = 3, recovers: Bool = false
+        ) -> [FailoverRefusal] {
+            var holding = Self.holding
+            (holding.declared, holding.history) = (declared, history)
+            holding.heard?.age = age
+            var server = database
+            server.isInRecovery = recovers
+            return self.refusals(
+                FailoverFound(
+                    database: .success(server), holding: .success(holding),
+                    worker: .success(.init(region: "us-east", waitingFor: []))), settings)
+        }
+        #expect(refusals() == [.capturesAlready])
+        #expect(refusals(declared: 1) == [.capturesAlready])
+        #expect(refusals(recovers: true) == [.capturesAlready])
+        // A run that was cut off: behind its number the region that died is silent, or it was declared down.
+        #expect(refusals(age: .seconds(5)) == [])
+        #expect(refusals(declared: 3) == [])
+        // eu-west has captured since, and this server has not heard of that.
+        #expect(refusals(history: 4, recovers: true) == [])
+    }
+
     @Test("what may be lost: within the budget, beyond it, accepted, not known")
     func losses() {
         // 10 lacking, and 50 a second for two seconds.

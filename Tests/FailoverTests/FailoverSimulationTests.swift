@@ -21,6 +21,7 @@ private struct World {
     var found: FailoverFound {
         var holding = FailoverMachineTests.holding
         holding.declared = declarations.keys.max()
+        holding.heard = FoundHolding.Heard(age: .seconds(6), voice: 1000, rate: 20)
         return FailoverFound(
             database: .success(database), holding: .success(holding),
             worker: .success(.init(region: "eu-west", waitingFor: [])))
