@@ -62,8 +62,8 @@ package struct Failover: Sendable {
             machine.promoted(found, by: result, now: decided.duration(to: .now))
         case .add(let row, let newest):
             let isAdded = try await database.add(row, after: newest)
-            let history = try await database.look().history
-            machine.numbered(isAdded: isAdded, newest: history.first?.number ?? 0, now: decided.duration(to: .now))
+            let found = isAdded ? row : try await database.look().history.first
+            machine.numbered(isAdded: isAdded, newest: found, now: decided.duration(to: .now))
         case .declare(let down, let history):
             let cut = try await region.declare(down, history: history)
             machine.declared(cut, now: decided.duration(to: .now))

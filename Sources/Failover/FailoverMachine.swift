@@ -44,6 +44,8 @@ package struct FailoverMachine: Sendable {
     package private(set) var cut: DeclaredCut?
     package private(set) var orphans: ClosedOrphans?
     package private(set) var checks: FailoverChecks?
+    /// Whether an attempt to add the history was left without an answer: then it may be there.
+    private var mayBeAdded = false
     private var retryAt: Duration?
 
     package init(_ settings: Settings) {
@@ -156,11 +158,12 @@ package struct FailoverMachine: Sendable {
             captureRegion: settings.region)
     }
 
-    /// The row was added, or another one was there.
-    package mutating func numbered(isAdded: Bool, newest: UInt64, now: Duration) {
+    /// The row was added, or another one was there; `newest` is the newest now.
+    package mutating func numbered(isAdded: Bool, newest: FoundDatabase.History?, now: Duration) {
         guard case .at(.number) = state, let began, let history else { return }
-        guard isAdded else {
-            return finish(.refused([.newerHistory(began: began.number, found: newest)]), .failed, now)
+        guard isAdded || mayBeAdded && newest == history else {
+            let found = newest?.number ?? 0
+            return finish(.refused([.newerHistory(began: began.number, found: found)]), .failed, now)
         }
         advance(.done, "history \(history.number)", now)
     }
@@ -194,6 +197,7 @@ package struct FailoverMachine: Sendable {
         guard case .at(let step) = state else { return }
         switch failure {
         case .unavailable where now - (record.last?.began ?? .zero) < settings.patience:
+            if step == .number { mayBeAdded = true }
             retryAt = now + settings.pause
         case .unavailable(let reason), .failed(let reason):
             finish(.failed(step, reason: reason), .failed, now, note: reason)

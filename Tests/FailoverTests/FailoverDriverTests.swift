@@ -2,19 +2,22 @@ import Failover
 import Synchronization
 import Testing
 
-/// Servers that do at once what they are asked; the database may be promoted by somebody else while the command runs.
+/// Servers that do at once what they are asked; the database may be promoted by somebody else while the command runs, and
+/// what it answers to an added row may be lost.
 private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     private let database = Mutex(FailoverMachineTests.standby)
     private let said = Mutex<[String]>([])
     let promotion: @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void
     let awaysBefore: Mutex<Int>
+    let lostAnswers: Mutex<Int>
 
     init(
-        aways: Int = 0,
+        aways: Int = 0, lostAnswers: Int = 0,
         promotion: @escaping @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void = Stage.works
     ) {
         self.promotion = promotion
         awaysBefore = Mutex(aways)
+        self.lostAnswers = Mutex(lostAnswers)
     }
 
     @Sendable static func works(_ database: inout FoundDatabase) throws(FailoverFailure) {
@@ -27,13 +30,19 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     private func say(_ word: String) { said.withLock { $0.append(word) } }
 
     func look() -> FoundDatabase { database.withLock { $0 } }
-    func add(_ row: FoundDatabase.History, after newest: UInt64) -> Bool {
+    func add(_ row: FoundDatabase.History, after newest: UInt64) async throws(FailoverFailure) -> Bool {
         say("add \(row.number)")
-        return database.withLock { database in
+        let isAdded = database.withLock { database in
             guard database.history.first?.number == newest else { return false }
             database.history.insert(row, at: 0)
             return true
         }
+        let isLost = lostAnswers.withLock { left in
+            left -= 1
+            return left >= 0
+        }
+        if isLost { throw .unavailable("the connection is gone") }
+        return isAdded
     }
     func holding(of down: String?) -> FoundHolding { FailoverMachineTests.holding }
     func worker() -> FoundWorker { FoundWorker(region: "eu-west", waitingFor: []) }
@@ -89,6 +98,19 @@ struct FailoverDriverTests {
         #expect(
             stage.calls == [
                 "fence us-east", "drain", "drain", "drain", "promote", "add 2", "declare us-east 2", "close us-east 2",
+                "serve 2",
+            ])
+    }
+
+    @Test("a row whose addition was not answered is found added")
+    func lostAnswer() async {
+        let stage = Stage(lostAnswers: 1)
+        var settings = FailoverMachineTests.settings()
+        settings.pause = .milliseconds(1)
+        #expect(await run(stage, settings).outcome == .passed)
+        #expect(
+            stage.calls == [
+                "fence us-east", "drain", "promote", "add 2", "add 2", "declare us-east 2", "close us-east 2",
                 "serve 2",
             ])
     }

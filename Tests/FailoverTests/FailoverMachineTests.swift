@@ -50,7 +50,7 @@ struct FailoverMachineTests {
         #expect(machine.nextAction(now: .zero) == .promote("us-east"))
         machine.promoted(Self.promoted, by: .succeeded, now: .milliseconds(4))
         #expect(machine.nextAction(now: .zero) == .add(second, after: 1))
-        machine.numbered(isAdded: true, newest: 2, now: .milliseconds(5))
+        machine.numbered(isAdded: true, newest: second, now: .milliseconds(5))
         #expect(machine.nextAction(now: .zero) == .declare("us-east", history: 2))
         machine.declared(.init(journals: 3, entries: 990, wasDeclared: false), now: .milliseconds(6))
         #expect(machine.nextAction(now: .zero) == .close("us-east", history: 2))
@@ -206,9 +206,27 @@ struct FailoverMachineTests {
         #expect(late.outcome == .refused([.newerHistory(began: 1, found: 2)]))
         var beaten = atPromote()
         beaten.promoted(Self.promoted, by: .absent, now: .zero)
-        beaten.numbered(isAdded: false, newest: 2, now: .zero)
+        beaten.numbered(isAdded: false, newest: newer, now: .zero)
         #expect(beaten.outcome == .refused([.newerHistory(began: 1, found: 2)]))
         #expect(beaten.outcome?.exitCode == 2)
+    }
+
+    @Test("an answer that was lost: the row that is there is its own, and one of another region is not")
+    func lostAnswer() {
+        let second = History(number: 2, systemID: "71", timeline: 2, captureRegion: "eu-west")
+        var machine = FailoverMachine(Self.settings())
+        machine.looked(Self.healthy, now: .zero)
+        machine.fenced(.absent, now: .zero)
+        machine.drained(0, now: .zero)
+        machine.promoted(Self.promoted, by: .absent, now: .zero)
+        machine.failed(.unavailable("the connection is gone"), now: .zero)
+        #expect(machine.nextAction(now: .seconds(1)) == .add(second, after: 1))
+        var beaten = machine
+        machine.numbered(isAdded: false, newest: second, now: .seconds(1))
+        #expect(machine.nextAction(now: .seconds(1)) == .declare("us-east", history: 2))
+        let other = History(number: 2, systemID: "71", timeline: 2, captureRegion: "ap-south")
+        beaten.numbered(isAdded: false, newest: other, now: .seconds(1))
+        #expect(beaten.outcome == .refused([.newerHistory(began: 1, found: 2)]))
     }
 
     @Test("a server that was promoted while it was looked at is looked at again: a history never has an old timeline")
@@ -308,7 +326,7 @@ struct FailoverMachineTests {
         machine.promoted(database, by: .succeeded, now: .zero)
         let third = History(number: 3, systemID: "71", timeline: 3, captureRegion: "us-east")
         #expect(machine.nextAction(now: .zero) == .add(third, after: 2))
-        machine.numbered(isAdded: true, newest: 3, now: .zero)
+        machine.numbered(isAdded: true, newest: third, now: .zero)
         #expect(machine.nextAction(now: .zero) == .serve(history: 3))
         machine.serves(now: .zero)
         #expect(machine.nextAction(now: .zero) == .verify(nil))

@@ -55,7 +55,7 @@ private struct World {
         case .add(let row, let newest):
             let isAdded = history.first?.number == newest
             if isAdded { history.insert(row, at: 0) }
-            machine.numbered(isAdded: isAdded, newest: history.first?.number ?? 0, now: now)
+            machine.numbered(isAdded: isAdded, newest: history.first, now: now)
         case .declare(_, let number):
             cuts = 1
             let wasDeclared = declarations[number] != nil
