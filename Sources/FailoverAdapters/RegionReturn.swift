@@ -18,9 +18,10 @@ struct RegionReturn {
     private static let watchTime = Duration.seconds(1)
 
     func found() async throws(FailoverFailure) -> FoundReturn {
-        let before = try await ends()
+        let journals = try await journals()
+        let before = try await redis.ends(of: journals)
         do { try await Task.sleep(for: Self.watchTime) } catch { throw .failed("it was interrupted") }
-        let after = try await ends()
+        let after = try await redis.ends(of: journals)
         return FoundReturn(written: zip(before, after).count { $0 != $1 }, behind: try await journalsBehind())
     }
 
@@ -28,17 +29,10 @@ struct RegionReturn {
         try await redis.tenants().map { .voice(tenant: $0, origin: region.name) }
     }
 
-    /// The last entry of each of the region's own voice journals.
-    private func ends() async throws(FailoverFailure) -> [EntryID] {
-        try await redis.ask(
-            try await journals().map { RedisCommand("XREVRANGE", $0.key, "+", "-", "COUNT", "1") }
-        ).map { $0[0]?[0]?.string.flatMap { EntryID($0) } ?? .zero }
-    }
-
     /// Voice journals of which some peer lacks entries.
     private func journalsBehind() async throws(FailoverFailure) -> Int {
         let journals = try await journals()
-        let own = try await ends()
+        let own = try await redis.ends(of: journals)
         var behind: Set<JournalName> = []
         for peer in region.peers {
             let other = try await SurvivorRedis.connect(region, at: peer)

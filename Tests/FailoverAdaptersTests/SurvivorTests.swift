@@ -185,6 +185,7 @@ struct SurvivorTests {
                 try await call("c1", region: "eu-west", redis)
                 _ = try await redis.ask("HSET", "rs:{_}:projection", "down:eu-west", "2 5000-0")
                 _ = try await redis.ask("XADD", west.key, "9-1", "a", "b")
+                _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", "9-1")
                 _ = try await peer.ask("HSET", west.metaKey, "last", "9-1", "count", "43")
                 _ = try await peer.ask(
                     "HSET", "rs:{101}:projection", "voice:eu-west", "7-3", "cut:voice:eu-west", "7-3 40")
@@ -208,9 +209,27 @@ struct SurvivorTests {
                 let control = try await peer.ask("XRANGE", "rs:{_}:control:us-east", "-", "+")
                 #expect(control[0]?[1]?.elements.compactMap(\.string).prefix(2) == ["event", "region-rejoined"])
                 // Once more: there is nothing left to do, and nothing is said twice.
+                _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", last ?? "")
                 #expect(try await returning.rejoin(history: 2) == RejoinedJournals(journals: 0, withheld: 0))
                 #expect(try await peer.ask("XLEN", "rs:{_}:control:us-east").integer == 1)
             }
+        }
+    }
+
+    @Test("a region that came back projects what it wrote last before anything of it is closed")
+    func awaitsOwn() async throws {
+        try await Survivor.with { _, redis in
+            _ = try await redis.ask("HSET", "rs:{_}:projection", "down:eu-west", "2 5000-0")
+            _ = try await redis.ask("XADD", west.key, "9-1", "a", "b")
+            _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", "8-0")
+            async let closed = OrphanAppending(
+                region: "eu-west", down: "eu-west", history: 2, redis: redis
+            ).run()
+            // Time enough for one that does not wait.
+            try await Task.sleep(for: .milliseconds(300))
+            try await call("c1", region: "eu-west", redis)
+            _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", "9-1")
+            #expect(try await closed == ClosedOrphans(calls: 1, agents: 0, events: 2))
         }
     }
 
