@@ -51,6 +51,9 @@ package struct Failover: Sendable {
         case .rejoin(let history):
             let journals = try await region.rejoin(history: history)
             machine.rejoined(journals, now: decided.duration(to: .now))
+        case .unreserve:
+            try await region.unreserve()
+            machine.unreserved()
         case .fence(let down):
             let result = try await hooks.fence(down)
             machine.fenced(result, now: decided.duration(to: .now))

@@ -7,6 +7,8 @@ package struct FailoverMachine: Sendable {
         case wait(until: Duration)
         case look
         case rejoin(history: UInt64)
+        /// Take back what was reserved at the peers when the region rejoined; answer with `unreserved`.
+        case unreserve
         case fence(String)
         case drain(String)
         /// Promote, unless it is done, and look at the server again.
@@ -19,8 +21,10 @@ package struct FailoverMachine: Sendable {
     }
 
     package enum State: Hashable, Sendable {
-        /// A step is to be done. → the next step, finished
+        /// A step is to be done. → the next step, unreserving, finished
         case at(FailoverStep)
+        /// A step could not be done, and what was reserved for those behind it is to be taken back. → finished
+        case unreserving(FailoverStep, reason: String)
         /// Final.
         case finished(FailoverOutcome)
     }
@@ -66,6 +70,7 @@ package struct FailoverMachine: Sendable {
 
     /// What to do at `now`; nil when it is finished.
     package func nextAction(now: Duration) -> Action? {
+        if case .unreserving = state { return .unreserve }
         guard case .at(let step) = state else { return nil }
         if let retryAt, now < retryAt { return .wait(until: retryAt) }
         if step == .preflight { return .look }
@@ -192,8 +197,20 @@ package struct FailoverMachine: Sendable {
         finish(checks.areClean ? .passed : .broken, checks.areClean ? .done : .failed, now)
     }
 
+    /// What was reserved at the peers was taken back, or could not be.
+    package mutating func unreserved(_ failure: FailoverFailure? = nil) {
+        guard case .unreserving(let step, var reason) = state else { return }
+        switch failure {
+        case .unavailable(let why), .failed(let why):
+            reason += "; and until a reserved history expires, within minutes, peers may refuse to capture: \(why)"
+        case nil: break
+        }
+        state = .finished(.failed(step, reason: reason))
+    }
+
     /// The step could not be done.
     package mutating func failed(_ failure: FailoverFailure, now: Duration) {
+        if case .unreserving = state { return unreserved(failure) }
         guard case .at(let step) = state else { return }
         switch failure {
         case .unavailable where now - (record.last?.began ?? .zero) < settings.patience:
@@ -201,7 +218,14 @@ package struct FailoverMachine: Sendable {
             retryAt = now + settings.pause
         case .unavailable(let reason), .failed(let reason):
             finish(.failed(step, reason: reason), .failed, now, note: reason)
+            if isReserved(at: step) { state = .unreserving(step, reason: reason) }
         }
+    }
+
+    /// Whether peers hold a history number for the server that is to be promoted. From then on they need it: they would
+    /// take that server for one of their own.
+    private func isReserved(at step: FailoverStep) -> Bool {
+        settings.kind == .failback && isInRecovery && [.rejoin, .fence, .drain].contains(step)
     }
 
     // MARK: Record

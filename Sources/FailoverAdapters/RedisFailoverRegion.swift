@@ -168,6 +168,8 @@ struct RedisFailoverRegion: FailoverRegion {
         }
     }
 
+    func unreserve() async throws(FailoverFailure) { try await RegionReturn.unreserve(region) }
+
     func verify(_ down: String?) async throws(FailoverFailure) -> FailoverChecks {
         try await Self.at(region) { redis throws(FailoverFailure) in
             try await SurvivorVerification(region: region, database: database, down: down, redis: redis).run()

@@ -67,6 +67,21 @@ struct RegionReturn {
         return RejoinedJournals(journals: journals, withheld: withheld)
     }
 
+    /// Takes back the history number that is reserved at each peer of the region, at least where that can be done.
+    static func unreserve(_ region: Region) async throws(FailoverFailure) {
+        var failure: FailoverFailure?
+        for peer in region.peers {
+            do throws(FailoverFailure) {
+                let other = try await SurvivorRedis.connect(region, at: peer)
+                defer { other.close() }
+                _ = try await other.ask("DEL", ProjectionKeys.reservedHistory)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+
     /// Answers how many entries each journal's tail has that was cut there.
     private func rejoin(_ peer: String, _ other: SurvivorRedis) async throws(FailoverFailure) -> [UInt64] {
         let own = region.name

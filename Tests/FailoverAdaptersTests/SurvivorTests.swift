@@ -206,6 +206,8 @@ struct SurvivorTests {
                     "HMGET", "rs:{101}:projection", "voice:eu-west", "cut:voice:eu-west", "tail:voice:eu-west")
                 #expect(state.elements.map(\.string) == [last, nil, "7-3 5 \(last ?? "")"])
                 #expect(try await peer.ask("GET", "rs:{_}:reserved-history").string == "3")
+                try await RegionReturn.unreserve(region)
+                #expect(try await peer.ask("EXISTS", "rs:{_}:reserved-history").integer == 0)
                 let control = try await peer.ask("XRANGE", "rs:{_}:control:us-east", "-", "+")
                 #expect(control[0]?[1]?.elements.compactMap(\.string).prefix(2) == ["event", "region-rejoined"])
                 // Once more: there is nothing left to do, and nothing is said twice.

@@ -10,14 +10,16 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     let promotion: @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void
     let awaysBefore: Mutex<Int>
     let lostAnswers: Mutex<Int>
+    let fences: Bool
 
     init(
-        aways: Int = 0, lostAnswers: Int = 0,
+        aways: Int = 0, lostAnswers: Int = 0, fences: Bool = true,
         promotion: @escaping @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void = Stage.works
     ) {
         self.promotion = promotion
         awaysBefore = Mutex(aways)
         self.lostAnswers = Mutex(lostAnswers)
+        self.fences = fences
     }
 
     @Sendable static func works(_ database: inout FoundDatabase) throws(FailoverFailure) {
@@ -47,7 +49,11 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     func holding(of down: String?) -> FoundHolding { FailoverMachineTests.holding }
     func worker() -> FoundWorker { FoundWorker(region: "eu-west", waitingFor: []) }
     func returning() -> FoundReturn { FoundReturn(written: 0, behind: 0) }
-    func rejoin(history: UInt64) -> RejoinedJournals { RejoinedJournals(journals: 0, withheld: 0) }
+    func rejoin(history: UInt64) -> RejoinedJournals {
+        say("rejoin \(history)")
+        return RejoinedJournals(journals: 0, withheld: 0)
+    }
+    func unreserve() { say("unreserve") }
     func drain(_ down: String) async throws(FailoverFailure) -> Int {
         say("drain")
         let isAway = awaysBefore.withLock { left in
@@ -69,8 +75,9 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     func verify(_ down: String?) -> FailoverChecks {
         FailoverChecks(objects: 1, drift: 0, openCalls: 0, loggedInAgents: 0, beyondCut: 0)
     }
-    func fence(_ down: String) -> HookResult {
+    func fence(_ down: String) async throws(FailoverFailure) -> HookResult {
         say("fence \(down)")
+        guard fences else { throw .failed("status 1") }
         return .succeeded
     }
     func promote(_ down: String) async throws(FailoverFailure) -> HookResult {
@@ -131,6 +138,14 @@ struct FailoverDriverTests {
         let machine = await run(stage, FailoverMachineTests.settings())
         #expect(machine.outcome == .passed)
         #expect(machine.record.first { $0.step == .promote }?.result == .found)
+    }
+
+    @Test("a failback that cannot stop the primary takes back what it reserved at the peers")
+    func notFenced() async {
+        let stage = Stage(fences: false)
+        let machine = await run(stage, FailoverMachineTests.settings { $0.kind = .failback })
+        #expect(machine.outcome == .failed(.fence, reason: "status 1"))
+        #expect(stage.calls == ["rejoin 1", "fence us-east", "unreserve"])
     }
 
     @Test("a command that fails, and a server that replays still, end it there")

@@ -336,6 +336,50 @@ struct FailoverMachineTests {
         #expect(machine.record.map(\.step) == FailoverStep.handback)
     }
 
+    @Test("a failback that ends before it promotes takes back what it reserved, and later keeps it")
+    func unreserves() {
+        var machine = Self.failback()
+        machine.looked(Self.returned, now: .zero)
+        for step in [FailoverStep.rejoin, .fence, .drain] {
+            var failed = machine
+            failed.failed(.failed("status 1"), now: .zero)
+            #expect(failed.nextAction(now: .zero) == .unreserve)
+            #expect(failed.outcome == nil)
+            #expect(failed.record.last?.step == step && failed.record.last?.result == .failed)
+            var away = failed
+            failed.unreserved()
+            #expect(failed.nextAction(now: .zero) == nil)
+            #expect(failed.outcome == .failed(step, reason: "status 1"))
+            away.failed(.unavailable("no route"), now: .zero)
+            #expect(away.nextAction(now: .zero) == nil)
+            guard case .failed(step, let reason) = away.outcome else {
+                Issue.record("it ended with \(String(describing: away.outcome))")
+                continue
+            }
+            #expect(reason.hasPrefix("status 1; ") && reason.hasSuffix("no route"))
+            switch step {
+            case .rejoin: machine.rejoined(.init(journals: 3, withheld: 12), now: .zero)
+            case .fence: machine.fenced(.succeeded, now: .zero)
+            default: machine.drained(0, now: .zero)
+            }
+        }
+        #expect(machine.nextAction(now: .zero) == .promote("eu-west"))
+        machine.failed(.failed("status 1"), now: .zero)
+        #expect(machine.nextAction(now: .zero) == nil)
+        #expect(machine.outcome == .failed(.promote, reason: "status 1"))
+        // Somebody promoted the server before: peers may have heard of it.
+        var promoted = Self.failback()
+        var found = Self.returned
+        found.database = found.database.map { database in
+            var database = database
+            database.isInRecovery = false
+            return database
+        }
+        promoted.looked(found, now: .zero)
+        promoted.failed(.failed("status 1"), now: .zero)
+        #expect(promoted.outcome == .failed(.rejoin, reason: "status 1"))
+    }
+
     @Test("failback is refused while front ends write, peers lack entries, or nothing stops the other primary")
     func failbackRefusals() {
         func refusals(_ machine: FailoverMachine, _ change: (inout FailoverFound) -> Void) -> [FailoverRefusal] {

@@ -46,6 +46,7 @@ private struct World {
         case .wait: break
         case .look: machine.looked(found, now: now)
         case .rejoin: machine.rejoined(.init(journals: 0, withheld: 0), now: now)
+        case .unreserve: machine.unreserved()
         case .fence: machine.fenced(.succeeded, now: now)
         case .drain: machine.drained(0, now: now)
         case .promote:
