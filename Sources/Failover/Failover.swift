@@ -48,8 +48,8 @@ package struct Failover: Sendable {
         case .look:
             let found = await look()
             machine.looked(found, now: decided.duration(to: .now))
-        case .rejoin(let history):
-            let journals = try await region.rejoin(history: history)
+        case .rejoin(let history, let captures):
+            let journals = try await region.rejoin(history: history, captures: captures)
             machine.rejoined(journals, now: decided.duration(to: .now))
         case .unreserve:
             try await region.unreserve()

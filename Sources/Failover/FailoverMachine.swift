@@ -6,7 +6,8 @@ package struct FailoverMachine: Sendable {
         /// Try again then.
         case wait(until: Duration)
         case look
-        case rejoin(history: UInt64)
+        /// `captures`: the region has its role back, by an earlier run.
+        case rejoin(history: UInt64, captures: Bool)
         /// Take back what was reserved at the peers when the region rejoined; answer with `unreserved`.
         case unreserve
         case fence(String)
@@ -76,7 +77,8 @@ package struct FailoverMachine: Sendable {
         if step == .preflight { return .look }
         guard let down else { return nil }
         switch (step, history) {
-        case (.rejoin, _): return .rejoin(history: began?.number ?? 0)
+        case (.rejoin, _):
+            return .rejoin(history: began?.number ?? 0, captures: began?.captureRegion == settings.region)
         case (.fence, _): return .fence(down)
         case (.drain, _): return .drain(down)
         case (.promote, _): return .promote(down)
@@ -222,8 +224,8 @@ package struct FailoverMachine: Sendable {
         }
     }
 
-    /// Whether peers hold a history number for the server that is to be promoted. From then on they need it: they would
-    /// take that server for one of their own.
+    /// Whether peers hold a history number that nobody needs. Once the server may be promoted they need it: they would take
+    /// that server for one of their own.
     private func isReserved(at step: FailoverStep) -> Bool {
         settings.kind == .failback && isInRecovery && [.rejoin, .fence, .drain].contains(step)
     }

@@ -162,9 +162,9 @@ struct RedisFailoverRegion: FailoverRegion {
         }
     }
 
-    func rejoin(history: UInt64) async throws(FailoverFailure) -> RejoinedJournals {
+    func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals {
         try await Self.at(region) { redis throws(FailoverFailure) in
-            try await RegionReturn(region: region, redis: redis).rejoin(history: history)
+            try await RegionReturn(region: region, redis: redis).rejoin(history: history, captures: captures)
         }
     }
 

@@ -45,12 +45,8 @@ struct RegionReturn {
         return behind.count
     }
 
-    func rejoin(history: UInt64) async throws(FailoverFailure) -> RejoinedJournals {
-        // What it wrote last and nobody else has seen is open here alone.
-        _ = try await OrphanAppending(region: region.name, down: region.name, history: history, redis: redis).run()
-        try await redis.wait(
-            RedisFailoverRegion.projectionPatience, orFail: "peers do not get what \(region.name) has closed"
-        ) { () throws(FailoverFailure) in try await journalsBehind() == 0 }
+    func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals {
+        if !captures { try await close(history: history) }
         var journals = 0
         var withheld: UInt64 = 0
         for peer in region.peers {
@@ -65,6 +61,14 @@ struct RegionReturn {
             }
         }
         return RejoinedJournals(journals: journals, withheld: withheld)
+    }
+
+    /// Closes what is open here alone: what the region wrote last, and nobody else has seen.
+    private func close(history: UInt64) async throws(FailoverFailure) {
+        _ = try await OrphanAppending(region: region.name, down: region.name, history: history, redis: redis).run()
+        try await redis.wait(
+            RedisFailoverRegion.projectionPatience, orFail: "peers do not get what \(region.name) has closed"
+        ) { () throws(FailoverFailure) in try await journalsBehind() == 0 }
     }
 
     /// Takes back the history number that is reserved at each peer of the region, at least where that can be done.

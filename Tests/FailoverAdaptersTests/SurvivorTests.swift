@@ -193,7 +193,7 @@ struct SurvivorTests {
                 let returning = RegionReturn(region: region, redis: redis)
                 #expect(try await returning.found() == FoundReturn(written: 0, behind: 0))
                 // Nobody mirrors here: what closes the call has to be carried over by hand.
-                async let rejoined = returning.rejoin(history: 2)
+                async let rejoined = returning.rejoin(history: 2, captures: false)
                 var last: String?
                 while last == nil || last == "9-1" {
                     try await Task.sleep(for: .milliseconds(10))
@@ -212,8 +212,29 @@ struct SurvivorTests {
                 #expect(control[0]?[1]?.elements.compactMap(\.string).prefix(2) == ["event", "region-rejoined"])
                 // Once more: there is nothing left to do, and nothing is said twice.
                 _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", last ?? "")
-                #expect(try await returning.rejoin(history: 2) == RejoinedJournals(journals: 0, withheld: 0))
+                let again = try await returning.rejoin(history: 2, captures: false)
+                #expect(again == RejoinedJournals(journals: 0, withheld: 0))
                 #expect(try await peer.ask("XLEN", "rs:{_}:control:us-east").integer == 1)
+            }
+        }
+    }
+
+    @Test("a region that captures again keeps its calls, and rejoins where a peer still ends its journals")
+    func rejoinsCapturing() async throws {
+        try await RedisServer.with { other in
+            try await Survivor.with { survivor, redis in
+                let region = try Survivor.region(survivor.server.port, peer: other.port)
+                let peer = try await SurvivorRedis.connect(region, at: region.peers[0])
+                defer { peer.close() }
+                try await call("c1", region: "eu-west", redis)
+                _ = try await redis.ask("XADD", west.key, "9-1", "a", "b")
+                _ = try await peer.ask("HSET", west.metaKey, "last", "9-0", "count", "43")
+                _ = try await peer.ask(
+                    "HSET", "rs:{101}:projection", "voice:eu-west", "7-3", "cut:voice:eu-west", "7-3 40")
+                let returning = RegionReturn(region: region, redis: redis)
+                let rejoined = try await returning.rejoin(history: 3, captures: true)
+                #expect(rejoined == RejoinedJournals(journals: 1, withheld: 3))
+                #expect(try await redis.ask("XLEN", west.key).integer == 1)
             }
         }
     }

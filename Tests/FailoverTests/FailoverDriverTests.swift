@@ -49,7 +49,7 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     func holding(of down: String?) -> FoundHolding { FailoverMachineTests.holding }
     func worker() -> FoundWorker { FoundWorker(region: "eu-west", waitingFor: []) }
     func returning() -> FoundReturn { FoundReturn(written: 0, behind: 0) }
-    func rejoin(history: UInt64) -> RejoinedJournals {
+    func rejoin(history: UInt64, captures: Bool) -> RejoinedJournals {
         say("rejoin \(history)")
         return RejoinedJournals(journals: 0, withheld: 0)
     }

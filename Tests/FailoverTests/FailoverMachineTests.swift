@@ -315,7 +315,7 @@ struct FailoverMachineTests {
     func failback() {
         var machine = Self.failback()
         machine.looked(Self.returned, now: .zero)
-        #expect(machine.nextAction(now: .zero) == .rejoin(history: 2))
+        #expect(machine.nextAction(now: .zero) == .rejoin(history: 2, captures: false))
         machine.rejoined(.init(journals: 3, withheld: 12), now: .zero)
         #expect(machine.nextAction(now: .zero) == .fence("eu-west"))
         machine.fenced(.succeeded, now: .zero)
@@ -334,6 +334,22 @@ struct FailoverMachineTests {
             .init(objects: 7, drift: 0, openCalls: 0, loggedInAgents: 0, beyondCut: 0), now: .zero)
         #expect(machine.outcome == .passed)
         #expect(machine.record.map(\.step) == FailoverStep.handback)
+    }
+
+    @Test("a failback that is run again when the region captures knows that what is open there may live")
+    func failbackAgain() {
+        var found = Self.returned
+        var database = Self.promoted
+        database.timeline = 3
+        database.history = [
+            .init(number: 3, systemID: "71", timeline: 3, captureRegion: "us-east"),
+            .init(number: 2, systemID: "71", timeline: 2, captureRegion: "eu-west"), Self.first,
+        ]
+        found.database = .success(database)
+        found.returning = .success(.init(written: 5, behind: 1))
+        var machine = Self.failback()
+        machine.looked(found, now: .zero)
+        #expect(machine.nextAction(now: .zero) == .rejoin(history: 3, captures: true))
     }
 
     @Test("a failback that ends before it promotes takes back what it reserved, and later keeps it")
