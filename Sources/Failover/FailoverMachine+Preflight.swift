@@ -21,6 +21,19 @@ extension FailoverMachine {
         history.first { $0.captureRegion != survivor }?.captureRegion
     }
 
+    /// A region that was heard so lately lives: links send a probe a second.
+    static let silence = Duration.seconds(5)
+
+    /// Whether the region captures, by all that is known here, and the one before it lives: nobody is down then. Once a
+    /// failover has declared it down, its runs go on to the end; one that was cut off before finds it silent.
+    func takesOverFromNobody(_ holding: FoundHolding) -> Bool {
+        guard settings.kind == .failover, down != nil, let began, began.captureRegion == settings.region,
+            holding.declared != began.number, let heard = holding.heard, heard.age < Self.silence
+        else { return false }
+        // A server that replays may lack rows of which the journals know.
+        return !isInRecovery || holding.history <= began.number
+    }
+
     /// Whether the region that came back can be let in.
     func look(_ returning: Result<FoundReturn, Unreachable>?) -> [FailoverRefusal] {
         var refusals: [FailoverRefusal] = []

@@ -18,7 +18,7 @@ package enum FailoverRefusal: Error, Hashable, Sendable {
     case notMirrored(journals: Int)
     /// Nobody captures yet.
     case noHistory
-    /// The region captures already, and took over from nobody.
+    /// The region captures already, and no other did before it, or that one lives.
     case capturesAlready
     /// The region of `regionsync.history` that is to be given up is no peer in the region file.
     case unknownRegion(String)
@@ -71,7 +71,9 @@ extension FailoverRefusal {
         case .notMirrored(let journals):
             "peers lack entries of \(journals) of the region's voice journals: wait until they are mirrored"
         case .noHistory: "regionsync.history is empty: no region has ever captured, so there is nothing to take over"
-        case .capturesAlready: "this region captures already, and no other did before it"
+        case .capturesAlready:
+            "this region captures already, and no other did before it, or that one lives; if a run was cut off, and that "
+                + "region is to be given up all the same, stop its worker and run this again"
         case .unknownRegion(let region):
             "\(region) captures by regionsync.history, and is no peer in the region file"
         case .lossUnknown:

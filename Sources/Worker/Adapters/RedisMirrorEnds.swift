@@ -159,8 +159,8 @@ struct RedisMirrorSource: MirrorSource {
         }
     }
 
-    func probe(_ journal: JournalName, _ heartbeat: Heartbeat) -> EventLoopFuture<EntryID> {
-        connection.send(heartbeat.command(appendingTo: journal))
+    func probe(_ journal: JournalName, to peer: String, _ heartbeat: Heartbeat?) -> EventLoopFuture<EntryID> {
+        connection.send(Heartbeat.probe(to: peer, with: heartbeat, appendingTo: journal))
             .leavingElsewhere(connection).refusing().flatMapThrowing { reply in
                 guard let id = reply.entryID else { throw Refusal.unexpected("XADD answered \(reply)") }
                 return id
