@@ -13,9 +13,6 @@ package enum ProjectionFunctions {
     ///   indexed columns, each a NUL where it is NULL; or `bucket:d id` and an empty digest for a delete.
     /// - `rsp2_older key tenant type below scan count`: one step of a walk over all objects of a type; answers where the
     ///   walk goes on, `0` at its end, and the IDs of those whose version is below `below`, or of all if that is empty.
-    /// - `rsp2_apply key field expected next (words word…)…`: runs commands when the cursor `field` is as expected. Where
-    ///   the journal's region was declared down, `cut:<field>` holds the last entry that counts: a step beyond it is
-    ///   answered with `CUT <entry>`.
     /// - `rsp2_quarantine key quarantine cursor mark command name`: puts a name into quarantine (`SADD`) or takes it out
     ///   (`SREM`) when cursor and mark are as expected.
     /// - `rsp2_advance key expected position`: raises the cursor that trails all tenants' when it is as expected.
@@ -25,7 +22,8 @@ package enum ProjectionFunctions {
     /// was done before it is done again without harm. Positions exceed 2^53, which Lua's numbers do not hold, so they are
     /// compared as text; digests do not. A bucket's sum is that of its objects: readers take it modulo 2^48.
     package static let library = FunctionLibrary(
-        name: "regionsync_projection_2", body: [guards, indexes, objects, functions, repairs].joined(separator: "\n"))
+        name: "regionsync_projection_2",
+        body: [guards, indexes, objects, functions, steps, repairs].joined(separator: "\n"))
 
     /// Everything that the projection calls.
     package static let libraries = [JournalFunctions.library, library, VoiceFunctions.library]
@@ -246,21 +244,6 @@ package enum ProjectionFunctions {
             end
             return found
         end}
-
-        redis.register_function('rsp2_apply', function(keys, args)
-            local held = redis.call('HMGET', keys[1], args[1], 'cut:' .. args[1])
-            local cursor, cut = held[1] or '0', held[2]
-            if cursor ~= args[2] then return redis.error_reply('CURSOR ' .. cursor) end
-            if cut and beyond(args[3], cut) then return redis.error_reply('CUT ' .. cut) end
-            local at, last = 4, #args
-            while at <= last do
-                local words = tonumber(args[at])
-                redis.call(unpack(args, at + 1, at + words))
-                at = at + words + 1
-            end
-            redis.call('HSET', keys[1], args[1], args[3])
-            return redis.status_reply('OK')
-        end)
 
         redis.register_function('rsp2_quarantine', function(keys, args)
             return moved(keys[1], args[1], args[2]) or redis.call(args[3], keys[2], args[4])

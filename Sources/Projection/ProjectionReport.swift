@@ -14,6 +14,7 @@ package struct ProjectionReport: Sendable {
     private let illegal: Counter
     private let unreadable: Counter
     private let logouts: Counter
+    private let replaced: Counter
     private let visible: Histogram
     private let metrics: MetricsRegistry
     private let lags: [Topic: Gauge]
@@ -26,6 +27,7 @@ package struct ProjectionReport: Sendable {
         illegal = metrics.counter(.projectionIllegalTransitions)
         unreadable = metrics.counter(.projectionUnreadable)
         logouts = metrics.counter(.projectionLogouts)
+        replaced = metrics.counter(.projectionReplaced)
         visible = metrics.histogram(.commitToVisibleSeconds)
         lags = Dictionary(
             uniqueKeysWithValues: [Topic.provisioning, .voice].map {
@@ -63,6 +65,23 @@ package struct ProjectionReport: Sendable {
     /// Sessions that should be ended were not; tried again with whatever is projected next.
     func logoutsRefused(_ objection: StoreFailure) {
         logger.warning("Agents could not be logged out here", [.error: "\(objection)"])
+    }
+
+    /// Calls and agents were written in the place of something that somebody else kept under their keys.
+    func replaced(_ records: Int) {
+        guard records > 0 else { return }
+        replaced.add(records)
+        logger.warning(
+            "Keys of calls or agents held something else and were written anew", [.count: "\(records)"])
+    }
+
+    /// Keys around a tenant's calls and agents held something else and were deleted: a sentence for each.
+    func reclaimed(_ keys: [String], tenant: String) {
+        guard !keys.isEmpty else { return }
+        replaced.add(keys.count)
+        logger.error(
+            "Keys that only the projection may write held something else and were deleted",
+            [.tenant: "\(tenant)", .reason: "\(keys.joined(separator: ", "))"])
     }
 
     /// Transactions with these commit times, µs since 1970 by PostgreSQL's clock, are visible now.

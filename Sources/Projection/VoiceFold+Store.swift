@@ -45,11 +45,14 @@ extension VoiceFold {
     /// Brings everything that was read into the server's state.
     package mutating func project(into store: any ProjectionStore) async throws(StoreFailure) {
         let missing = missing
-        if !missing.isEmpty {
-            let answers = try await store.answers(missing.map { RedisCommand("HGETALL", $0.text) })
-            for (key, answer) in zip(missing, answers) {
-                let words = answer.elements.compactMap(\.text)
+        for (key, answer) in zip(missing, await store.run(missing.map { RedisCommand("HGETALL", $0.text) })) {
+            switch answer {
+            case .success(let fields):
+                let words = fields.elements.compactMap(\.text)
                 loaded(key, stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) })
+            case .failure(let failure):
+                guard failure.isWrongType else { throw failure }
+                foundForeign(key)
             }
         }
         while true {

@@ -31,6 +31,8 @@ package struct VoiceFold: Sendable {
         package var unreadable = 0
         /// Logouts appended for sessions that were lost to a login elsewhere.
         package var logouts = 0
+        /// Records written in the place of something else.
+        package var replaced = 0
 
         package init() {}
     }
@@ -60,6 +62,8 @@ package struct VoiceFold: Sendable {
     private(set) var records: [VoiceRecordName: VoiceRecord] = [:]
     /// Known not to be at the server.
     private(set) var absent: Set<VoiceRecordName> = []
+    /// Those of the absent whose keys hold something that is no record.
+    private var foreign: Set<VoiceRecordName> = []
     /// Agents whose record shows, or showed when it was left, a session here that a login elsewhere made void.
     var superseded: Set<VoiceRecordName> = []
     package internal(set) var counts = Counts()
@@ -134,6 +138,13 @@ package struct VoiceFold: Sendable {
         if let record = VoiceRecord(key.name, fields) { records[key.name] = record } else { absent.insert(key.name) }
     }
 
+    /// Under a record's key the server holds something of another kind: there is no record, and one that begins is written
+    /// in its place.
+    package mutating func foundForeign(_ key: Key) {
+        absent.insert(key.name)
+        foreign.insert(key.name)
+    }
+
     // MARK: Actions
 
     /// The next calls, all of them to be made together; empty when everything read was folded. Two journals that touch
@@ -154,6 +165,7 @@ package struct VoiceFold: Sendable {
         let kept = superseded.map { ($0, records[$0]) }
         records.removeAll(keepingCapacity: true)
         absent.formIntersection(superseded)
+        foreign.formIntersection(absent)
         for (name, record) in kept { records[name] = record }
     }
 
@@ -172,6 +184,7 @@ package struct VoiceFold: Sendable {
             commands.write(record, name, over: records[name], region: region, recordTime: recordTime)
             records[name] = record.hasEnded ? nil : record
             absent.remove(name)
+            if foreign.remove(name) != nil { counts.replaced += 1 }
         }
         for name in source.names where name.kind == .agent {
             let isSuperseded = records[name]?.isSuperseded(in: region) ?? false

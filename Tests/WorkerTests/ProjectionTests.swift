@@ -196,6 +196,27 @@ struct ProjectionTests {
     }
 
     @Test(
+        "A key of calls or cursors that somebody made something else stops nobody, and is written anew",
+        arguments: ["call:{7}:c2", "calls:{7}:active", "rs:{7}:superseded", "rs:{7}:projection"])
+    func foreignKey(key: String) async throws {
+        try await withProjector { _, client, _, metrics in
+            let connection = try await client.connection()
+            _ = try await connection.send(RedisCommand("SADD", tenantsKey, "101"))
+            try await ring("7", "c1", client)
+            try await wait(["SISMEMBER", "calls:{7}:active", "c1"], for: "1", client)
+            _ = try await connection.send(RedisCommand("SET", key, "x"))
+            // Some of them are read only when a session begins.
+            _ = try await connection.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+            try await ring("7", "c2", client)
+            try await ring("101", "c3", client)
+            try await wait(["SISMEMBER", "calls:{101}:active", "c3"], for: "1", client)
+            try await wait(["SISMEMBER", "calls:{7}:active", "c2"], for: "1", client)
+            try await wait(["HGET", "call:{7}:c2", "ConnID"], for: "\"c2\"", client)
+            try await wait("its count") { metrics.counter(.projectionReplaced).value == 1 }
+        }
+    }
+
+    @Test(
         "A journal whose cursor was turned back by a fork is projected from there, though its new entries have lower IDs"
     )
     func turnedBack() async throws {
