@@ -24,19 +24,20 @@ package struct ControlProjection: Sendable {
 
     package func run() async {
         report.set(ProjectionReport.control, ComponentState("starting", .waiting))
+        var reader = TailReader(tail: tail, store: store)
         var pause = SessionPause()
         while !Task.isCancelled {
             do throws(StoreFailure) {
-                try await session(&pause)
+                try await session(&reader, &pause)
             } catch {
                 guard !Task.isCancelled else { break }
                 await pause.wait(after: error, store, report, ProjectionReport.control)
             }
         }
-        await tail.close()
+        await reader.close()
     }
 
-    private func session(_ pause: inout SessionPause) async throws(StoreFailure) {
+    private func session(_ reader: inout TailReader, _ pause: inout SessionPause) async throws(StoreFailure) {
         let journals = peers.map { JournalName.control(origin: $0) }
         let fields = peers.map { ProjectionKeys.controlCursor(origin: $0) }
         let held = try await store.answers([RedisCommand(["HMGET", ProjectionKeys.trailing] + fields)])[0].elements
@@ -46,7 +47,9 @@ package struct ControlProjection: Sendable {
         guard cursors.count == journals.count else { throw .unreachable("HMGET was answered with something else") }
         var nextCount = ContinuousClock.now
         while !Task.isCancelled {
-            for read in try await tail.read(behind: cursors, patience: .seconds(1)) {
+            let reads = try await reader.read(behind: cursors, patience: .seconds(1))
+            report.leftOut(reader.strays.kinds, of: ProjectionReport.control)
+            for read in reads {
                 guard let index = cursors.firstIndex(where: { $0.journal == read.journal }) else { continue }
                 try await take(read, behind: cursors[index].last)
                 cursors[index] = JournalCursor(read.journal, behind: read.batch.last)

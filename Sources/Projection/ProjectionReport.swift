@@ -100,6 +100,28 @@ package struct ProjectionReport: Sendable {
             [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
     }
 
+    /// A component leaves journals out since their keys hold something else, of these kinds: named in a state of its own.
+    func leftOut(_ kinds: [JournalName: String], of component: String) {
+        let component = "\(component) journals"
+        guard let first = kinds.min(by: { $0.key < $1.key }) else {
+            guard states.state(of: component) != nil else { return }
+            states.remove(component)
+            return logger.info("All keys of journals hold journals again", [.component: "\(component)"])
+        }
+        let names = kinds.keys.sorted().map(\.key).joined(separator: ", ")
+        let state = ComponentState(
+            "left-out", .degraded,
+            reason: "\(kinds.count) not projected, first \(first.key), which is a \(first.value); all: \(names)",
+            advice: "find out who writes to the journal's key, and rename or remove what stands there")
+        guard states.set(component, state) else { return }
+        logger.error(
+            "A key that should be a journal holds something else and is left out",
+            [
+                .component: "\(component)", .journal: "\(first.key)", .kind: "\(first.value)",
+                .journals: "\(kinds.count)",
+            ])
+    }
+
     /// A region counts as down (nil: no longer), and so many of its voice entries came after the cut.
     func withheld(_ entries: UInt64?, of region: String) {
         let component = "region \(region)"

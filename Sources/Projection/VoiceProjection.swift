@@ -56,6 +56,7 @@ package struct VoiceProjection: Sendable {
                     }
                     pause.aligned()
                     report.set(ProjectionReport.voice, await roster.state)
+                    report.leftOut(await roster.leftOut, of: ProjectionReport.voice)
                     report.lag(await roster.lag, topic: .voice)
                     try? await Task.sleep(for: .seconds(1))
                 } catch {
@@ -68,11 +69,11 @@ package struct VoiceProjection: Sendable {
     }
 
     private func follow(_ group: Int, of roster: VoiceRoster) async {
-        let tail = tail("voice-\(group)")
+        var reader = TailReader(tail: tail("voice-\(group)"), store: store)
         var pause = SessionPause()
         while !Task.isCancelled {
             do throws(StoreFailure) {
-                try await session(group, of: roster, tail, &pause)
+                try await session(group, of: roster, &reader, &pause)
             } catch {
                 guard !Task.isCancelled else { break }
                 await roster.failed(group, error)
@@ -80,7 +81,7 @@ package struct VoiceProjection: Sendable {
                 await pause.wait(after: error, store, report, ProjectionReport.voice)
             }
         }
-        await tail.close()
+        await reader.close()
     }
 
     /// Deletes what somebody put in the place of keys that only the projection writes, so that the next session can write
@@ -96,7 +97,7 @@ package struct VoiceProjection: Sendable {
     }
 
     private func session(
-        _ group: Int, of roster: VoiceRoster, _ tail: any JournalTail, _ pause: inout SessionPause
+        _ group: Int, of roster: VoiceRoster, _ reader: inout TailReader, _ pause: inout SessionPause
     ) async throws(StoreFailure) {
         var session = Session(VoiceFold(region: settings.region, recordTime: settings.callRecordTime))
         var followed = 0
@@ -119,12 +120,14 @@ package struct VoiceProjection: Sendable {
             }
             if ContinuousClock.now >= session.nextMeasure {
                 session.nextMeasure = .now + .seconds(1)
-                try await session.lag.measure(session.fold.progress, through: store)
+                let strays = reader.strays.kinds
+                let progress = session.fold.progress.filter { strays[$0.journal] == nil }
+                try await session.lag.measure(progress, through: store)
                 await roster.measured(group, lag: session.lag.lag)
             }
-            // A group that may grow looks now and then; so does one whose lag is to be seen going.
-            let isCalm = await roster.isFull(group) && session.lag.lag == 0
-            let reads = try await tail.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
+            // A group that may grow looks now and then; so does one whose lag is to be seen going, or that leaves out a key.
+            let isCalm = await roster.isFull(group) && session.lag.lag == 0 && reader.strays.kinds.isEmpty
+            let reads = try await reader.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
             if reads.isEmpty { try await session.fold.compareCursors(with: store) }
             for read in reads {
                 do {
@@ -135,7 +138,7 @@ package struct VoiceProjection: Sendable {
             }
             try await project(&session)
             pause.aligned()
-            await roster.works(group)
+            await roster.works(group, leavingOut: reader.strays.kinds)
         }
     }
 
