@@ -8,6 +8,7 @@ package import RESP
 ///   answered with `CUT <entry>`.
 /// - `rsp2_reclaim key… kind…`: deletes those of the keys that hold something of another kind; answers a sentence for
 ///   each.
+/// - `rsp2_forget key (field value)…`: removes the fields if all of them hold what is given; answers how many went.
 extension ProjectionFunctions {
     /// Deletes those of the keys around a tenant's calls and agents in whose place somebody keeps something else: nobody
     /// but the projection may write them, and it writes them anew.
@@ -15,6 +16,11 @@ extension ProjectionFunctions {
         RedisCommand(
             "FCALL", "rsp2_reclaim", "3", ProjectionKeys.cursors(tenant: tenant),
             ProjectionKeys.activeCalls(tenant: tenant), ProjectionKeys.superseded(tenant: tenant), "hash", "set", "set")
+    }
+
+    /// Removes fields of a hash if all of them hold what is given.
+    static func forget(_ fields: [(String, String)], of key: String) -> RedisCommand {
+        RedisCommand(["FCALL", "rsp2_forget", "1", key] + fields.flatMap { [$0.0, $0.1] })
     }
 
     static let steps = """
@@ -61,6 +67,15 @@ extension ProjectionFunctions {
                 end
             end
             return gone
+        end)
+
+        redis.register_function('rsp2_forget', function(keys, args)
+            local fields = {}
+            for i = 1, #args, 2 do
+                if redis.call('HGET', keys[1], args[i]) ~= args[i + 1] then return 0 end
+                fields[#fields + 1] = args[i]
+            end
+            return redis.call('HDEL', keys[1], unpack(fields))
         end)
         """
 }
