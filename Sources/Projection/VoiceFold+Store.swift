@@ -29,16 +29,20 @@ extension VoiceFold {
     /// Throws where the server's cursors are no longer those of the fold. A fork of a journal turns them back, and what is
     /// read behind the old ones may be nothing for a long time.
     package func compareCursors(with store: any ProjectionStore) async throws(StoreFailure) {
-        let cursors = wanted
+        let tenants = Array(Dictionary(grouping: wanted) { $0.journal.tenant })
         let answers = try await store.answers(
-            cursors.map {
+            tenants.map { tenant, cursors in
                 RedisCommand(
-                    "HGET", ProjectionKeys.cursors(tenant: $0.journal.tenant),
-                    ProjectionKeys.voiceCursor(origin: $0.journal.origin))
+                    ["HMGET", ProjectionKeys.cursors(tenant: tenant)]
+                        + cursors.map { ProjectionKeys.voiceCursor(origin: $0.journal.origin) })
             })
-        for (cursor, answer) in zip(cursors, answers) {
-            let held = answer.text.flatMap { EntryID($0) } ?? .zero
-            guard held == cursor.last else { throw .server(code: "CURSOR", message: "\(held) of \(cursor.journal)") }
+        for ((_, cursors), answer) in zip(tenants, answers) {
+            for (cursor, field) in zip(cursors, answer.elements) {
+                let held = field.text.flatMap { EntryID($0) } ?? .zero
+                guard held == cursor.last else {
+                    throw .server(code: "CURSOR", message: "\(held) of \(cursor.journal)")
+                }
+            }
         }
     }
 

@@ -120,6 +120,7 @@ package struct VoiceProjection: Sendable {
             }
             if ContinuousClock.now >= session.nextMeasure {
                 session.nextMeasure = .now + .seconds(1)
+                try await session.fold.compareCursors(with: store)
                 let strays = reader.strays.kinds
                 let progress = session.fold.progress.filter { strays[$0.journal] == nil }
                 try await session.lag.measure(progress, through: store)
@@ -128,7 +129,6 @@ package struct VoiceProjection: Sendable {
             // A group that may grow looks now and then; so does one whose lag is to be seen going, or that leaves out a key.
             let isCalm = await roster.isFull(group) && session.lag.lag == 0 && reader.strays.kinds.isEmpty
             let reads = try await reader.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
-            if reads.isEmpty { try await session.fold.compareCursors(with: store) }
             for read in reads {
                 do {
                     try session.fold.read(read)

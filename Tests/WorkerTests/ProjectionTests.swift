@@ -265,23 +265,36 @@ struct ProjectionTests {
     }
 
     @Test(
-        "A journal whose cursor was turned back by a fork is projected from there, though its new entries have lower IDs"
-    )
-    func turnedBack() async throws {
+        "A journal whose cursor a fork turned back goes on there, at lower IDs, also beside a tenant that is never quiet",
+        arguments: [false, true])
+    func turnedBack(hasBusyNeighbour: Bool) async throws {
         try await withProjector { _, client, _, _ in
-            let journal = JournalName.voice(tenant: "7", origin: "us-east")
-            try await ring("7", "c1", client)
-            try await wait(["SMEMBERS", "calls:{7}:active"], for: "[\"c1\"]", client)
-            let commands = [
-                RedisCommand("MULTI"), RedisCommand("DEL", journal.key),
-                RedisCommand("HDEL", "rs:{7}:projection", "voice:us-east"),
-                RedisCommand(
-                    "XADD", journal.key, "5-1", "event", "EventRinging", "key", "c2", "data",
-                    #"{"ThisDN":"1","ConnID":"c2"}"#), RedisCommand("EXEC"),
-            ]
-            for result in try await client.connection().pipeline(commands) { _ = try result.get() }
-            try await wait(["SCARD", "calls:{7}:active"], for: "2", client)
-            try await wait(["HGET", "rs:{7}:projection", "voice:us-east"], for: "\"5-1\"", client)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                if hasBusyNeighbour {
+                    _ = try await client.connection().send(RedisCommand("SADD", tenantsKey, "101"))
+                    tasks.addTask {
+                        while !Task.isCancelled {
+                            try await ring("101", "n", client)
+                            try await Task.sleep(for: .milliseconds(50))
+                        }
+                    }
+                    try await wait(["SCARD", "calls:{101}:active"], for: "1", client)
+                }
+                let journal = JournalName.voice(tenant: "7", origin: "us-east")
+                try await ring("7", "c1", client)
+                try await wait(["SMEMBERS", "calls:{7}:active"], for: "[\"c1\"]", client)
+                let commands = [
+                    RedisCommand("MULTI"), RedisCommand("DEL", journal.key),
+                    RedisCommand("HDEL", "rs:{7}:projection", "voice:us-east"),
+                    RedisCommand(
+                        "XADD", journal.key, "5-1", "event", "EventRinging", "key", "c2", "data",
+                        #"{"ThisDN":"1","ConnID":"c2"}"#), RedisCommand("EXEC"),
+                ]
+                for result in try await client.connection().pipeline(commands) { _ = try result.get() }
+                try await wait(["SCARD", "calls:{7}:active"], for: "2", client)
+                try await wait(["HGET", "rs:{7}:projection", "voice:us-east"], for: "\"5-1\"", client)
+                tasks.cancelAll()
+            }
         }
     }
 }
