@@ -1,5 +1,4 @@
 package import Journal
-internal import NIOCore
 package import RESP
 internal import VoiceEvents
 
@@ -180,11 +179,17 @@ package struct VoiceFold: Sendable {
             if !apply(voice, event.entry, journal, &now) { counts.illegal += 1 }
         }
         var commands = GuardedCommands()
-        for (name, record) in now where !record.isNew {
-            commands.write(record, name, over: records[name], region: region, recordTime: recordTime)
-            records[name] = record.hasEnded ? nil : record
-            absent.remove(name)
-            if foreign.remove(name) != nil { counts.replaced += 1 }
+        for (name, record) in now {
+            if !record.isNew {
+                commands.write(record, name, over: records[name], region: region, recordTime: recordTime)
+                records[name] = record.hasEnded ? nil : record
+                absent.remove(name)
+                if foreign.remove(name) != nil { counts.replaced += 1 }
+            } else if records.removeValue(forKey: name) != nil {
+                // All that was known of it has been taken back.
+                commands.append(["DEL", name.key])
+                absent.insert(name)
+            }
         }
         for name in source.names where name.kind == .agent {
             let isSuperseded = records[name]?.isSuperseded(in: region) ?? false
@@ -231,19 +236,5 @@ package struct VoiceFold: Sendable {
         guard call.partyMoved(event, at: entry, from: origin).isLegal else { return false }
         now[name] = .call(call)
         return true
-    }
-}
-
-extension VoiceEvent {
-    /// Reads an entry of a voice journal; nil for one that is no event.
-    fileprivate init?(_ entry: JournalEntry) {
-        guard let event = entry.value(of: "event"), let key = entry.value(of: "key"),
-            let data = entry.value(of: "data")
-        else { return nil }
-        do {
-            try self.init(event: Array(event).span, key: Array(key).span, data: Array(data).span)
-        } catch {
-            return nil
-        }
     }
 }
