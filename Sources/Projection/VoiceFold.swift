@@ -81,7 +81,10 @@ package struct VoiceFold: Sendable {
 
     /// Takes on a journal behind what the server has of it. Nothing beyond `cut` is folded.
     package mutating func follow(_ journal: JournalName, behind cursor: EntryID, cut: EntryID? = nil) {
-        sources[journal] = Source(cursor: cursor, cut: cut, isPastCut: cut.map { cursor >= $0 } ?? false)
+        let known = sources[journal]
+        sources[journal] = Source(
+            cursor: cursor, cut: cut, isPastCut: cut.map { cursor >= $0 } ?? false,
+            folded: known?.cursor == cursor ? known?.folded ?? 0 : 0)
     }
 
     /// Where to read on; only when everything read was folded.
@@ -127,9 +130,12 @@ package struct VoiceFold: Sendable {
         return names.map(Key.init)
     }
 
-    /// Where it stands with each journal.
+    /// Where it stands with each journal; one that was folded to its cut is left out, as what lies beyond is not to be
+    /// folded.
     package var progress: [JournalProgress] {
-        sources.map { JournalProgress($0.key, cursor: $0.value.cursor, folded: $0.value.folded) }
+        sources.filter { !$0.value.isPastCut }.map {
+            JournalProgress($0.key, cursor: $0.value.cursor, folded: $0.value.folded)
+        }
     }
 
     /// What the server holds of a record; nothing when it holds none.
