@@ -16,6 +16,8 @@ package enum ProjectionFunctions {
     /// - `rsp2_quarantine key quarantine cursor mark command name`: puts a name into quarantine (`SADD`) or takes it out
     ///   (`SREM`) when cursor and mark are as expected.
     /// - `rsp2_advance key expected position`: raises the cursor that trails all tenants' when it is as expected.
+    /// - `rsp2_mark key expected field old new`: writes a word beside that cursor when it is as expected; where `new` is
+    ///   empty it removes the word, which must be `old` or gone.
     ///
     /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done; so is `WRONGTYPE` with the key
     /// where somebody else keeps something of another kind. Scripts do not roll back: what may fail comes first, and what
@@ -32,6 +34,13 @@ package enum ProjectionFunctions {
     package static func advance(from expected: Position, to position: Position) -> RedisCommand {
         RedisCommand(
             "FCALL", "rsp2_advance", "1", ProjectionKeys.trailing, expected.description, position.description)
+    }
+
+    /// Writes a word beside that cursor, where the cursor stands here; nil removes it, if it is `old` still. Others remove
+    /// it, too, when they have put right what it says.
+    static func mark(_ field: String, from old: String?, to new: String?, at cursor: Position) -> RedisCommand {
+        RedisCommand(
+            "FCALL", "rsp2_mark", "1", ProjectionKeys.trailing, cursor.description, field, old ?? "", new ?? "")
     }
 
     /// Puts an object's name into its tenant's quarantine, or takes it out.
@@ -253,6 +262,20 @@ package enum ProjectionFunctions {
             local cursor = redis.call('HGET', keys[1], 'provisioning') or '0'
             if cursor ~= args[1] then return redis.error_reply('CURSOR ' .. cursor) end
             redis.call('HSET', keys[1], 'provisioning', args[2])
+            return redis.status_reply('OK')
+        end)
+
+        redis.register_function('rsp2_mark', function(keys, args)
+            local held = redis.call('HMGET', keys[1], 'provisioning', args[2])
+            local cursor, word = held[1] or '0', held[2] or ''
+            if cursor ~= args[1] or args[4] == '' and word ~= '' and word ~= args[3] then
+                return redis.error_reply('CURSOR ' .. cursor .. ' ' .. word)
+            end
+            if args[4] ~= '' then
+                redis.call('HSET', keys[1], args[2], args[4])
+            else
+                redis.call('HDEL', keys[1], args[2])
+            end
             return redis.status_reply('OK')
         end)
         """

@@ -82,7 +82,7 @@ package struct ProvisioningProjection: Sendable {
         pause.aligned()
         say(past.counts + counts, fold, trailing)
         while !Task.isCancelled {
-            let hasMore = try await performer.perform(&fold) { note($0, $1) }
+            let hasMore = try await performer.perform(&fold, trailing: advanced) { note($0, $1) }
             var commands = performer.take()
             if trailing > advanced, !commands.isEmpty || inFlight.isEmpty {
                 commands.append(ProjectionFunctions.advance(from: advanced, to: trailing))
