@@ -70,8 +70,8 @@ extension ProvisioningFold {
     private mutating func mark(_ cause: Staleness.Cause?, since position: Position) {
         let new = cause.map { Staleness($0, since: position) }
         guard new != staleness else { return }
+        ready.append(.mark(new, over: staleness))
         staleness = new
-        ready.append(.mark(new))
     }
 
     /// The changes of tenants that have not seen this position yet.

@@ -29,8 +29,8 @@ package struct ProvisioningFold: Sendable {
         case quarantine(ObjectName, Problem, at: TenantCursor)
         /// The object is right again.
         case release(ObjectName, at: TenantCursor)
-        /// Say beside the state whether it may be wrong.
-        case mark(Staleness?)
+        /// Say beside the state whether it may be wrong, in the place of what was said before.
+        case mark(Staleness?, over: Staleness?)
     }
 
     /// Why an object could not be projected.

@@ -30,18 +30,19 @@ package struct ProvisioningProjection: Sendable {
 
     package func run() async {
         report.set(ProjectionReport.provisioning, ComponentState("starting", .waiting))
+        var reader = TailReader(tail: tail, store: store)
         var pause = SessionPause()
         var past = Past()
         while !Task.isCancelled {
             do throws(StoreFailure) {
-                try await session(&pause, &past)
+                try await session(&reader, &pause, &past)
             } catch {
                 guard !Task.isCancelled else { break }
                 report.lag(nil, topic: .provisioning)
                 await pause.wait(after: error, store, report, ProjectionReport.provisioning)
             }
         }
-        await tail.close()
+        await reader.close()
     }
 
     /// Calls that were sent, and what becomes true when they have succeeded.
@@ -63,7 +64,9 @@ package struct ProvisioningProjection: Sendable {
         }
     }
 
-    private func session(_ pause: inout SessionPause, _ past: inout Past) async throws(StoreFailure) {
+    private func session(
+        _ reader: inout TailReader, _ pause: inout SessionPause, _ past: inout Past
+    ) async throws(StoreFailure) {
         var fold = try await align(past.counted)
         var performer = ProvisioningPerformer(store: store)
         var inFlight: [Sent] = []
@@ -80,7 +83,7 @@ package struct ProvisioningProjection: Sendable {
         pause.aligned()
         say(past.counts + counts, fold, trailing)
         while !Task.isCancelled {
-            let hasMore = try await performer.perform(&fold) { note($0, $1) }
+            let hasMore = try await performer.perform(&fold, trailing: advanced) { note($0, $1) }
             var commands = performer.take()
             if trailing > advanced, !commands.isEmpty || inFlight.isEmpty {
                 commands.append(ProjectionFunctions.advance(from: advanced, to: trailing))
@@ -99,8 +102,9 @@ package struct ProvisioningProjection: Sendable {
             }
             if !hasMore {
                 let isQuiet = inFlight.isEmpty && trailing == advanced
-                let reads = try await tail.read(
+                let reads = try await reader.read(
                     behind: fold.wanted, patience: inFlight.isEmpty ? .seconds(1) : .zero)
+                report.leftOut(reader.strays.kinds, of: ProjectionReport.provisioning)
                 if !reads.isEmpty { CrashPoint.provisioningRead.pass() }
                 for read in reads { try take(read, &fold) }
                 if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst()) }

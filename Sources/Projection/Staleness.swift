@@ -1,5 +1,4 @@
 package import Journal
-internal import RESP
 
 /// Why a cache may differ from what PostgreSQL committed, though it serves readers: the field `stale` beside the cursor
 /// that trails all tenants', `<cause>:<position>`.
@@ -52,13 +51,4 @@ extension Staleness: CustomStringConvertible {
 extension Staleness {
     /// The field's name in `ProjectionKeys.trailing`.
     package static let field = "stale"
-
-    /// Writes or removes the field.
-    static func command(_ staleness: Staleness?) -> RedisCommand {
-        if let staleness {
-            RedisCommand("HSET", ProjectionKeys.trailing, field, "\(staleness)")
-        } else {
-            RedisCommand("HDEL", ProjectionKeys.trailing, field)
-        }
-    }
 }

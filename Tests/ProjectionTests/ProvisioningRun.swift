@@ -52,7 +52,8 @@ struct ProvisioningRun {
             while true {
                 var hasMore = true
                 while hasMore {
-                    hasMore = try await performer.perform(&fold, noted: { result.problems.append($1) })
+                    hasMore = try await performer.perform(
+                        &fold, trailing: trailing, noted: { result.problems.append($1) })
                     let completed = fold.completed
                     for reply in await store.send(performer.take()).replies() { _ = try reply.get() }
                     guard completed > trailing else { continue }
