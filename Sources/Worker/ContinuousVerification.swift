@@ -27,6 +27,8 @@ struct ContinuousVerification {
         var schedule = VerificationSchedule(
             tables: catalog.tables.count, interval: settings.interval, delay: settings.delay, now: .zero)
         var stale: Staleness?
+        // What stood there when the pass began: what is met later, the pass may not have seen.
+        var inexactness: String?
         var pause = Duration.seconds(1)
         while !Task.isCancelled {
             do {
@@ -39,9 +41,10 @@ struct ContinuousVerification {
                 if standing.projected > .zero, stale?.cause != .missedChanges,
                     let table = schedule.table(now: ContinuousClock.now - began)
                 {
+                    if table == 0 { inexactness = standing.inexactness }
                     let isEqual = try await verify(table)
                     let isOver = schedule.verified(isEqual: isEqual, now: ContinuousClock.now - began)
-                    if let isOver { try await passed(isEqual: isOver, stale) }
+                    if let isOver { try await passed(isEqual: isOver, stale, inexactness) }
                     await source.close()
                     pause = .seconds(1)
                     continue
@@ -96,10 +99,11 @@ struct ContinuousVerification {
         return result.isEqual
     }
 
-    private func passed(isEqual: Bool, _ stale: Staleness?) async throws {
+    private func passed(isEqual: Bool, _ stale: Staleness?, _ inexactness: String?) async throws {
         guard isEqual else { return }
         metrics.gauge(.verifyLastSuccessTimestampSeconds).set(Timestamp.now.seconds)
         if let stale, stale.cause == .missingBeginning { try await cache.noteFresh(stale) }
+        if let inexactness { try await cache.noteExact(inexactness) }
         set(ComponentState("equal", .working))
     }
 
