@@ -17,7 +17,7 @@ package enum ProjectionFunctions {
     ///   (`SREM`) when cursor and mark are as expected.
     /// - `rsp2_advance key expected position`: raises the cursor that trails all tenants' when it is as expected.
     /// - `rsp2_mark key expected field old new`: writes a word beside that cursor when it is as expected; where `new` is
-    ///   empty it removes the word, which must be `old` or gone.
+    ///   empty it removes the word if it is `old`.
     ///
     /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done; so is `WRONGTYPE` with the key
     /// where somebody else keeps something of another kind. Scripts do not roll back: what may fail comes first, and what
@@ -267,13 +267,11 @@ package enum ProjectionFunctions {
 
         redis.register_function('rsp2_mark', function(keys, args)
             local held = redis.call('HMGET', keys[1], 'provisioning', args[2])
-            local cursor, word = held[1] or '0', held[2] or ''
-            if cursor ~= args[1] or args[4] == '' and word ~= '' and word ~= args[3] then
-                return redis.error_reply('CURSOR ' .. cursor .. ' ' .. word)
-            end
+            local cursor = held[1] or '0'
+            if cursor ~= args[1] then return redis.error_reply('CURSOR ' .. cursor) end
             if args[4] ~= '' then
                 redis.call('HSET', keys[1], args[2], args[4])
-            else
+            elseif held[2] == args[3] then
                 redis.call('HDEL', keys[1], args[2])
             end
             return redis.status_reply('OK')

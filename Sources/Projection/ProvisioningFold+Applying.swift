@@ -65,6 +65,7 @@ extension ProvisioningFold {
         case .due, .diff, nil:
             if folded == .zero { mark(.missingBeginning, since: position) }
         }
+        if snapshot == .whole { inexactness.forget(before: position) }
     }
 
     private mutating func mark(_ cause: Staleness.Cause?, since position: Position) {
@@ -72,6 +73,13 @@ extension ProvisioningFold {
         guard new != staleness else { return }
         ready.append(.mark(new, over: staleness))
         staleness = new
+    }
+
+    /// Before anything is applied, so that no worker that is killed leaves it out.
+    mutating func sayInexactness() {
+        guard inexactness != saidInexactness else { return }
+        ready.append(.note(inexactness, over: saidInexactness))
+        saidInexactness = inexactness
     }
 
     /// The changes of tenants that have not seen this position yet.
@@ -128,6 +136,7 @@ extension ProvisioningFold {
     }
 
     private mutating func give(_ groups: ObjectGroups, _ tenant: String, _ next: TenantCursor) {
+        sayInexactness()
         let cursor = cursors.updateValue(next, forKey: tenant) ?? TenantCursor()
         ready.append(.apply(ProvisioningCall(tenant: tenant, groups: groups, from: cursor, to: next)))
     }

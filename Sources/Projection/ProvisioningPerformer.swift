@@ -58,6 +58,10 @@ package struct ProvisioningPerformer: Sendable {
                 add(
                     ProjectionFunctions.mark(
                         Staleness.field, from: old?.description, to: new?.description, at: trailing))
+            case .note(let new, let old):
+                add(
+                    ProjectionFunctions.mark(
+                        Inexactness.field, from: old.description, to: new.description, at: trailing))
             }
         }
         return true

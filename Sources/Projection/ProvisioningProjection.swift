@@ -32,10 +32,10 @@ package struct ProvisioningProjection: Sendable {
         report.set(ProjectionReport.provisioning, ComponentState("starting", .waiting))
         var reader = TailReader(tail: tail, store: store)
         var pause = SessionPause()
-        var past = Past()
+        var counted: [JournalName: EntryID] = [:]
         while !Task.isCancelled {
             do throws(StoreFailure) {
-                try await session(&reader, &pause, &past)
+                try await session(&reader, &pause, &counted)
             } catch {
                 guard !Task.isCancelled else { break }
                 report.lag(nil, topic: .provisioning)
@@ -53,21 +53,12 @@ package struct ProvisioningProjection: Sendable {
         let commitTimes: [Int64]
     }
 
-    /// What the sessions before met: what was amiss then is amiss still, and is read again but not counted again.
-    private struct Past {
-        var counts = ProvisioningFold.Counts()
-        var counted: [JournalName: EntryID] = [:]
-
-        mutating func add(_ fold: ProvisioningFold) {
-            counts = counts + fold.counts
-            counted = fold.counted
-        }
-    }
-
+    /// `counted` are the entries that the sessions before have taken: what is unreadable of them is read again, but not
+    /// counted again.
     private func session(
-        _ reader: inout TailReader, _ pause: inout SessionPause, _ past: inout Past
+        _ reader: inout TailReader, _ pause: inout SessionPause, _ counted: inout [JournalName: EntryID]
     ) async throws(StoreFailure) {
-        var fold = try await align(past.counted)
+        var fold = try await align(counted)
         var performer = ProvisioningPerformer(store: store)
         var inFlight: [Sent] = []
         var trailing = fold.completed
@@ -78,10 +69,10 @@ package struct ProvisioningProjection: Sendable {
         var marksReadAt = ContinuousClock.now
         defer {
             report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
-            past.add(fold)
+            counted = fold.counted
         }
         pause.aligned()
-        say(past.counts + counts, fold, trailing)
+        say(fold, trailing)
         while !Task.isCancelled {
             let hasMore = try await performer.perform(&fold, trailing: advanced) { note($0, $1) }
             var commands = performer.take()
@@ -116,13 +107,13 @@ package struct ProvisioningProjection: Sendable {
                 try await lag.measure(fold.progress, through: store)
                 report.lag(lag.lag, topic: .provisioning)
             }
-            if inFlight.isEmpty, fold.staleness != nil || !fold.quarantined.isEmpty,
+            if inFlight.isEmpty, fold.staleness != nil || !fold.inexactness.isEmpty || !fold.quarantined.isEmpty,
                 ContinuousClock.now - marksReadAt > .seconds(1)
             {
                 try await readMarks(&fold)
                 marksReadAt = .now
             }
-            say(past.counts + counts, fold, trailing)
+            say(fold, trailing)
         }
     }
 
@@ -130,10 +121,11 @@ package struct ProvisioningProjection: Sendable {
     private func align(_ counted: [JournalName: EntryID]) async throws(StoreFailure) -> ProvisioningFold {
         let first = try await store.answers(
             [
-                RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field),
+                RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field, Inexactness.field),
                 RedisCommand("SMEMBERS", tenantsKey),
             ] + ProjectionFunctions.libraries.map(\.loadCommand))
-        let trailing = first[0].elements.map(\.text)
+        let held = first[0].elements.map(\.text)
+        guard held.count == 3 else { throw .unreachable("HMGET was answered with something else") }
         let tenants = first[1].elements.compactMap(\.text)
         let answers = try await store.answers(
             tenants.map { RedisCommand("HMGET", ProjectionKeys.cursors(tenant: $0), "provisioning", "applying") })
@@ -146,9 +138,9 @@ package struct ProvisioningProjection: Sendable {
         let quarantined = try await quarantined(tenants)
         return ProvisioningFold(
             journals: journals, layouts: layouts,
-            trailing: trailing.first.flatMap { $0 }.flatMap { Position($0) } ?? .zero, cursors: cursors,
-            quarantined: quarantined, counted: counted,
-            staleness: trailing.last.flatMap { $0 }.flatMap { Staleness($0) }, limits: limits)
+            trailing: held[0].flatMap { Position($0) } ?? .zero, cursors: cursors, quarantined: quarantined,
+            counted: counted, staleness: held[1].flatMap { Staleness($0) },
+            inexactness: Inexactness(held[2] ?? ""), limits: limits)
     }
 
     /// Looks whether the cursor that trails is where this worker left it: a server that was emptied gives no other sign of
@@ -178,9 +170,12 @@ package struct ProvisioningProjection: Sendable {
 
     /// Asks whether somebody has put right what was amiss.
     private func readMarks(_ fold: inout ProvisioningFold) async throws(StoreFailure) {
-        let stale = try await store.answers([RedisCommand("HGET", ProjectionKeys.trailing, Staleness.field)])
+        let marks = try await store.answers([
+            RedisCommand("HGET", ProjectionKeys.trailing, Staleness.field),
+            RedisCommand("HGET", ProjectionKeys.trailing, Inexactness.field),
+        ]).map(\.text)
         fold.marked(
-            staleness: stale.first?.text.flatMap { Staleness($0) },
+            staleness: marks[0].flatMap { Staleness($0) }, isInexact: marks[1] != nil,
             quarantined: try await quarantined(Set(fold.quarantined.map(\.tenant)).sorted()))
     }
 
@@ -206,7 +201,7 @@ package struct ProvisioningProjection: Sendable {
             [.tenant: "\(name.tenant)", .objectType: "\(name.type)", .reason: "\(problem.rawValue)"])
     }
 
-    private func say(_ counts: ProvisioningFold.Counts, _ fold: ProvisioningFold, _ trailing: Position) {
+    private func say(_ fold: ProvisioningFold, _ trailing: Position) {
         guard trailing > .zero else {
             return report.set(
                 ProjectionReport.provisioning,
@@ -219,17 +214,15 @@ package struct ProvisioningProjection: Sendable {
                     "stale", .degraded, reason: staleness.reason,
                     advice: "none is needed: readers are served what there is until it is found"))
         }
-        let amiss = [
-            (fold.quarantined.count, "objects quarantined"), (counts.incomplete, "transactions with missing entries"),
-            (counts.unreadable, "entries unreadable"), (counts.late, "transactions too late"),
-        ].filter { $0.0 > 0 }
+        var amiss = fold.inexactness.reasons
+        if !fold.quarantined.isEmpty { amiss.insert("\(fold.quarantined.count) objects quarantined", at: 0) }
         guard !amiss.isEmpty else {
             return report.set(ProjectionReport.provisioning, ComponentState("projecting", .working))
         }
         report.set(
             ProjectionReport.provisioning,
             ComponentState(
-                "inexact", .degraded, reason: amiss.map { "\($0.0) \($0.1)" }.joined(separator: ", "),
+                "inexact", .degraded, reason: amiss.joined(separator: ", "),
                 advice: "regionsync verify names the objects that differ from PostgreSQL"))
     }
 }

@@ -29,6 +29,8 @@ struct ContinuousVerification {
         var schedule = VerificationSchedule(
             tables: catalog.tables.count, interval: settings.interval, delay: settings.delay, now: .zero)
         var stale: Staleness?
+        // What stood there when the pass began: what is met later, the pass may not have seen.
+        var inexactness: String?
         var pause = Duration.seconds(1)
         var retry = Self.firstRetry
         while !Task.isCancelled {
@@ -44,10 +46,11 @@ struct ContinuousVerification {
                 if standing.projected > .zero, stale?.endsWithVerification ?? true,
                     let table = schedule.table(now: ContinuousClock.now - began)
                 {
+                    if table == 0 { inexactness = standing.inexactness }
                     let isEqual = try await verify(table)
                     let wasEqual = schedule.verified(isEqual: isEqual, now: ContinuousClock.now - began)
                     if wasEqual == true {
-                        try await passed(stale)
+                        try await passed(stale, inexactness)
                         retry = Self.firstRetry
                     } else if wasEqual == false, stale != nil {
                         schedule.requested(at: ContinuousClock.now - began + retry)
@@ -97,10 +100,12 @@ struct ContinuousVerification {
         return result.isEqual
     }
 
-    /// A whole pass found all equal; `stale` was what the cache was marked with all the while.
-    private func passed(_ stale: Staleness?) async throws {
+    /// A whole pass found all equal; `stale` was what the cache was marked with all the while, `inexactness` what was known
+    /// to be amiss when it began.
+    private func passed(_ stale: Staleness?, _ inexactness: String?) async throws {
         metrics.gauge(.verifyLastSuccessTimestampSeconds).set(Timestamp.now.seconds)
         if let stale { try await cache.noteFresh(stale) }
+        if let inexactness { try await cache.noteExact(inexactness) }
         set(ComponentState("equal", .working))
     }
 

@@ -167,6 +167,24 @@ struct ProjectionTests {
         }
     }
 
+    @Test("What was amiss with the journals is known beyond a restart, and said until it is found to be over")
+    func remembersInexactness() async throws {
+        try await withProjector { _, client, states, _ in
+            try await begin(client)
+            try await put(10, "5", "anna", client)
+            try await wait("its state") { states.state(of: "projection provisioning")?.name == "projecting" }
+            let connection = try await client.connection()
+            _ = try await connection.send(
+                RedisCommand("HSET", "rs:{_}:projection", "inexact", "late:2:7-1 unreadable:1:9-1"))
+            _ = try await connection.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+            try await wait("its state") {
+                states.state(of: "projection provisioning")?.reason == "1 entries unreadable, 2 transactions too late"
+            }
+            _ = try await connection.send(RedisCommand("HDEL", "rs:{_}:projection", "inexact"))
+            try await wait("its end") { states.state(of: "projection provisioning")?.name == "projecting" }
+        }
+    }
+
     @Test("Loads its functions again where they were lost")
     func functionsLost() async throws {
         try await withProjector { _, client, _, _ in
