@@ -69,7 +69,7 @@ struct LateCallTests {
             for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
             _ = try await performer.perform(&fold, trailing: ten, noted: { _, _ in })
             let late = performer.take()
-            #expect(late.count == 2 && fold.staleness == nil)
+            #expect(late.count == 2 && fold.staleness?.cause == .unverified)
 
             try Script.write(.init(position: 30, changes: [], isSnapshot: true, mode: "due"), to: east, redis)
             _ = try await ProvisioningRun(redis: redis).run(staleness: try stale())
