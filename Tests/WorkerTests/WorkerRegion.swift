@@ -105,7 +105,11 @@ struct WorkerRegion: Sendable {
             let control = JournalName.control(origin: "eu-west").key
             _ = try await east.send(RedisCommand("XADD", control, "*", "event", "probe", "to", "us-east"))
             if number % 10 == 0 {
-                try await sql("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'skill \(number)')")
+                do {
+                    try await sql("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'skill \(number)')")
+                } catch  where Task.isCancelled {
+                    return
+                }
             }
             number += 1
             try? await Task.sleep(for: .milliseconds(10))
