@@ -10,10 +10,11 @@ struct FailoverCommand: AsyncParsableCommand {
         commandName: "failover", abstract: "Lets a region take over from the one that captures, which is down.",
         discussion: """
             Looks at the standby of PostgreSQL, and at the Redis and worker of the region that takes over, and refuses when \
-            one is missing or more may be lost than failover.maximumLoss of its region file allows. Then, in order: \
+            one is missing, when more may be lost than failover.maximumLoss of its region file allows, or when the other \
+            region is heard still, unless --even-if-alive is given. Then, in order: \
             runs failover.fence; waits until what is here is projected; runs failover.promote; claims the next history \
             number; declares the other region down and where its journals end; closes its open calls and logs its agents \
-            out; waits until this region captures; compares. Nothing is asked of the region that is down.
+            out; waits until this region captures; compares. Nothing is needed of the region that is down.
 
             Every step can be repeated: a run that was cut off is run again. Of two operators the second one is refused.
 
@@ -32,8 +33,11 @@ struct FailoverCommand: AsyncParsableCommand {
             valueName: "events"))
     var acceptLoss: LossOption?
 
+    @Flag(help: "Go on although the region that is to be declared down is heard still.")
+    var evenIfAlive = false
+
     func run() async throws {
-        try await options.run(.failover, acceptedLoss: acceptLoss?.loss)
+        try await options.run(.failover, acceptedLoss: acceptLoss?.loss, evenIfAlive: evenIfAlive)
     }
 }
 
@@ -80,13 +84,17 @@ struct FailoverOptions: ParsableArguments {
     var json = false
 
     /// Runs it; a bad end becomes the exit status.
-    func run(_ kind: FailoverMachine.Kind, acceptedLoss: AcceptedLoss?) async throws {
+    func run(
+        _ kind: FailoverMachine.Kind, acceptedLoss: AcceptedLoss?, evenIfAlive: Bool = false
+    ) async throws {
         let files = try regions.load()
         guard let region = files.first(where: { $0.region.name == to })?.region else {
             let given = files.map(\.region.name).joined(separator: ", ")
             throw ValidationError("--to \(to): the files given are those of \(given).")
         }
-        let report = await FailoverRun(kind, to: region, acceptedLoss: acceptedLoss, isDryRun: dryRun).run { step in
+        let failover = FailoverRun(
+            kind, to: region, acceptedLoss: acceptedLoss, isDryRun: dryRun, evenIfAlive: evenIfAlive)
+        let report = await failover.run { step in
             let note = step.note.isEmpty ? "" : ": \(step.note)"
             let line = "\(step.step.rawValue) \(step.result?.rawValue ?? "")\(note)\n"
             FileHandle.standardError.write(Data(line.utf8))
