@@ -18,7 +18,7 @@ struct FailoverCommand: AsyncParsableCommand {
 
             Every step can be repeated: a run that was cut off is run again. Of two operators the second one is refused.
 
-              regionsync failover --to eu-west --region regions/eu-west.yaml --dry-run
+              regionsync failover --region regions/eu-west.yaml --dry-run
 
             Exit status: 0 it passed, 1 a check found what must not be, 2 refused, 3 a step could not be done, 64 for a wrong \
             command line, 78 for a wrong region file.
@@ -52,7 +52,7 @@ struct FailbackCommand: AsyncParsableCommand {
             writes from now on; runs failover.fence, which stops the present primary so that its standby has everything; \
             runs failover.promote; claims the next history number; waits until the region captures; compares.
 
-              regionsync failback --to us-east --region regions/us-east.yaml --dry-run
+              regionsync failback --region regions/us-east.yaml --dry-run
 
             What it wrote when it died, and its peers had not received by then, was mirrored when it came back: it is kept \
             in the journals, counted, and stays out of its peers' state.
@@ -74,8 +74,8 @@ struct FailoverOptions: ParsableArguments {
     @OptionGroup
     var regions: RegionsOption
 
-    @Option(help: "The region that takes over. Its region file must be among those given.")
-    var to: String
+    @Option(help: "The region that takes over; needed where several region files are given, of which one is its own.")
+    var to: String?
 
     @Flag(help: "Only look, and say what would be done.")
     var dryRun = false
@@ -87,11 +87,7 @@ struct FailoverOptions: ParsableArguments {
     func run(
         _ kind: FailoverMachine.Kind, acceptedLoss: AcceptedLoss?, evenIfAlive: Bool = false
     ) async throws {
-        let files = try regions.load()
-        guard let region = files.first(where: { $0.region.name == to })?.region else {
-            let given = files.map(\.region.name).joined(separator: ", ")
-            throw ValidationError("--to \(to): the files given are those of \(given).")
-        }
+        let region = try target(among: try regions.load().map(\.region))
         let failover = FailoverRun(
             kind, to: region, acceptedLoss: acceptedLoss, isDryRun: dryRun, evenIfAlive: evenIfAlive)
         let report = await failover.run { step in
@@ -101,6 +97,18 @@ struct FailoverOptions: ParsableArguments {
         }
         print(json ? try jsonLine(report) : report.text, terminator: json ? "\n" : "")
         if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+    }
+
+    private func target(among regions: [Region]) throws -> Region {
+        let given = regions.map(\.name).joined(separator: ", ")
+        guard let to else {
+            if regions.count == 1 { return regions[0] }
+            throw failure("the files given are those of \(given): --to names the one that takes over", .usage)
+        }
+        guard let region = regions.first(where: { $0.name == to }) else {
+            throw failure("--to \(to): the files given are those of \(given)", .usage)
+        }
+        return region
     }
 }
 

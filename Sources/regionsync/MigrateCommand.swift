@@ -43,7 +43,8 @@ struct MigrateCommand: AsyncParsableCommand {
         let region = try region.load()
         let known = [region.name] + region.peers.map(\.region)
         if let captureRegion, !known.contains(captureRegion) {
-            throw ValidationError("--capture-region \(captureRegion): the file knows \(known.joined(separator: ", ")).")
+            throw failure(
+                "--capture-region \(captureRegion): the file knows \(known.joined(separator: ", "))", .usage)
         }
         let login = try postgres.user.map { SchemaMigration.Login(user: $0, password: try postgres.password()) }
         let migration = SchemaMigration(region, as: login, capturingRegion: captureRegion)
