@@ -43,6 +43,7 @@ package enum ProvisioningSchema {
             version: 2, name: "provisioning objects",
             statements: [objectFunctions, tenantTable] + ObjectTable.telephony.map(\.sql) + [placeContents]),
         Migration(version: 3, name: "outbound objects", statements: ObjectTable.outbound.map(\.sql)),
+        Migration(version: 4, name: "tenants from 1", statements: [positiveTenants]),
     ]
 
     /// Keeps a second `migrate` out until this transaction ends, and makes the table of versions.
@@ -126,5 +127,10 @@ package enum ProvisioningSchema {
             FOR EACH ROW WHEN (OLD.dbid = 1) EXECUTE FUNCTION provisioning.refuse_change('tenant 1, Environment');
         INSERT INTO provisioning.tenant (dbid, name, is_service_provider)
             OVERRIDING SYSTEM VALUE VALUES (1, 'Environment', true);
+        """
+
+    /// Journals and keys carry the dbid of a tenant without a sign; every other table refers to this one.
+    private static let positiveTenants = """
+        ALTER TABLE provisioning.tenant ADD CONSTRAINT tenant_dbid_positive CHECK (dbid > 0);
         """
 }

@@ -27,6 +27,8 @@ extension ProvisioningSchemaTests {
         ("INSERT INTO provisioning.skill (dbid, tenant_dbid, name) VALUES (9, 101, 'x')", "428C9"),
         ("INSERT INTO provisioning.tenant (name) VALUES ('Acme')", unique),
         ("INSERT INTO provisioning.tenant (name) VALUES (repeat('x', 65))", check),
+        ("INSERT INTO provisioning.tenant (dbid, name) OVERRIDING SYSTEM VALUE VALUES (-7, 'below')", check),
+        ("INSERT INTO provisioning.tenant (dbid, name) OVERRIDING SYSTEM VALUE VALUES (0, 'nobody')", check),
         ("INSERT INTO provisioning.person (tenant_dbid, user_name, employee_id) VALUES (102, 'alice', 'e')", unique),
         ("INSERT INTO provisioning.person (tenant_dbid, user_name, employee_id) VALUES (101, 'bob', 'e1')", unique),
         ("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'English')", unique),
