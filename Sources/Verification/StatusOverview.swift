@@ -13,9 +13,23 @@ package struct StatusOverview: Encodable, Sendable {
         package let status: WorkerStatus?
         /// Entries a second that each peer acknowledged between the last two looks.
         package let eventsPerSecond: [String: Double]?
+
+        package init(
+            region: String, address: String, running: Bool, problem: String?, status: WorkerStatus?,
+            eventsPerSecond: [String: Double]?
+        ) {
+            self.region = region
+            self.address = address
+            self.running = running
+            self.problem = problem
+            self.status = status
+            self.eventsPerSecond = eventsPerSecond
+        }
     }
 
     package let regions: [Worker]
+
+    package init(regions: [Worker]) { self.regions = regions }
 
     /// Whether every region's own worker runs and is ready.
     package var isReady: Bool { regions.allSatisfy { $0.problem == nil && $0.status?.ready ?? false } }
@@ -113,7 +127,7 @@ extension StatusOverview.Worker {
     private func links(_ status: WorkerStatus) -> String {
         var table = TextTable([
             ("  LINK TO", .left), ("", .left), ("LAG", .right), ("BACKLOG", .right), ("EVENTS/S", .right),
-            ("P50", .right), ("P99", .right), ("ACKNOWLEDGED", .right),
+            ("P50 SO FAR", .right), ("P99 SO FAR", .right), ("ACKNOWLEDGED", .right),
         ])
         for link in status.links {
             table.add([
@@ -129,18 +143,24 @@ extension StatusOverview.Worker {
     private func pipeline(_ status: WorkerStatus) -> String {
         var text = ""
         if let capture = status.capture {
-            text += "  capture: \(capture.capturing ? "this region" : "another region")"
-            text += ", \(capture.connected ? "connected" : "not connected")"
+            text += "  capture: \(Self.role(capture, status)), \(capture.connected ? "connected" : "not connected")"
             text += capture.historyNumber.map { ", history \($0)" } ?? ""
             text += ", lag \(Self.show(capture.lagBytes)) bytes, \(Self.show(capture.lagSeconds, "s"))"
             text += ", WAL kept \(Self.show(capture.retainedWALBytes)) bytes, \(capture.transactions) transactions\n"
         }
         if let projection = status.projection {
             text += "  projection: lag \(Self.show(projection.lagEntries)) entries, \(projection.applied) applied"
-            text += ", visible after p50 \(Self.show(projection.visibleP50Ms, "ms"))"
+            text += ", so far visible after p50 \(Self.show(projection.visibleP50Ms, "ms"))"
             text += ", p99 \(Self.show(projection.visibleP99Ms, "ms"))\n"
         }
         return text
+    }
+
+    /// Who captures; where it is this region and nothing can be captured now, or that is not known, how capture stands.
+    private static func role(_ capture: WorkerStatus.Capture, _ status: WorkerStatus) -> String {
+        guard !capture.capturing else { return "this region" }
+        let state = status.components.first { $0.component == "capture" }?.state
+        return state?.name == "other-region" ? "another region" : state?.name ?? "unknown"
     }
 
     private static func show(_ value: Int?) -> String { value.map { "\($0)" } ?? "-" }

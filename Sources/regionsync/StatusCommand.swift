@@ -8,7 +8,8 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Shows how the workers of one or more regions are doing.",
         discussion: """
-            Asks each worker's admin port, as its region file has it. Rates are taken between two looks.
+            Asks each worker's admin port, as its region file has it. Rates are taken between two looks; latencies, the \
+            columns SO FAR, are those since the worker started.
 
             Exit code: 0 every worker runs and is ready, 1 one does not.
             """)

@@ -42,6 +42,29 @@ struct StatusTests {
         #expect(status.capture == nil && status.projection == nil)
     }
 
+    @Test("who captures, or how capture stands where it cannot")
+    func captures() {
+        let cases: [(capturing: Double, state: ComponentState, says: String)] = [
+            (1, ComponentState("streaming", .working), "capture: this region, connected"),
+            (0, ComponentState("other-region", .working), "capture: another region, connected"),
+            (0, ComponentState("waiting", .waiting, reason: "refused"), "capture: waiting, connected"),
+            (0, ComponentState("former-primary", .stopped), "capture: former-primary, connected"),
+        ]
+        for (capturing, state, says) in cases {
+            let (metrics, states) = (MetricsRegistry(), ComponentStates())
+            metrics.gauge(.capturing).set(capturing)
+            metrics.gauge(.captureConnected).set(1)
+            states.set("capture", state)
+            let status = WorkerStatus(region: "us-east", waitingFor: [], states: states, metrics: metrics.snapshot())
+            let overview = StatusOverview(regions: [
+                .init(
+                    region: "us-east", address: "127.0.0.1:1", running: true, problem: nil, status: status,
+                    eventsPerSecond: nil)
+            ])
+            #expect(overview.text.contains(says), "\(overview.text)")
+        }
+    }
+
     @Test("what a peer lacks of one topic does not pass for all that it lacks")
     func unknownBacklog() {
         let metrics = Self.metrics()

@@ -96,7 +96,8 @@ package struct GeneratorReport: Codable, Hashable, Sendable {
         }
         var changes = "\(provisioning.transactions) transactions"
         for region in regions {
-            changes += ", in \(region.region) after \(LatencyFigures.text(provisioning.visibleMs[region.region]))"
+            let visible = provisioning.lastSecondVisibleMs[region.region]
+            changes += ", in \(region.region) after \(LatencyFigures.text(visible))"
         }
         return (parts + [changes]).joined(separator: " | ")
     }
