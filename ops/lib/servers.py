@@ -466,18 +466,20 @@ class PostgresStandby(Postgres):
 
 
 class Worker(Program):
-    """`regionsync run` for one region file."""
+    """`regionsync run` for one region file; with `port` its admin port is that instead of the file's."""
 
     patience = 15
 
-    def __init__(self, folder, program, region_file, options=(), name=None):
+    def __init__(self, folder, program, region_file, options=(), name=None, port=None):
         path = pathlib.Path(region_file)
         super().__init__(folder, name or f"worker-{path.stem}")
         self.program = program
         self.region_file = path
         self.options = list(options)
-        port = re.search(r"^admin:\n(?:  .*\n)*?  port: (\d+)", path.read_text(), re.MULTILINE)
-        self.admin_port = int(port[1])
+        if port:
+            self.environment = {"REGIONSYNC_ADMIN_PORT": str(port)}
+        found = re.search(r"^admin:\n(?:  .*\n)*?  port: (\d+)", path.read_text(), re.MULTILINE)
+        self.admin_port = port or int(found[1])
 
     def command(self):
         return [self.program, "run", "--region", self.region_file, *self.options]
