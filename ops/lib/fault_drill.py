@@ -78,13 +78,17 @@ class FaultDrill(drilling.Drill):
     # Steps.
 
     def expect_moving(self, since, regions=REGIONS, limit=2):
-        """Events move again in these regions, soon behind `since` (ns); how long it took in the slowest."""
-        longest_yet = 0
+        """Events move again in these regions, within `limit` seconds behind `since` (ns) if that is given; how long it
+        took in the slowest.
+        """
+        took = []
         for region in regions:
-            seconds = self.promise(f"{region}: events moving", self.regions.wait_moving(region, since), limit)
-            longest_yet = max(longest_yet, seconds)
-            self.moving.append(seconds)
-        return longest_yet
+            seconds = round(self.regions.wait_moving(region, since), 3)
+            if limit:
+                self.promise(f"{region}: events moving", seconds, limit)
+            took.append(seconds)
+        self.moving += took
+        return max(took)
 
     def stay(self, least, most=None):
         """Waits, if `most` is given for a random time."""
