@@ -47,7 +47,7 @@ class RedisLoss(FaultDrill):
 
     def __init__(self, *words, **settings):
         super().__init__(*words, **settings)
-        self.held = {}  # by journal: the newest entry that the peer had when a fault came, of each fault
+        self.faulted = {region: [] for region in REGIONS}  # what was lost when, by region: see `note`
         self.closed = {}  # by journal: what closed copies held after each fault; the next one may take them
 
     def disturb(self):
@@ -132,10 +132,12 @@ class RedisLoss(FaultDrill):
         after = self.counts()
         return any(after[name] > before[name] for name in ("healed", "forks"))
 
-    def note_held(self, region):
-        """Keeps in mind what the peer has of the region's voice journals now: that must never be lost."""
-        for key, last in kept_events.last_ids(self.regions.redis[peer(region)], region).items():
-            self.held.setdefault(key, []).append(last)
+    def note(self, region, milliseconds=None):
+        """Keeps in mind what the peer has of the region's journals; that must never be lost. The region loses what it
+        has at this time by its Redis' clock, now if none is given.
+        """
+        held = kept_events.last_ids(self.regions.redis[peer(region)], region)
+        self.faulted[region].append((held, milliseconds or int(time.time() * 1000)))
 
     # The verdict.
 
@@ -157,17 +159,18 @@ class RedisLoss(FaultDrill):
             self.require(not wrong, f"{one['journal']} and its copy in {one['region']} differ: {wrong}")
         for region, one in kept.items():
             for key, entries in one.nowhere.items():
-                gone = [entry for entry in entries if not self.had_not_left(one, key, entry)]
+                gone = [entry for entry in entries if not self.had_not_left(region, one, key, entry)]
                 self.require(not gone, f"{key}: {len(gone)} entries are nowhere that {peer(region)} had")
         return {"lost": lost, "duplicated": found["events"]["duplicated"], "reordered": found["events"]["reordered"],
                 "loss": {"keptInClosedCopies": lost - nowhere, "neverLeftTheRegion": nowhere,
                          "countedByWorkers": counted}}
 
-    def had_not_left(self, kept, key, entry):
-        """Whether, at one of the faults, this entry was newer than all the peer had, and older than what came later."""
-        later = kept.own[key] | kept.copy[key]
-        return any(entry > held and not any(held < one < entry for one in later)
-                   for held in self.held.get(key, [(0, 0)]))
+    def had_not_left(self, region, kept, key, entry):
+        """Whether the peer had nothing as new as this entry when one of the faults came, as far as anybody knows."""
+        known = kept.own[key] | kept.copy[key] | kept.closed[key]
+        return any(entry > held.get(key, (0, 0)) and entry[0] <= lost
+                   and not any(entry < one and one[0] < lost for one in known)
+                   for held, lost in self.faulted[region])
 
 
 class RedisLost(RedisLoss):
@@ -180,7 +183,7 @@ class RedisLost(RedisLoss):
         redis = self.regions.redis[region]
         redis.kill()
         self.stay(0.5)  # what was on its way to the peer arrives
-        self.note_held(region)
+        self.note(region)
         shutil.rmtree(redis.data)
         redis.data.mkdir()
         redis.start()
@@ -204,7 +207,7 @@ class RedisCut(RedisLoss):
         redis = self.regions.redis[region]
         redis.kill()
         self.stay(0.5)
-        self.note_held(region)
+        self.note(region)
         file = self.file(region)
         size = file.stat().st_size
         # Not into what came of the fault before: each is to be the only one.
@@ -232,8 +235,11 @@ class RedisFlush(RedisLoss):
 
     def inject(self, region):
         redis = self.regions.redis[region]
-        self.note_held(region)
+        redis.ask("MULTI")
+        redis.ask("TIME")
         redis.ask("FLUSHALL")
+        [(seconds, microseconds), _] = redis.ask("EXEC")
+        self.note(region, int(seconds) * 1000 + int(microseconds) // 1000)
 
 
 DRILLS = [RedisRestart, RedisLost, RedisCut, RedisFlush]
