@@ -13,9 +13,12 @@ WORKER_MIB = 128
 class PeerDrill(FaultDrill):
     """Something is wrong with the Redis of one region, drawn by the seed; the other region must not suffer."""
 
-    def disturb(self):
+    def __init__(self, *words, **settings):
+        super().__init__(*words, **settings)
         self.victim = self.random.choice(REGIONS)
         self.other = peer(self.victim)
+
+    def disturb(self):
         before, began = self.produced(), time.monotonic()
         self.trouble()
         seconds = time.monotonic() - began

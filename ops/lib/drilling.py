@@ -101,8 +101,10 @@ class Drill:
         return answer.returncode, answer.stdout
 
     def verify(self, *words):
-        """`regionsync verify --json` as a dictionary."""
+        """`regionsync verify --json` as a dictionary; it is kept in verify.json, too."""
         code, text = self.command("verify", "--json", *words)
+        with open(self.folder / "verify.json", "a") as file:
+            file.write(text)
         if code not in (0, 1):
             raise servers.ServerFailure(f"verify could not look (exit {code}), see {self.folder / 'commands.log'}")
         return json.loads(text)

@@ -23,8 +23,7 @@ class Regions:
         self.start_postgres()
         self.files = servers.region_files(drill.folder, self.redis, self.postgres, change=self.change_file)
         self.postgres.migrate(drill.program, self.files[EAST])
-        self.workers = {
-            name: drill.start(servers.Worker(drill.folder, drill.program, self.files[name])) for name in REGIONS}
+        self.workers = {name: self.start_worker(name) for name in REGIONS}
         self.traffic = drill.start(drill.generator(
             self.files.values(), persons=drill.persons, events_per_second=drill.events_per_second,
             changes_per_second=drill.changes_per_second))
@@ -47,6 +46,9 @@ class Regions:
     def change_file(self, file):
         """Changes a region file before it is written."""
 
+    def start_worker(self, name):
+        return self.drill.start(servers.Worker(self.drill.folder, self.drill.program, self.files[name]))
+
     # What the workers say.
 
     def sample(self, region, name):
@@ -65,6 +67,18 @@ class Regions:
         """Seconds from `since` (ns) until a component is in one of these states."""
         servers.wait_until(f"{region}: {component} {' or '.join(names)}",
                            lambda: self.state(region, component) in names, seconds)
+        return seconds_since(since)
+
+    def complaints(self, region):
+        """What does not do all its work, as the worker says: state and reason by component."""
+        return {one["component"]: f"{one['state']['name']}: {one['state'].get('reason', '')}"
+                for one in self.workers[region].status()["components"] if one["state"]["health"] != "working"}
+
+    def wait_said(self, region, word):
+        """Seconds until some component says this in its reason."""
+        since = time.monotonic_ns()
+        servers.wait_until(f"{region}: {word} said",
+                           lambda: any(word in text for text in self.complaints(region).values()))
         return seconds_since(since)
 
     # Whether everything moves.
@@ -97,6 +111,22 @@ class Regions:
             servers.wait_until(f"{region}: change {mark} visible", lambda: self.is_visible(mark, region), seconds)
         return seconds_since(since)
 
+    # Objects that nobody but the drill changes.
+
+    def make_skills(self, count):
+        """New skills of the drill's own tenant; returns their dbids."""
+        return self.postgres.sql(
+            "INSERT INTO provisioning.skill (tenant_dbid, name) "
+            f"SELECT {self.tenant}, 'drill-' || gen_random_uuid() FROM generate_series(1, {count}) RETURNING dbid"
+        ).split()
+
+    def skill_key(self, dbid):
+        return f"cfg:{{{self.tenant}}}:skill:{dbid}"
+
+    def skill_name(self, region, dbid):
+        """Name of a skill as a region's cache has it; None where it has no such skill."""
+        return self.redis[region].ask("HGET", self.skill_key(dbid), "name")
+
     # A journal that nobody but the drill writes to.
 
     def quiet_journal(self, region):
@@ -118,13 +148,17 @@ class Regions:
         for program in (self.traffic, *self.workers.values()):
             program.require_running()
         self.stop_traffic()
-        found = self.drill.verify("--ledger", self.traffic.ledger, "--wait", 60, *self.region_words())
+        found = self.drill.verify("--ledger", self.ledger(), "--wait", 60, *self.region_words())
         acknowledged = sum(region["acknowledged"] for region in self.traffic.numbers()["regions"])
         produced = found["events"]["produced"]
         if produced != acknowledged or acknowledged == 0:
             raise servers.ServerFailure(
                 f"nothing proved: the ledger holds {produced} events, {acknowledged} were acknowledged")
         return found
+
+    def ledger(self):
+        """The ledger to compare with."""
+        return self.traffic.ledger
 
     def stop_traffic(self):
         if (code := self.traffic.stop()) != 0:
