@@ -108,7 +108,7 @@ let package = Package(
         layer(
             "Preflight",
             [
-                "Connections", "Journal", "Lease", "PostgresClient", "Projection", "Provisioning", "RESP",
+                "Connections", "Journal", "Lease", "PGOutput", "PostgresClient", "Projection", "Provisioning", "RESP",
                 "RedisClient", "RegionConfig", nioCore, nioPosix,
             ]),
         layer("WANProxy", [nioCore, nioPosix]),
@@ -176,8 +176,8 @@ let package = Package(
         tests(
             of: "Preflight",
             [
-                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", nioCore,
-                nioPosix,
+                "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures",
+                nioCore, nioPosix,
             ]),
         tests(
             of: "Projection",
@@ -194,8 +194,9 @@ let package = Package(
         tests(
             of: "Verification",
             [
-                "AdminHTTP", "Journal", "Observability", "PostgresClient", "Provisioning", "RESP", "RedisClient",
-                "RegionConfig", "ServerFixtures", "Traffic", "Worker", lifecycle, logging, nioCore, nioPosix,
+                "AdminHTTP", "Journal", "Observability", "PostgresClient", "Preflight", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", "ServerFixtures", "Traffic", "Worker", lifecycle, logging, nioCore,
+                nioPosix,
             ]),
         tests(of: "VoiceEvents", ["Journal"]),
         tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", nioCore, nioPosix]),

@@ -88,7 +88,14 @@ package struct Failover: Sendable {
         if case .success(let found) = database {
             down = FailoverMachine.regionDown(by: found.history, survivor: settings.region)
         }
-        let holding = await reached { () throws(FailoverFailure) in try await region.holding(of: down) }
+        let holding = await reached { () throws(FailoverFailure) -> FoundHolding in
+            var holding = try await region.holding(of: down)
+            // What was heard last may have been said just before the region died.
+            if settings.kind == .failover, let down, FailoverMachine.wasHeardLately(holding) {
+                holding.lives = try await region.lives(down)
+            }
+            return holding
+        }
         let worker = await reached { () throws(FailoverFailure) in try await region.worker() }
         var found = FailoverFound(database: database, holding: holding, worker: worker)
         if settings.kind == .failback {

@@ -111,10 +111,16 @@ package struct FailoverMachine: Sendable {
         case .success(let holding):
             self.holding = holding
             bound = LossBound(holding)
-            if takesOverFromNobody(holding) { refusals.append(.capturesAlready) }
+            if takesOverFromNobody(holding) {
+                refusals.append(.capturesAlready)
+            } else if let down, needsConfirmation(holding) {
+                refusals.append(.regionLives(down))
+            }
             if let refusal = refusal(of: holding) { refusals.append(refusal) }
         }
-        if settings.kind == .failback { refusals += look(found.returning) }
+        if settings.kind == .failback, !refusals.contains(.neverDown(settings.region)) {
+            refusals += look(found.returning)
+        }
         guard refusals.isEmpty else { return finish(.refused(refusals), .failed, now) }
         guard !settings.isDryRun else { return finish(.planned, .done, now) }
         advance(.done, down.map { "from \($0)" } ?? "", now)

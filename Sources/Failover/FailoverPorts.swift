@@ -17,6 +17,8 @@ package protocol FailoverDatabase: Sendable {
 package protocol FailoverRegion: Sendable {
     /// What its Redis holds of the region that is down (nil: not known yet which one).
     func holding(of down: String?) async throws(FailoverFailure) -> FoundHolding
+    /// Whether the other region gives a sign of life now; answers within two seconds.
+    func lives(_ down: String) async throws(FailoverFailure) -> Bool
     func worker() async throws(FailoverFailure) -> FoundWorker
     /// How it stands itself, when it came back.
     func returning() async throws(FailoverFailure) -> FoundReturn

@@ -1,5 +1,8 @@
+internal import Connections
 internal import Failover
 internal import Journal
+internal import NIOCore
+internal import NIOPosix
 internal import Observability
 internal import PostgresClient
 internal import Projection
@@ -16,6 +19,9 @@ struct RedisFailoverRegion: FailoverRegion {
 
     /// How long the projection may take for what is at hand.
     static let projectionPatience = Duration.seconds(60)
+
+    /// How long a region that lives may take to be heard again.
+    private static let signPatience = Duration.milliseconds(1500)
 
     private static func at<Answer>(
         _ region: Region, _ body: (SurvivorRedis) async throws(FailoverFailure) -> Answer
@@ -64,6 +70,37 @@ struct RedisFailoverRegion: FailoverRegion {
         return FoundHolding.Heard(
             age: .milliseconds(time[0] &* 1000 &+ time[1] / 1000 &- heard.time), voice: heard.heartbeat.voice,
             rate: rate.highest)
+    }
+
+    /// Its links send a probe a second through its control journal, of which this region has a copy.
+    func lives(_ down: String) async throws(FailoverFailure) -> Bool {
+        try await Self.at(region) { redis throws(FailoverFailure) in
+            let control = [JournalName.control(origin: down)]
+            let before = try await redis.ends(of: control)
+            let deadline = ContinuousClock.now + Self.signPatience
+            guard await !refuses(down) else { return false }
+            while ContinuousClock.now < deadline {
+                if try await redis.ends(of: control) != before { return true }
+                do { try await Task.sleep(for: .milliseconds(20)) } catch { throw .failed("it was interrupted") }
+            }
+            return false
+        }
+    }
+
+    /// Whether the other region's Redis is known not to run: without it nobody sends a probe there. Silence says nothing.
+    private func refuses(_ down: String) async -> Bool {
+        guard let peer = region.peers.first(where: { $0.region == down }) else { return false }
+        var endpoint = RedisEndpoint(peer.redis)
+        endpoint.connectTimeout = min(endpoint.connectTimeout, .milliseconds(500))
+        do throws(RedisError) {
+            let connection = try await RedisConnection.connect(
+                to: endpoint, name: "regionsync-failover", on: MultiThreadedEventLoopGroup.singleton.any())
+            connection.closeSoon()
+            return false
+        } catch {
+            if case .connect = error { return true }
+            return false
+        }
     }
 
     func worker() async throws(FailoverFailure) -> FoundWorker {

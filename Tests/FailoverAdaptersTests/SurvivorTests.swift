@@ -174,6 +174,38 @@ struct SurvivorTests {
         }
     }
 
+    @Test("a region lives that is heard again; silence is waited for, unless its Redis is known not to run")
+    func lives() async throws {
+        try await RedisServer.with { other in
+            try await Survivor.with { survivor, redis in
+                func region(peer: Int) throws -> RedisFailoverRegion {
+                    RedisFailoverRegion(
+                        region: try Survivor.region(survivor.server.port, peer: peer),
+                        database: .init(host: "127.0.0.1", port: 1, database: "d", user: "u"))
+                }
+                let control = JournalName.control(origin: "us-east").key
+                _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
+                #expect(try await !region(peer: other.port).lives("us-east"))
+                let answers = try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        while !Task.isCancelled {
+                            _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
+                            try? await Task.sleep(for: .milliseconds(5))
+                        }
+                    }
+                    let answers = [
+                        try await region(peer: other.port).lives("us-east"),
+                        // Nothing can be written there: what comes is an echo.
+                        try await region(peer: freePort()).lives("us-east"),
+                    ]
+                    group.cancelAll()
+                    return answers
+                }
+                #expect(answers == [true, false])
+            }
+        }
+    }
+
     @Test("a region that came back closes what it left open, and peers go on behind it; the tail is counted and kept")
     func rejoins() async throws {
         try await RedisServer.with { other in

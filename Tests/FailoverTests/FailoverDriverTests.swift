@@ -5,21 +5,28 @@ import Testing
 /// Servers that do at once what they are asked; the database may be promoted by somebody else while the command runs, and
 /// what it answers to an added row may be lost.
 private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
-    private let database = Mutex(FailoverMachineTests.standby)
+    private let database: Mutex<FoundDatabase>
     private let said = Mutex<[String]>([])
     let promotion: @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void
     let awaysBefore: Mutex<Int>
     let lostAnswers: Mutex<Int>
     let fences: Bool
+    /// Whether the region that is to be declared down gives a sign of life.
+    let isAlive: Bool
 
     init(
-        aways: Int = 0, lostAnswers: Int = 0, fences: Bool = true,
+        aways: Int = 0, lostAnswers: Int = 0, fences: Bool = true, lives: Bool = false,
+        history: [FoundDatabase.History] = [FailoverMachineTests.first],
         promotion: @escaping @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void = Stage.works
     ) {
         self.promotion = promotion
         awaysBefore = Mutex(aways)
         self.lostAnswers = Mutex(lostAnswers)
         self.fences = fences
+        isAlive = lives
+        var database = FailoverMachineTests.standby
+        database.history = history
+        self.database = Mutex(database)
     }
 
     @Sendable static func works(_ database: inout FoundDatabase) throws(FailoverFailure) {
@@ -47,6 +54,7 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
         return isAdded
     }
     func holding(of down: String?) -> FoundHolding { FailoverMachineTests.holding }
+    func lives(_ down: String) -> Bool { isAlive }
     func worker() -> FoundWorker { FoundWorker(region: "eu-west", waitingFor: []) }
     func returning() -> FoundReturn { FoundReturn(written: 0, behind: 0) }
     func rejoin(history: UInt64, captures: Bool) -> RejoinedJournals {
@@ -129,6 +137,25 @@ struct FailoverDriverTests {
         #expect(stage.calls == [])
     }
 
+    @Test("a region that gives a sign of life is given up only if that is confirmed, and handed back to without a word")
+    func lives() async {
+        let stage = Stage(lives: true)
+        #expect(await run(stage, FailoverMachineTests.settings()).outcome == .refused([.regionLives("us-east")]))
+        #expect(await run(stage, FailoverMachineTests.settings { $0.isDryRun = true }).outcome == .planned)
+        #expect(stage.calls == [])
+        let confirmed = await run(stage, FailoverMachineTests.settings { $0.evenIfAlive = true })
+        #expect(confirmed.outcome == .passed && confirmed.warnings.count == 1)
+        let back = Stage(lives: true, history: Self.replaced)
+        let machine = await run(back, FailoverMachineTests.settings { $0.kind = .failback })
+        #expect(machine.outcome == .passed && machine.warnings == [])
+    }
+
+    /// `us-east` has taken over from `eu-west`.
+    private static let replaced = [
+        FoundDatabase.History(number: 2, systemID: "71", timeline: 1, captureRegion: "us-east"),
+        FoundDatabase.History(number: 1, systemID: "71", timeline: 1, captureRegion: "eu-west"),
+    ]
+
     @Test("a command that fails because another operator has promoted the server is no failure")
     func promotedMeanwhile() async {
         let stage = Stage { database throws(FailoverFailure) in
@@ -142,10 +169,10 @@ struct FailoverDriverTests {
 
     @Test("a failback that cannot stop the primary takes back what it reserved at the peers")
     func notFenced() async {
-        let stage = Stage(fences: false)
+        let stage = Stage(fences: false, history: Self.replaced)
         let machine = await run(stage, FailoverMachineTests.settings { $0.kind = .failback })
         #expect(machine.outcome == .failed(.fence, reason: "status 1"))
-        #expect(stage.calls == ["rejoin 1", "fence us-east", "unreserve"])
+        #expect(stage.calls == ["rejoin 2", "fence us-east", "unreserve"])
     }
 
     @Test("a command that fails, and a server that replays still, end it there")

@@ -152,6 +152,62 @@ struct FailoverMachineTests {
         #expect(refusals(history: 4, recovers: true) == [])
     }
 
+    /// `us-east` was heard two seconds ago, and lives or not.
+    private static func heard(lives: Bool, declared: UInt64? = nil) -> FailoverFound {
+        var holding = Self.holding
+        (holding.lives, holding.declared) = (lives, declared)
+        return found { $0.holding = .success(holding) }
+    }
+
+    @Test("a region that lives is declared down only if that is confirmed; a dry run warns")
+    func regionLives() {
+        let confirmed = Self.settings { $0.evenIfAlive = true }
+        #expect(refusals(Self.heard(lives: true)) == [.regionLives("us-east")])
+        #expect(FailoverRefusal.regionLives("us-east").text.contains("--even-if-alive"))
+        #expect(refusals(Self.heard(lives: true), confirmed) == [])
+        #expect(refusals(Self.heard(lives: false)) == [])
+        // Declared down by a run before: that was decided then.
+        #expect(refusals(Self.heard(lives: true, declared: 1)) == [])
+        #expect(refusals(Self.heard(lives: true, declared: 0)) == [.regionLives("us-east")])
+
+        func warnings(_ found: FailoverFound, _ settings: FailoverMachine.Settings) -> [String] {
+            var machine = FailoverMachine(settings)
+            machine.looked(found, now: .zero)
+            return FailoverReport(machine, decidedAt: "").warnings
+        }
+        let dry = Self.settings { $0.isDryRun = true }
+        var planned = FailoverMachine(dry)
+        planned.looked(Self.heard(lives: true), now: .zero)
+        #expect(planned.outcome == .planned)
+        let report = FailoverReport(planned, decidedAt: "")
+        #expect(report.warnings.count == 1)
+        #expect(report.warnings.first?.hasPrefix("us-east lives: it was heard 2.0 s ago, and again") == true)
+        #expect(report.warnings.first?.hasSuffix("without --even-if-alive that is refused") == true)
+        #expect(report.text.contains("WARNING: us-east lives"), "\(report.text)")
+        #expect(warnings(Self.heard(lives: true), confirmed).first?.contains("--even-if-alive") == false)
+        // The refusal says it.
+        #expect(warnings(Self.heard(lives: true), Self.settings()) == [])
+        #expect(warnings(Self.heard(lives: false), dry).first?.contains("make sure that it is down") == true)
+        var holding = Self.holding
+        holding.heard?.age = .seconds(5)
+        #expect(warnings(Self.found { $0.holding = .success(holding) }, dry) == [])
+    }
+
+    @Test("rates are told to a tenth")
+    func rate() {
+        var holding = Self.holding
+        holding.heard?.rate = 455.3398058252427
+        var machine = FailoverMachine(
+            Self.settings {
+                $0.isDryRun = true
+                $0.acceptedLoss = .any
+            })
+        machine.looked(Self.found { $0.holding = .success(holding) }, now: .zero)
+        let report = FailoverReport(machine, decidedAt: "")
+        #expect(report.lossAtMost?.eventsPerSecond == 455.3)
+        #expect(report.text.contains("then 455.3/s)"), "\(report.text)")
+    }
+
     @Test("what may be lost: within the budget, beyond it, accepted, not known")
     func losses() {
         // 10 lacking, and 50 a second for two seconds.
@@ -412,6 +468,32 @@ struct FailoverMachineTests {
         #expect(
             refusals(Self.failback()) { $0.returning = .failure(Unreachable("away")) } == [.redisUnreachable("away")])
         #expect(refusals(Self.failback { $0.hasFence = false }) { _ in } == [.noFenceHook])
+    }
+
+    @Test("failback is refused to a region from which no other one has taken over")
+    func neverDown() {
+        func refusals(_ rows: [(UInt64, String)]) -> [FailoverRefusal] {
+            var (machine, found) = (Self.failback(), Self.returned)
+            found.database = found.database.map { database in
+                var database = database
+                database.history = rows.map {
+                    History(number: $0.0, systemID: "71", timeline: 2, captureRegion: $0.1)
+                }
+                return database
+            }
+            // Its front ends are at work, as they should be.
+            found.returning = .success(.init(written: 3, behind: 2))
+            machine.looked(found, now: .zero)
+            if case .refused(let refusals) = machine.outcome { return refusals }
+            return []
+        }
+        // It captures; another one does; it does since it took over itself.
+        #expect(refusals([(1, "us-east")]) == [.neverDown("us-east")])
+        #expect(refusals([(1, "eu-west")]) == [.neverDown("us-east")])
+        #expect(refusals([(2, "us-east"), (1, "eu-west")]) == [.neverDown("us-east")])
+        #expect(
+            refusals([(2, "eu-west"), (1, "us-east")]) == [.busy(journals: 3), .notMirrored(journals: 2)])
+        #expect(refusals([(3, "us-east"), (2, "eu-west"), (1, "us-east")]) == [])
     }
 
     @Test("a check that fails breaks it")
