@@ -41,6 +41,10 @@ package enum ResnapshotCause: Hashable, Sendable {
     case journalEmpty(slot: String)
     /// The journal has entries and no position: its first snapshot was cut off.
     case cutOff
+    /// The publication or a table was changed, and changes may not have been shown meanwhile.
+    case shownOtherwise
+    /// Changes from before a table was put right cannot be read; `stop` says why.
+    case unreadable(CaptureStop)
     /// Another server or region captured before: its last commits may be missing here, or what it journaled there.
     case newHistory(UInt64)
 
@@ -52,6 +56,8 @@ package enum ResnapshotCause: Hashable, Sendable {
         case .journalBehind: "journal-behind"
         case .journalEmpty: "journal-empty"
         case .cutOff: "cut-off"
+        case .shownOtherwise: "shown-otherwise"
+        case .unreadable: "unreadable"
         case .newHistory: "new-history"
         }
     }
@@ -60,7 +66,7 @@ package enum ResnapshotCause: Hashable, Sendable {
     var mayBeHealed: Bool {
         switch self {
         case .journalBehind, .journalEmpty: true
-        case .slotMissing, .slotLost, .cutOff, .newHistory: false
+        case .slotMissing, .slotLost, .cutOff, .shownOtherwise, .unreadable, .newHistory: false
         }
     }
 
@@ -74,6 +80,8 @@ package enum ResnapshotCause: Hashable, Sendable {
                 + "snapshot was cut off"
         case .journalEmpty(let slot): "the journal was empty, but slot \(slot) had been used: Redis was emptied"
         case .cutOff: "a first snapshot was cut off"
+        case .shownOtherwise: "the publication or a table of the catalog was changed"
+        case .unreadable(let stop): "changes from before it was mended cannot be read: \(stop.reason)"
         case .newHistory(let number): "history \(number) began: some commits may be lost, others unseen"
         }
     }
@@ -141,7 +149,7 @@ extension CaptureStart {
             guard lacking.isEmpty else { return .stop(.replicaIdentity(table.name, columns: lacking)) }
         }
         guard let publication = found.publication else {
-            return found.slot == nil && found.journal.position == nil
+            return found.journal.position == nil
                 ? .createPublication : .stop(.publicationMissing(found.publicationName))
         }
         let unpublished = found.tables.map(\.name).filter { !publication.tables.contains($0) }
@@ -192,6 +200,10 @@ extension CaptureStart {
         let lsn = LSN(ours.lsn)
         guard lsn >= slot.confirmed else {
             return .snapshot(dropsSlot: true, mode: .diff(.journalBehind(ours: lsn, confirmed: slot.confirmed)))
+        }
+        if let stop = found.unreadable { return .snapshot(dropsSlot: true, mode: .diff(.unreadable(stop))) }
+        guard found.journal.shown == nil || found.journal.shown == found.shown else {
+            return .snapshot(dropsSlot: true, mode: .diff(.shownOtherwise))
         }
         return .resume(at: lsn)
     }

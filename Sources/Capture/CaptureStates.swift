@@ -26,11 +26,20 @@ extension ComponentState {
             ComponentState("other-region", .working, reason: "region \(region) captures")
         case .slotBusy(let pid):
             ComponentState(
-                "standby", .working,
+                "standby", .waiting,
                 reason: "the slot is in use" + (pid.map { " by the server's process \($0)" } ?? ""))
         case .inRecovery:
             ComponentState("in-recovery", .waiting, reason: "the server replays and takes no writes")
         }
+    }
+
+    /// Whoever wrote may do it again.
+    static func writtenByOthers(_ foreign: ForeignEntries) -> ComponentState {
+        ComponentState(
+            "written-by-others", .degraded,
+            reason: "\(foreign.count) entries of the provisioning journal, the first \(foreign.first), are not "
+                + "capture's; they were passed over",
+            advice: "find out who wrote them: nobody but capture may; a restart of the worker clears this")
     }
 
     // The slot's

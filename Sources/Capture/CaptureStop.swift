@@ -51,6 +51,14 @@ package enum CaptureStop: Error, Hashable, Sendable {
 
 extension CaptureStop {
     /// Whether looking again can find it mended. What was read and cannot be journaled would be read again, to the same end.
+    /// Old changes alone may be the cause: what they were read with may be right again.
+    var isOfOldChanges: Bool {
+        switch self {
+        case .replicaIdentity, .columnMissing, .publicationMissing: true
+        default: false
+        }
+    }
+
     var clearsByItself: Bool {
         switch self {
         case .undecodable, .unnamedRow, .positionOverflow: false

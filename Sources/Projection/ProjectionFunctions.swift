@@ -16,8 +16,8 @@ package enum ProjectionFunctions {
     /// - `rsp2_quarantine key quarantine cursor mark command name`: puts a name into quarantine (`SADD`) or takes it out
     ///   (`SREM`) when cursor and mark are as expected.
     /// - `rsp2_advance key expected position`: raises the cursor that trails all tenants' when it is as expected.
-    /// - `rsp2_mark key expected field old new`: writes a word beside that cursor when it is as expected; where `new` is
-    ///   empty it removes the word if it is `old`.
+    /// - `rsp2_mark key expected field old new`: writes a word beside that cursor when it is as expected, or removes it where
+    ///   `new` is empty; unless another than `old` stands there.
     ///
     /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done; so is `WRONGTYPE` with the key
     /// where somebody else keeps something of another kind. Scripts do not roll back: what may fail comes first, and what
@@ -269,9 +269,10 @@ package enum ProjectionFunctions {
             local held = redis.call('HMGET', keys[1], 'provisioning', args[2])
             local cursor = held[1] or '0'
             if cursor ~= args[1] then return redis.error_reply('CURSOR ' .. cursor) end
+            if held[2] and held[2] ~= args[3] then return redis.status_reply('OK') end
             if args[4] ~= '' then
                 redis.call('HSET', keys[1], args[2], args[4])
-            elseif held[2] == args[3] then
+            else
                 redis.call('HDEL', keys[1], args[2])
             end
             return redis.status_reply('OK')

@@ -1,7 +1,7 @@
 """Drills of the link between two regions: cut, cut one way, slow, reset, flapping (operations.md, fault matrix).
 
-Each runs on servers, ports and proxies of its own, under load with a ledger. In its report `rtoSeconds` is the longest
-time from heal until events moved again, `knownSeconds` the longest from cut until a worker said so.
+In their reports `rtoSeconds` is the longest time from heal until events moved again, `knownSeconds` the longest from cut
+until a worker said so.
 """
 
 import time
@@ -9,53 +9,35 @@ import time
 import drilling
 import lossy
 import servers
-from far_regions import EAST, REGIONS, FarRegions, LossyRegions, peer, seconds_since
+from far_regions import FarRegions, LossyRegions
+from fault_drill import FaultDrill, longest
+from regions import REGIONS, peer, seconds_since
 
 KNOWN_SECONDS = 3
-MOVING_SECONDS = 2
 
 
-class LinkDrill(drilling.Drill):
-    """What all have in common: regions, load, figures, verdict. A subclass breaks something in `disturb`."""
+class LinkDrill(FaultDrill):
+    """What all have in common: regions far apart. A subclass breaks something in `disturb`."""
 
     events_per_second = 500
+    changes_per_second = 5
 
-    def __init__(self, seed, program, folder):
-        super().__init__(seed, program, folder)
+    def __init__(self, *words, **settings):
+        super().__init__(*words, **settings)
         self.known = []
-        self.moving = []
-        self.figures = {}
-
-    def perform(self):
-        self.regions = self.stage()
-        self.disturb()
-        self.say("draining, comparing with the ledger")
-        found = self.regions.verify()
-        events, drift = found["events"], found["provisioning"]["drift"]
-        for word in ("lost", "duplicated", "reordered"):
-            self.require(events[word] == 0, f"{events[word]} events {word}")
-        self.require(drift == 0, f"{drift} objects differ")
-        return {
-            "name": self.name, "pass": not self.broken, "broken": self.broken, "seed": self.seed,
-            "versions": self.versions(self.regions.postgres, self.regions.redis[EAST]),
-            "lost": events["lost"], "duplicated": events["duplicated"], "reordered": events["reordered"],
-            "checkers": {"during": events, "drift": drift}, "rtoSeconds": longest(self.moving),
-            "knownSeconds": longest(self.known), **self.figures,
-        }
 
     def stage(self):
-        return FarRegions(self, self.events_per_second)
+        return FarRegions(self)
 
-    def disturb(self):
-        raise NotImplementedError
+    def judge(self, found):
+        return {**super().judge(found), "knownSeconds": longest(self.known)}
 
     # Steps.
 
     def expect_known(self, since, regions=REGIONS):
         for region in regions:
             seconds = self.regions.wait_known(region, since)
-            self.known.append(seconds)
-            self.require(seconds < KNOWN_SECONDS, f"{region}: link known to be down within 3 s, not {seconds:.2f}")
+            self.known.append(self.promise(f"{region}: link known to be down", seconds, KNOWN_SECONDS))
 
     def expect_told(self, since, told):
         """`told` is {region: direction}."""
@@ -63,19 +45,10 @@ class LinkDrill(drilling.Drill):
             seconds = round(self.regions.wait_told(region, direction, since), 3)
             self.figures["directionToldSeconds"] = max(seconds, self.figures.get("directionToldSeconds", 0))
 
-    def expect_moving(self, since, regions=REGIONS):
-        for region in regions:
-            seconds = self.regions.wait_moving(region, since)
-            self.moving.append(seconds)
-            self.require(seconds < MOVING_SECONDS, f"{region}: events moving within 2 s, not {seconds:.2f}")
-
     def expect_up(self):
         for region in REGIONS:
             if not self.regions.is_up(region):
                 self.require(False, f"{region}: link up although it is slow")
-
-    def stay(self, seconds):
-        time.sleep(seconds)
 
 
 class LinkCut(LinkDrill):
@@ -91,9 +64,9 @@ class LinkCut(LinkDrill):
             since = self.regions.cut_network(stalls=stalls)
             self.expect_known(since)
             self.expect_told(since, {region: "unknown" for region in REGIONS})
-            self.stay(max(0, seconds - seconds_since(since)))
+            self.stay(seconds - seconds_since(since))
             self.expect_moving(self.regions.heal_network())
-            self.stay(self.random.uniform(1, 2))
+            self.stay(1, 2)
 
 
 class LinkCutOneWay(LinkDrill):
@@ -120,7 +93,7 @@ class LinkCutOneWay(LinkDrill):
                 self.end_cut(since)
 
     def end_cut(self, since):
-        self.stay(max(0, self.random.uniform(4, 6) - seconds_since(since)))
+        self.stay(self.random.uniform(4, 6) - seconds_since(since))
         self.expect_moving(self.regions.heal_network())
         self.stay(3)  # until both sides are heard again
 
@@ -158,7 +131,7 @@ class LinkLossy(LinkDrill):
     def stage(self):
         if obstacle := lossy.obstacle():
             raise drilling.Skipped(obstacle)
-        return LossyRegions(self, self.events_per_second)
+        return LossyRegions(self)
 
     def disturb(self):
         deadline = time.monotonic() + 20
@@ -185,7 +158,7 @@ class LinkReset(LinkDrill):
                 f"{region}: reset {number} happening",
                 lambda: self.regions.links[region].stats()["accepted"] > accepted)
             self.expect_moving(time.monotonic_ns(), [region])
-            self.stay(self.random.uniform(0, 0.3))
+            self.stay(0, 0.3)
         self.figures["resets"] = self.resets
 
 
@@ -202,12 +175,8 @@ class LinkFlapping(LinkDrill):
             self.say(f"{up} ms up, {down} ms down")
             for link in self.regions.links.values():
                 link.flap(up, down)
-            self.stay(self.random.uniform(2, 5))
+            self.stay(2, 5)
         self.expect_moving(self.regions.heal_network())
-
-
-def longest(seconds):
-    return round(max(seconds), 3) if seconds else None
 
 
 DRILLS = [LinkCut, LinkCutOneWay, LinkSlow, LinkLossy, LinkReset, LinkFlapping]

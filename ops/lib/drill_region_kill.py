@@ -266,20 +266,13 @@ class RegionKill(drilling.Drill):
     def _withdraw(self, first):
         """A ledger in which what only the dead primary had counts as unanswered; returns how much that is."""
         judged = self.folder / "ledger-judged"
-        shutil.copytree(self.traffic.ledger, judged)
         if first is None:
             self.require(False, "the report names the new primary's first transaction")
+            shutil.copytree(self.traffic.ledger, judged)
             return None
         # The row of the new history is the first thing written there; the other operator may have seen less.
-        first = min(first, int(self.standby.sql("SELECT xmin::text FROM regionsync.history WHERE number = 2")))
-        source = self.traffic.ledger / "provisioning.ledger"
-        known = [xid for xid in ledgers.transactions(source) if xid < first]
-        # One that had begun when the standby got its last is known there, and was never committed.
-        lacking = self.standby.sql(
-            f"SELECT xid FROM unnest('{{{','.join(map(str, known))}}}'::text[]) AS xid "
-            "WHERE pg_xact_status(xid::xid8) IS DISTINCT FROM 'committed'").split()
-        return ledgers.withdraw(
-            source, judged / "provisioning.ledger", lambda xid: xid >= first or str(xid) in lacking)
+        first = min(first, ledgers.first_transaction(self.standby, history=2))
+        return ledgers.judge_by(self.standby, self.traffic.ledger, judged, first)
 
     def _lost_seconds(self):
         """Between the last event that arrived and the last one acknowledged, over all journals; the longest."""

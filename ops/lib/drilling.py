@@ -24,18 +24,24 @@ class Broken(Exception):
 
 
 class Drill:
-    """A drill. Subclasses name it, say in a line what it shows, and run it."""
+    """A drill. Subclasses name it, say in a line what it shows, and run it.
+
+    Without `deadlines` promises of time are reported and not judged: for machines that are busy with something else.
+    """
 
     name = ""
     summary = ""
+    obstacle = None  # why it cannot be tried anywhere yet
 
-    def __init__(self, seed, program, folder):
+    def __init__(self, seed, program, folder, deadlines=True):
         self.seed = seed
+        self.deadlines = deadlines
         self.random = random.Random(f"{self.name} {seed}")
         self.program = program
         self.folder = folder
         self.started = []
         self.times = {}
+        self.promises = []
         self.broken = []
         self.began = time.monotonic()
 
@@ -77,17 +83,30 @@ class Drill:
             self.broken.append(what)
             self.say(f"BROKEN: {what}")
 
+    def promise(self, what, seconds, limit):
+        """Notes that something took so many seconds and how many it may take; returns them, rounded."""
+        seconds = round(seconds, 3)
+        kept = seconds < limit
+        self.promises.append({"promise": what, "seconds": seconds, "limit": limit, "kept": kept})
+        self.say(f"{what} within {seconds:.2f} s, promised {limit} s")
+        if self.deadlines:
+            self.require(kept, f"{what} within {limit} s, not {seconds:.2f}")
+        return seconds
+
     def command(self, *words):
-        """Runs regionsync; returns exit code and what it printed. Its standard error goes to the drill's own."""
-        answer = subprocess.run(
-            [str(word) for word in (self.program, *words)], stdout=subprocess.PIPE, text=True, cwd=self.folder.path)
+        """Runs regionsync; returns exit code and what it printed. Its standard error goes to commands.log."""
+        with open(self.folder / "commands.log", "ab") as log:
+            answer = subprocess.run([str(word) for word in (self.program, *words)], stdout=subprocess.PIPE, stderr=log,
+                                    text=True, cwd=self.folder.path)
         return answer.returncode, answer.stdout
 
     def verify(self, *words):
-        """`regionsync verify --json` as a dictionary."""
+        """`regionsync verify --json` as a dictionary; it is kept in verify.json, too."""
         code, text = self.command("verify", "--json", *words)
+        with open(self.folder / "verify.json", "a") as file:
+            file.write(text)
         if code not in (0, 1):
-            raise servers.ServerFailure(f"verify could not look (exit {code})")
+            raise servers.ServerFailure(f"verify could not look (exit {code}), see {self.folder / 'commands.log'}")
         return json.loads(text)
 
     def generator(self, files, name="generate", options=(), **arguments):

@@ -1,5 +1,7 @@
 """Reading the ledgers of `regionsync generate`, where a drill has to judge for itself. Their form: LedgerLine.swift."""
 
+import shutil
+
 
 class VoiceLedger:
     """The acknowledged events of one region: by journal key, entry IDs as (ms, sequence), rising."""
@@ -39,6 +41,25 @@ def withdraw(source, target, is_lost):
                 withdrawn += 1
             new.write(text)
     return withdrawn
+
+
+def judge_by(postgres, ledger, judged, first):
+    """Copies a ledger folder, with the transactions withdrawn that a promoted server never had: those from `first` on,
+    the first one that was its own, and those that it does not know as committed. Returns how many they are.
+    """
+    shutil.copytree(ledger, judged)
+    source = ledger / "provisioning.ledger"
+    known = [xid for xid in transactions(source) if xid < first]
+    # One that had begun when the standby got its last is known there, and was never committed.
+    lacking = postgres.sql(
+        f"SELECT xid FROM unnest('{{{','.join(map(str, known))}}}'::text[]) AS xid "
+        "WHERE pg_xact_status(xid::xid8) IS DISTINCT FROM 'committed'").split()
+    return withdraw(source, judged / "provisioning.ledger", lambda xid: xid >= first or str(xid) in lacking)
+
+
+def first_transaction(postgres, history):
+    """The transaction in which a promoted server was given this history number."""
+    return int(postgres.sql(f"SELECT xmin::text FROM regionsync.history WHERE number = {history}"))
 
 
 def _lines(path):

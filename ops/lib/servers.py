@@ -11,6 +11,7 @@ failing exit status the tails of all logs are printed and the folder is kept.
 
 import abc
 import contextlib
+import copy
 import json
 import os
 import pathlib
@@ -66,6 +67,23 @@ def http_get(port, path):
         return error.read().decode()
     except OSError:
         return None
+
+
+def children_of(pid):
+    """Process ids of the children of a process."""
+    children = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                children.append(int(path.parent.name))
+    return children
+
+
+def is_running(pid):
+    """Whether a process is there and is more than a zombie."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 INTERRUPTS = (signal.SIGHUP, signal.SIGTERM)
@@ -248,14 +266,16 @@ class Program(abc.ABC):
 
 
 class Redis(Program):
-    """A Redis server; keeps nothing on disk unless stopped with `save`. With `password`, it asks everybody for it."""
+    """A Redis server; keeps nothing on disk unless stopped with `save`. With `password`, it asks everybody for it. With
+    `disk`, its data is there instead of in the folder.
+    """
 
     host = "127.0.0.1"
 
-    def __init__(self, folder, name, settings=(), replica_of=None, password=None):
+    def __init__(self, folder, name, settings=(), replica_of=None, password=None, disk=None):
         super().__init__(folder, f"redis-{name}")
         [self.port] = free_ports(1)
-        self.data = folder / self.name
+        self.data = (disk or folder) / self.name
         self.data.mkdir()
         self.settings = list(settings)
         self.replica_of = replica_of
@@ -286,6 +306,12 @@ class Redis(Program):
         except (OSError, RedisRefusal):
             self._close()
             return False
+
+    def another(self):
+        """The same server, asked through a connection of its own: for a thread beside others."""
+        other = copy.copy(self)
+        other._connection = None
+        return other
 
     def stop(self, number=None, save=False):
         """Ends it; with `save`, what it holds is there again after the next start."""
@@ -344,7 +370,7 @@ class RedisRefusal(ServerFailure):
 class Postgres(Program):
     """A PostgreSQL server with logical replication; superuser `postgres`, no passwords on the loopback address.
 
-    `access` are lines of pg_hba.conf to take instead of that.
+    `access` are lines of pg_hba.conf to take instead of that. With `disk`, its data is there instead of in the folder.
     """
 
     end_signal = signal.SIGINT  # fast shutdown
@@ -355,13 +381,13 @@ class Postgres(Program):
         "max_wal_size": "4GB", "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "log_checkpoints": "off",
     }
 
-    def __init__(self, folder, name="postgres", database="regionsync", settings=None, access=None):
+    def __init__(self, folder, name="postgres", database="regionsync", settings=None, access=None, disk=None):
         super().__init__(folder, name)
         [self.port] = free_ports(1)
         self.database = database
         self.settings = {**self.defaults, **(settings or {})}
         self.access = access
-        self.home = folder / f"{name}-home"
+        self.home = (disk or folder) / f"{name}-home"
         self.home.mkdir()
         if os.geteuid() == 0:
             account = pwd.getpwnam(self.user)
@@ -395,6 +421,19 @@ class Postgres(Program):
         words = [self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(words).returncode == 0
 
+    def children(self):
+        """Process ids of everything that the server has started and that still runs."""
+        return children_of(self.pid)
+
+    def crash(self):
+        """SIGKILL to the server and all of its processes at once."""
+        pids = [self.pid, *self.children()]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.kill()
+        wait_until(f"end of all processes of {self.name}", lambda: not any(map(is_running, pids)))
+
     def sql(self, text, database=None):
         """Runs SQL as superuser, statement by statement; returns unaligned rows as text."""
         words = ["psql", "-XqtA", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres",
@@ -422,6 +461,12 @@ class Postgres(Program):
         self._run([self.program("pg_basebackup"), "-h", "127.0.0.1", "-p", primary.port, "-U", "postgres",
                    "-D", self.data, "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast",
                    "--no-sync"], "pg_basebackup")
+
+    def promote(self):
+        """Returns when it takes writes."""
+        answer = subprocess.run(self.promotion(), capture_output=True, text=True, cwd=self.home)
+        if answer.returncode != 0:
+            raise ServerFailure(f"{self.name} was not promoted: {(answer.stderr or answer.stdout).strip()}")
 
     def promotion(self):
         """The words of a command that promotes it, and returns when it takes writes."""
@@ -466,18 +511,20 @@ class PostgresStandby(Postgres):
 
 
 class Worker(Program):
-    """`regionsync run` for one region file."""
+    """`regionsync run` for one region file; with `port` its admin port is that instead of the file's."""
 
     patience = 15
 
-    def __init__(self, folder, program, region_file, options=(), name=None):
+    def __init__(self, folder, program, region_file, options=(), name=None, port=None):
         path = pathlib.Path(region_file)
         super().__init__(folder, name or f"worker-{path.stem}")
         self.program = program
         self.region_file = path
         self.options = list(options)
-        port = re.search(r"^admin:\n(?:  .*\n)*?  port: (\d+)", path.read_text(), re.MULTILINE)
-        self.admin_port = int(port[1])
+        if port:
+            self.environment = {"REGIONSYNC_ADMIN_PORT": str(port)}
+        found = re.search(r"^admin:\n(?:  .*\n)*?  port: (\d+)", path.read_text(), re.MULTILINE)
+        self.admin_port = port or int(found[1])
 
     def command(self):
         return [self.program, "run", "--region", self.region_file, *self.options]

@@ -216,7 +216,7 @@ struct RedisMirrorTarget: MirrorTarget {
     func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState> {
         connection.call(JournalFunctions.open(journal, birth: birth)).flatMapThrowing { reply in
             let parts = Array(reply.elements)
-            guard parts.count == 11, let generated = parts[6].entryID else {
+            guard parts.count == 12, let generated = parts[6].entryID else {
                 throw Refusal.unexpected("open of \(journal): \(reply)")
             }
             return CopyState(

@@ -1,0 +1,99 @@
+"""Drills of one shape: two regions under load, faults, and at the end everything compared with the ledger."""
+
+import time
+
+import drilling
+from regions import EAST, REGIONS, Regions
+
+MISTAKES = ("duplicated", "reordered", "altered", "invented")
+
+
+class FaultDrill(drilling.Drill):
+    """Sets the stage, breaks something in `disturb`, drains, compares, reports. In its report `rtoSeconds` is the longest
+    time from the end of a fault until all moved again that it had stopped.
+    """
+
+    events_per_second = 300
+    changes_per_second = 10
+    persons = 50
+    scale = None  # what a long fault stands for, in words
+
+    def __init__(self, *words, **settings):
+        super().__init__(*words, **settings)
+        self.moving = []
+        self.figures = {}
+        self.rounds = []
+
+    def perform(self):
+        self.regions = self.stage()
+        self.mark("under load")
+        self.disturb()
+        self.say("draining, comparing with the ledger")
+        found = self.regions.verify()
+        self.mark("verified")
+        counts = self.judge(found)
+        return {
+            "name": self.name, "pass": not self.broken, "broken": self.broken, "seed": self.seed,
+            "versions": self.versions(self.regions.postgres, self.regions.redis[EAST]), "load": self.load,
+            **({"scale": self.scale} if self.scale else {}),
+            "times": {name: round(seconds, 3) for name, seconds in self.times.items()}, "rounds": self.rounds,
+            "rtoSeconds": longest(self.moving), "promises": self.promises, **counts, **self.figures,
+            "checkers": {"during": found["events"], "drift": found["provisioning"]["drift"],
+                         "transactions": found["provisioning"]["transactions"]},
+        }
+
+    @property
+    def load(self):
+        return {"eventsPerSecondPerRegion": self.events_per_second, "transactionsPerSecond": self.changes_per_second}
+
+    # What subclasses fill in.
+
+    def stage(self):
+        return Regions(self)
+
+    def disturb(self):
+        raise NotImplementedError
+
+    def judge(self, found):
+        """Requires of what `verify` found what the drill promises; returns what is lost, duplicated and reordered."""
+        events = found["events"]
+        self.require(events["lost"] == 0, f"{events['lost']} events lost")
+        self.require_right(found)
+        self.require(self.broken or found["ok"], f"all is equal: {found}")
+        return {word: events[word] for word in ("lost", "duplicated", "reordered")}
+
+    def require_right(self, found):
+        """What holds whatever was lost: no mistakes in what is there, and provisioning is whole."""
+        events, provisioning = found["events"], found["provisioning"]
+        for word in MISTAKES:
+            self.require(events[word] == 0, f"{events[word]} events {word}")
+        self.require(events["trimmed"] == 0, f"{events['trimmed']} events trimmed")
+        self.require(provisioning["drift"] == 0, f"{provisioning['drift']} objects differ from PostgreSQL")
+        for word in ("transactionsLost", "transactionsDuplicated"):
+            self.require(provisioning[word] == 0, f"{word}: {provisioning[word]}")
+        for region in provisioning["regions"]:
+            self.require(region["ledgerDrift"] == 0,
+                         f"{region['region']}: {region['ledgerDrift']} objects are not as the ledger has them")
+
+    # Steps.
+
+    def expect_moving(self, since, regions=REGIONS, limit=2):
+        """Events move again in these regions, within `limit` seconds behind `since` (ns) if that is given; how long it
+        took in the slowest.
+        """
+        took = []
+        for region in regions:
+            seconds = round(self.regions.wait_moving(region, since), 3)
+            if limit:
+                self.promise(f"{region}: events moving", seconds, limit)
+            took.append(seconds)
+        self.moving += took
+        return max(took)
+
+    def stay(self, least, most=None):
+        """Waits, if `most` is given for a random time."""
+        time.sleep(max(0, least if most is None else self.random.uniform(least, most)))
+
+
+def longest(seconds):
+    return round(max(seconds), 3) if seconds else None
