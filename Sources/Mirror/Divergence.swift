@@ -30,8 +30,8 @@ package enum Divergence: String, Error, Hashable, Sendable, CaseIterable {
             "find out who writes to this key in the peer's Redis; rename the stream there and delete its :meta to begin anew"
         case .sourceClosed: "a closed journal ends here; its successor has a birth mark of its own"
         case .trimmedBeyond:
-            "what the peer lacks is not in the journal any more: stop the peer's worker, copy the stream, its :meta, cfg:* and "
-                + "rs:*:projection from the region of birth (MIGRATE … COPY KEYS), start it again"
+            "what the peer lacks is not in the journal any more: delete the journal and its :meta in this region's Redis, both "
+                + "in one DEL; capture begins it anew and compares, the peer sets its copy aside and compares, too"
         case .bornAgain, .tailLost, .cursorMissing:
             "see what happened to this region's Redis; the closed copy holds entries that the journal lost "
                 + "(`regionsync journals` there, then XRANGE), delete it and its :meta when they are not needed any more"
