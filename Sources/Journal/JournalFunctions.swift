@@ -45,7 +45,8 @@ package enum JournalFunctions {
     ///   shown|nil]`, the digest that of its newest entry.
     /// - `rsj2_accept stream meta birth last`: where the journal, which ends with `last` by its meta, goes on by its stream,
     ///   lets it end there; answers how many entries there are behind `last`, 1,000 at most, and the first.
-    /// - `rsj2_shown meta birth shown`: notes what the stream of PostgreSQL showed.
+    /// - `rsj2_word meta birth field word`: notes a word beside a journal or copy: `shown`, what the stream of PostgreSQL
+    ///   showed; `gap`, drawn anew for each gap in a copy.
     /// - `rsj2_lineage stream meta birth cursor peer limit copyBirth`: the same for the region of birth, where anyone may have
     ///   written first: answers `[birth, floor, closed|nil, generated, found|nil, passed|nil, missed|nil, added, isFormer,
     ///   digest|nil]`.
@@ -223,9 +224,9 @@ package enum JournalFunctions {
 
             redis.register_function('rsj2_open', open)
             redis.register_function('rsj2_accept', accept)
-            redis.register_function('rsj2_shown', function(keys, args)
+            redis.register_function('rsj2_word', function(keys, args)
                 if redis.call('HGET', keys[1], 'birth') ~= args[1] then return redis.error_reply('FENCED birth') end
-                return redis.call('HSET', keys[1], 'shown', args[2])
+                return redis.call('HSET', keys[1], args[2], args[3])
             end)
             redis.register_function{function_name = 'rsj2_lineage', callback = lineage, flags = {'allow-oom'}}
             redis.register_function{
@@ -252,8 +253,16 @@ package enum JournalFunctions {
 
     /// Notes what the stream of PostgreSQL showed when its tables were compared as a whole.
     package static func note(shown: String, of journal: JournalName, birth: String) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_shown", "1", journal.metaKey, birth, shown)
+        RedisCommand("FCALL", "rsj2_word", "1", journal.metaKey, birth, "shown", shown)
     }
+
+    /// Notes that a copy goes on behind a gap; `mark` was never used before.
+    package static func note(gap mark: String, in journal: JournalName, birth: String) -> RedisCommand {
+        RedisCommand("FCALL", "rsj2_word", "1", journal.metaKey, birth, gapField, mark)
+    }
+
+    /// The field of a copy's meta that is written anew for each gap in it.
+    package static let gapField = "gap"
 
     /// Asks how many entries were ever added up to `cursor`; the answer is nil when more than `limit` follow.
     package static func passed(_ journal: JournalName, cursor: EntryID, limit: Int) -> RedisCommand {

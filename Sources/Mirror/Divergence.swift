@@ -17,8 +17,6 @@ package enum Divergence: String, Error, Hashable, Sendable, CaseIterable {
     case tailLost = "tail-lost"
     /// The entry at the cursor is gone and its owner did not trim it: history was rewritten.
     case cursorMissing = "cursor-missing"
-    /// Its owner trimmed entries that this copy never got.
-    case trimmedBeyond = "trimmed-beyond"
     /// A write was refused in a way that no contract allows.
     case refused
 
@@ -29,9 +27,6 @@ package enum Divergence: String, Error, Hashable, Sendable, CaseIterable {
         case .copyForeign, .copyWritten:
             "find out who writes to this key in the peer's Redis; rename the stream there and delete its :meta to begin anew"
         case .sourceClosed: "a closed journal ends here; its successor has a birth mark of its own"
-        case .trimmedBeyond:
-            "what the peer lacks is not in the journal any more: delete the journal and its :meta in this region's Redis, both "
-                + "in one DEL; capture begins it anew and compares, the peer sets its copy aside and compares, too"
         case .bornAgain, .tailLost, .cursorMissing:
             "see what happened to this region's Redis; the closed copy holds entries that the journal lost "
                 + "(`regionsync journals` there, then XRANGE), delete it and its :meta when they are not needed any more"

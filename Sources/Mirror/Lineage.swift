@@ -6,10 +6,13 @@ package struct Resumption: Hashable, Sendable {
     package let cursor: EntryID
     /// Entries that left the journal before this copy had them, beyond those known before.
     package let lost: UInt64
+    /// Whether the copy goes on behind a gap that its region has to hear of: what is folded from it is not all.
+    package let hasGap: Bool
 
-    package init(cursor: EntryID, lost: UInt64) {
+    package init(cursor: EntryID, lost: UInt64, hasGap: Bool = false) {
         self.cursor = cursor
         self.lost = lost
+        self.hasGap = hasGap
     }
 }
 
@@ -54,8 +57,8 @@ package enum Mending: Hashable, Sendable {
 package enum Lineage {
     /// Whether to go on.
     ///
-    /// A copy may go on behind a gap where every entry stands for itself. A provisioning journal is the only word that a
-    /// peer has of an object, so there a gap stops it.
+    /// A copy goes on behind a gap. Voice entries that are gone are gone; what a provisioning journal no longer tells, a peer
+    /// takes from PostgreSQL, once it has heard of the gap.
     package static func verdict(on topic: Topic, copy: CopyState, source: SourceState) -> Verdict {
         guard let birth = copy.birth else { return .stop(.copyForeign) }
         if copy.isClosed { return .stop(.copyClosed) }
@@ -72,16 +75,17 @@ package enum Lineage {
             return .parted(.cursorMissing)
         }
         let passed = source.passed ?? copy.count + (source.missed ?? 0)
-        if topic == .provisioning, passed > copy.count { return .stop(.trimmedBeyond) }
         // All up to the cursor is gone: trimmed, since no fewer were ever added than the copy holds.
         let isTrimmed = source.found == nil && (source.passed != nil || copy.last <= source.floor)
         guard source.found == copy.last || isTrimmed else { return .parted(.cursorMissing) }
-        if topic == .provisioning, isTrimmed, copy.last < source.floor { return .stop(.trimmedBeyond) }
         guard birth == source.birth else { return .adopt }
         // What left before a peer ever had a copy is no loss.
         let missed = source.missed ?? passed - copy.count
         let known = copy.count + missed
-        return .resume(Resumption(cursor: copy.last, lost: passed > known ? passed - known : 0))
+        let lost = passed > known ? passed - known : 0
+        let isShortened = source.missed == nil && (passed > copy.count || copy.last < source.floor)
+        return .resume(
+            Resumption(cursor: copy.last, lost: lost, hasGap: topic == .provisioning && (lost > 0 || isShortened)))
     }
 
     /// What to do once it is known where the histories part; `trimmed` is how many entries have left the journal.

@@ -39,6 +39,8 @@ extension MirrorLink {
             let (copy, source) = (found.copy, found.source)
             tell(of: copy.fork, before: journal, in: session)
             switch Lineage.verdict(on: name.topic, copy: copy, source: source) {
+            case .resume(let resumption) where resumption.hasGap:
+                return tellGap(journal, resumption, copy, source, in: session)
             case .resume(let resumption): resume(journal, resumption, copy, source, in: session)
             case .adopt: part(journal, CopyRepair(adopting: copy, source: source))
             case .parted(let divergence):
@@ -50,6 +52,28 @@ extension MirrorLink {
         case .failure(let error): refused(journal, Refusal(error: error))
         }
         advance(journal)
+    }
+
+    /// The peer hears of the gap before anything comes from behind it.
+    private func tellGap(
+        _ journal: MirroredJournal, _ resumption: Resumption, _ copy: CopyState, _ source: SourceState,
+        in session: Session
+    ) {
+        let (name, number) = (journal.name, session.number)
+        session.target.noteGap(in: name, birth: source.birth).whenComplete { result in
+            self.assumeIsolated { link in
+                guard let session = link.session, session.number == number, let journal = link.journals[name] else {
+                    return
+                }
+                switch result {
+                case .success:
+                    link.report.gap(before: copy.last, in: name)
+                    link.resume(journal, resumption, copy, source, in: session)
+                case .failure(let error): link.refused(journal, Refusal(error: error))
+                }
+                link.advance(journal)
+            }
+        }
     }
 
     private func resume(
@@ -133,7 +157,8 @@ extension MirrorLink {
             else { continue }
             journal.isUncounted = false
             guard count != journal.passed else { continue }
-            if count > journal.passed {
+            // Of provisioning the peer hears first, when it is aligned anew.
+            if count > journal.passed, journal.name.topic != .provisioning {
                 let lost = count - journal.passed
                 report.lost(lost, of: journal.name, cause: "trimmed")
                 note(missed: journal.missed + lost, of: journal, in: session)

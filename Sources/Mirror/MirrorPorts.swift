@@ -83,6 +83,8 @@ package protocol MirrorTarget: Sendable {
     func adopt(_ journal: JournalName, _ adoption: Adoption) -> EventLoopFuture<Void>
     /// Sets the copy aside; the new one's mark is `birth`. Fails with `Refusal`.
     func fork(_ journal: JournalName, _ fork: Fork, birth: String) -> EventLoopFuture<Void>
+    /// Lets the copy's region know of a gap in it that it does not know of yet. Fails with `Refusal`.
+    func noteGap(in journal: JournalName, birth: String) -> EventLoopFuture<Void>
     /// Notes beside the copy that it was told of the one before it.
     func told(of copy: ClosedCopy, of journal: JournalName)
     /// Forgets closed copies that are no longer there; gives their journals.

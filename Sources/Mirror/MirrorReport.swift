@@ -81,6 +81,13 @@ package struct MirrorReport: Sendable {
             "Entries of a journal are lost", [.journal: "\(journal)", .entries: "\(count)", .reason: "\(cause)"])
     }
 
+    /// A copy goes on behind a gap; its region compares its cache with PostgreSQL.
+    func gap(before id: EntryID, in journal: JournalName) {
+        logger.warning(
+            "Entries left a journal before a peer had them: it compares its cache",
+            [.journal: "\(journal)", .entryLast: "\(id)"])
+    }
+
     /// A journal's copy does not continue it: named, counted once, loud; the other journals go on.
     mutating func stopped(_ journal: JournalName, _ divergence: Divergence, detail: String?) {
         let known = stops[journal]

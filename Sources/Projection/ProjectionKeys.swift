@@ -29,6 +29,9 @@ package enum ProjectionKeys {
     /// Hash with the provisioning cursor that trails those of all tenants, and what is known of other regions.
     package static let trailing = "rs:{_}:projection"
 
+    /// Field of `trailing`: the last gap in the copy of a region's provisioning journal of which the cache was marked.
+    package static func gap(origin: String) -> String { "gap:\(origin)" }
+
     /// Number of a history that another region is about to begin: until it has, or this expires, a server whose histories
     /// are older is not captured from.
     package static let reservedHistory = "rs:{_}:reserved-history"

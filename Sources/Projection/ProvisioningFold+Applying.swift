@@ -68,6 +68,11 @@ extension ProvisioningFold {
         if snapshot == .whole { inexactness.forget(before: position) }
     }
 
+    /// A copy goes on behind a gap: what it lacks may be of any object.
+    mutating func foundGap() {
+        if staleness?.cause ?? .unverified == .unverified { mark(.missingBeginning, since: folded) }
+    }
+
     private mutating func mark(_ cause: Staleness.Cause?, since position: Position) {
         let new = cause.map { Staleness($0, since: position) }
         guard new != staleness else { return }

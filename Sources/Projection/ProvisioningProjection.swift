@@ -65,6 +65,7 @@ package struct ProvisioningProjection: Sendable {
         var advanced = trailing
         var counts = fold.counts
         var lag = LagMeter(asksAlways: true)
+        var gaps: [RedisCommand] = []
         var nextMeasure = ContinuousClock.now
         var marksReadAt = ContinuousClock.now
         defer {
@@ -76,6 +77,8 @@ package struct ProvisioningProjection: Sendable {
         while !Task.isCancelled {
             let hasMore = try await performer.perform(&fold, trailing: advanced) { note($0, $1) }
             var commands = performer.take()
+            commands += gaps  // behind the mark for them
+            gaps = []
             if trailing > advanced, !commands.isEmpty || inFlight.isEmpty {
                 commands.append(ProjectionFunctions.advance(from: advanced, to: trailing))
                 advanced = trailing
@@ -106,6 +109,8 @@ package struct ProvisioningProjection: Sendable {
                 nextMeasure = .now + .seconds(1)
                 try await lag.measure(fold.progress, through: store)
                 report.lag(lag.lag, topic: .provisioning)
+                gaps = try await newGaps()
+                if !gaps.isEmpty { fold.foundGap() }
             }
             if inFlight.isEmpty, fold.staleness != nil || !fold.inexactness.isEmpty || !fold.quarantined.isEmpty,
                 ContinuousClock.now - marksReadAt > .seconds(1)
@@ -114,6 +119,18 @@ package struct ProvisioningProjection: Sendable {
                 marksReadAt = .now
             }
             say(fold, trailing)
+        }
+    }
+
+    /// Copies that go on behind gaps of which the cache was not marked yet: how to note that it is.
+    private func newGaps() async throws(StoreFailure) -> [RedisCommand] {
+        let fields = journals.map { ProjectionKeys.gap(origin: $0.origin) }
+        let answers = try await store.answers(
+            [RedisCommand(["HMGET", ProjectionKeys.trailing] + fields)]
+                + journals.map { RedisCommand("HGET", $0.metaKey, JournalFunctions.gapField) })
+        return zip(fields, zip(answers[0].elements, answers.dropFirst())).compactMap { field, gap in
+            guard let mark = gap.1.text, mark != gap.0.text else { return nil }
+            return RedisCommand("HSET", ProjectionKeys.trailing, field, mark)
         }
     }
 

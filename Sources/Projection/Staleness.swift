@@ -6,7 +6,8 @@ package struct Staleness: Hashable, Sendable {
     package enum Cause: String, Sendable {
         /// Capture could not go on from its position; a snapshot comes.
         case missedChanges = "missed-changes"
-        /// The journals did not begin with a snapshot: the cache was emptied, or is new. Verification brings the rest.
+        /// The journals did not begin with a snapshot, or a copy goes on behind a gap: the cache was emptied, is new, or was
+        /// away for too long. Verification brings the rest.
         case missingBeginning = "missing-beginning"
         /// What was missed came, as a difference from the capturing region's cache. Verification looks whether there is
         /// more that differs in this one.
@@ -35,7 +36,7 @@ package struct Staleness: Hashable, Sendable {
     package var reason: String {
         switch cause {
         case .missedChanges: "changes in PostgreSQL were missed and are being looked for"
-        case .missingBeginning: "the journals do not begin with a snapshot: older objects may be missing"
+        case .missingBeginning: "entries of the journals never came here: objects may be missing, or old"
         case .unverified: "changes were missed, and came; whether all of this cache is right now is being looked at"
         }
     }

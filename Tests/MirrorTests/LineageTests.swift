@@ -28,8 +28,8 @@ private func verdict(_ copy: CopyState, _ source: SourceState, of topic: Topic =
     Lineage.verdict(on: topic, copy: copy, source: source)
 }
 
-private func resumes(at cursor: UInt64, lost: UInt64 = 0) -> Verdict {
-    .resume(Resumption(cursor: id(cursor), lost: lost))
+private func resumes(at cursor: UInt64, lost: UInt64 = 0, hasGap: Bool = false) -> Verdict {
+    .resume(Resumption(cursor: id(cursor), lost: lost, hasGap: hasGap))
 }
 
 @Suite("Lineage: whether a copy may be continued")
@@ -47,26 +47,25 @@ struct LineageTests {
         #expect(verdict(copy(last: 0), source(generated: 0, found: nil, passed: 0), of: topic) == resumes(at: 0))
     }
 
-    @Test("an empty copy of a beheaded journal has lost the head; provisioning cannot do without it")
+    @Test("an empty copy of a beheaded journal has lost the head; of provisioning its region hears")
     func beheaded() {
         let beheaded = source(floor: 3, found: nil, passed: 3)
         #expect(verdict(copy(last: 0), beheaded) == resumes(at: 0, lost: 3))
         #expect(verdict(copy(last: 0), beheaded, of: .control) == resumes(at: 0, lost: 3))
-        #expect(verdict(copy(last: 0), beheaded, of: .provisioning) == .stop(.trimmedBeyond))
-        // Also when the copy went on behind the gap, until the counts agree again.
-        #expect(verdict(copy(), source(passed: 7), of: .provisioning) == .stop(.trimmedBeyond))
-        #expect(verdict(copy(), source(passed: 7, missed: 2), of: .provisioning) == .stop(.trimmedBeyond))
-        #expect(verdict(copy(), source(passed: nil, missed: 2), of: .provisioning) == .stop(.trimmedBeyond))
-        #expect(verdict(copy(), source(missed: 2), of: .provisioning) == resumes(at: 5))
-        let deleted = source(floor: 3, generated: 0, found: nil, passed: 0)
-        #expect(verdict(copy(last: 0), deleted, of: .provisioning) == .stop(.trimmedBeyond))
+        #expect(verdict(copy(last: 0), beheaded, of: .provisioning) == resumes(at: 0, lost: 3, hasGap: true))
+        // Once for each gap.
+        #expect(verdict(copy(), source(passed: 7), of: .provisioning) == resumes(at: 5, lost: 2, hasGap: true))
+        #expect(verdict(copy(), source(passed: 7, missed: 2), of: .provisioning) == resumes(at: 5))
+        #expect(verdict(copy(), source(passed: nil, missed: 2), of: .provisioning) == resumes(at: 5))
     }
 
     @Test("what left before a peer first had a copy is no loss")
     func joins() {
         let beheaded = source(floor: 3, found: nil, passed: 3, missed: nil)
         #expect(verdict(copy(last: 0), beheaded) == resumes(at: 0))
-        #expect(verdict(copy(last: 0), beheaded, of: .provisioning) == .stop(.trimmedBeyond))
+        #expect(verdict(copy(last: 0), beheaded, of: .provisioning) == resumes(at: 0, hasGap: true))
+        let deleted = source(floor: 3, generated: 0, found: nil, passed: 0, missed: nil)
+        #expect(verdict(copy(last: 0), deleted, of: .provisioning) == resumes(at: 0, hasGap: true))
     }
 
     @Test("a cursor that was trimmed last is continued; what was trimmed behind it is lost, once")
@@ -77,7 +76,7 @@ struct LineageTests {
         for floor: UInt64 in [0, 7] {
             let trimmed = source(floor: floor, found: nil, passed: 7)
             #expect(verdict(copy(), trimmed) == resumes(at: 5, lost: 2))
-            #expect(verdict(copy(), trimmed, of: .provisioning) == .stop(.trimmedBeyond))
+            #expect(verdict(copy(), trimmed, of: .provisioning) == resumes(at: 5, lost: 2, hasGap: true))
         }
         #expect(verdict(copy(), source(floor: 7, found: nil, passed: 7, missed: 2)) == resumes(at: 5))
     }

@@ -191,6 +191,10 @@ private struct TakingTarget: MirrorTarget {
         journals.loop.makeSucceededFuture(nil)
     }
 
+    func noteGap(in journal: JournalName, birth: String) -> EventLoopFuture<Void> {
+        journals.loop.makeFailedFuture(Refusal.forked)
+    }
+
     func adopt(_ journal: JournalName, _ adoption: Adoption) -> EventLoopFuture<Void> {
         journals.loop.makeFailedFuture(Refusal.forked)
     }

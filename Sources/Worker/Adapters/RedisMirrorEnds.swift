@@ -249,6 +249,11 @@ struct RedisMirrorTarget: MirrorTarget {
         connection.call(JournalFunctions.fork(journal, fork, birth: birth)).map { _ in }
     }
 
+    func noteGap(in journal: JournalName, birth: String) -> EventLoopFuture<Void> {
+        let mark = String(UInt64.random(in: .min ... .max), radix: 16)
+        return connection.call(JournalFunctions.note(gap: mark, in: journal, birth: birth)).map { _ in }
+    }
+
     func told(of copy: ClosedCopy, of journal: JournalName) {
         _ = connection.send(JournalFunctions.tell(copy.number, of: journal))
     }
