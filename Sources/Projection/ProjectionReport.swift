@@ -1,6 +1,7 @@
 internal import Journal
 package import Logging
 package import Observability
+internal import RESP
 
 /// Where the projection says how it is doing: states for people, metrics, log lines.
 package struct ProjectionReport: Sendable {
@@ -75,8 +76,26 @@ package struct ProjectionReport: Sendable {
             "Keys of calls or agents held something else and were written anew", [.count: "\(records)"])
     }
 
-    /// Keys around a tenant's calls and agents held something else and were deleted: a sentence for each.
-    func reclaimed(_ keys: [String], tenant: String) {
+    /// Keys of objects, indexes and digests held something else and were replaced: a sentence for each.
+    func replacedKeys(_ keys: [String]) {
+        guard let first = keys.first else { return }
+        replaced.add(keys.count)
+        logger.error(
+            "Keys of the cache held something else and were replaced", [.key: "\(first)", .count: "\(keys.count)"])
+    }
+
+    /// Deletes what somebody put in the place of keys that only the projection writes, so that the next session can write
+    /// them.
+    func reclaim(_ tenants: [String], in store: any ProjectionStore) async {
+        let answers = await store.run(
+            [ProjectionFunctions.library.loadCommand] + tenants.map { ProjectionFunctions.reclaim(tenant: $0) })
+        for (tenant, answer) in zip(tenants, answers.dropFirst()) {
+            if case .success(let gone) = answer { reclaimed(gone.elements.compactMap(\.text), tenant: tenant) }
+        }
+    }
+
+    /// Keys around a tenant's state held something else and were deleted: a sentence for each.
+    private func reclaimed(_ keys: [String], tenant: String) {
         guard !keys.isEmpty else { return }
         replaced.add(keys.count)
         logger.error(

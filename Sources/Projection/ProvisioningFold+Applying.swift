@@ -59,13 +59,19 @@ extension ProvisioningFold {
     private mutating func note(_ snapshot: ProvisioningEntry.Snapshot?, at position: Position) {
         switch snapshot {
         case .due where folded > .zero:
-            if staleness?.cause ?? .unverified == .unverified { mark(.missedChanges, since: position) }
+            if staleness?.cause.yieldsToOthers ?? true { mark(.missedChanges, since: position) }
         case .diff where staleness?.cause == .missedChanges: mark(.unverified, since: position)
-        case .whole: mark(nil, since: position)
+        // A snapshot writes no index entry of an object that has not changed.
+        case .whole: if staleness?.cause != .replacedKeys { mark(nil, since: position) }
         case .due, .diff, nil:
             if folded == .zero { mark(.missingBeginning, since: position) }
         }
         if snapshot == .whole { inexactness.forget(before: position) }
+    }
+
+    /// Keys of the state held something else and were replaced.
+    package mutating func keysReplaced() {
+        if staleness?.cause.yieldsToOthers ?? true { mark(.replacedKeys, since: folded) }
     }
 
     private mutating func mark(_ cause: Staleness.Cause?, since position: Position) {

@@ -78,10 +78,21 @@ struct ContinuousVerification {
         let repairer = Repairer(source: source, cache: cache, catalog: catalog, mends: settings.repair)
         try await repairer.prepare()
         var verification = TableVerification(
-            table: table, type: type, source: source, cache: cache, repairer: repairer,
+            table, of: catalog, source: source, cache: cache, repairer: repairer,
             objectsPerSecond: settings.objectsPerSecond)
         let result = try await verification.run()
         metrics.gauge(.verifyDriftObjects, [.type: type]).set(result.drifted + result.unsettled)
+        if let first = result.replaced.first {
+            metrics.counter(.projectionReplaced).add(result.replaced.count)
+            logger.error(
+                "Keys of the cache held something else and were replaced",
+                [.key: "\(first)", .count: "\(result.replaced.count)"])
+        }
+        if result.rebuilt > 0 {
+            logger.warning(
+                "Objects whose keys and indexes were replaced were written anew",
+                [.objectType: "\(type)", .objects: "\(result.rebuilt)"])
+        }
         if result.mended > 0 {
             metrics.counter(.verifyRepaired, [.type: type]).add(result.mended)
             logger.warning(
