@@ -113,10 +113,7 @@ package struct ProjectionReport: Sendable {
     }
 
     func set(_ component: String, _ state: ComponentState) {
-        guard states.set(component, state) else { return }
-        logger.info(
-            "Projection changed state",
-            [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+        states.set(component, state, logging: "Projection changed state", to: logger)
     }
 
     /// A component leaves journals out since their keys hold something else, of these kinds: named in a state of its own.

@@ -24,7 +24,9 @@ struct ContinuousVerification {
 
     /// Runs until cancelled.
     func run() async {
-        set(ComponentState("scheduled", .waiting, reason: "the first pass begins after \(settings.delay)"))
+        states.set(
+            Self.component,
+            ComponentState("scheduled", .waiting, reason: "the first pass begins after \(settings.delay)"))
         let began = ContinuousClock.now
         var schedule = VerificationSchedule(
             tables: catalog.tables.count, interval: settings.interval, delay: settings.delay, now: .zero)
@@ -121,9 +123,7 @@ struct ContinuousVerification {
     }
 
     private func set(_ state: ComponentState) {
-        guard states.set(Self.component, state) else { return }
-        logger.info(
-            "Verification changed its state", [.state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+        states.set(Self.component, state, logging: "Verification changed its state", to: logger)
     }
 }
 
