@@ -40,8 +40,8 @@ package struct ProjectionReport: Sendable {
 
     func illegal(_ events: Int) { if events > 0 { illegal.add(events) } }
 
-    /// Entries of a shape that nobody here knows: they stay in the journal and change no state.
-    func unreadable(_ entries: Int, component: String) {
+    /// Entries were passed over, `first` before the others.
+    func unreadable(_ entries: Int, first: PassedOver?, component: String) {
         guard entries > 0 else { return }
         let before = unreadable.value
         unreadable.add(entries)
@@ -49,7 +49,10 @@ package struct ProjectionReport: Sendable {
         guard before.leadingZeroBitCount != unreadable.value.leadingZeroBitCount else { return }
         logger.warning(
             "Entries were passed over: their shape is not known",
-            [.component: "\(component)", .entries: "\(unreadable.value)"])
+            [
+                .component: "\(component)", .entries: "\(unreadable.value)",
+                .journal: "\(first?.journal.key ?? "")", .entryID: "\(first?.entry.description ?? "")",
+            ])
     }
 
     /// Entries of a topic's journals that are not in state; nil while that is unknown.

@@ -69,7 +69,9 @@ package struct ProvisioningProjection: Sendable {
         var nextMeasure = ContinuousClock.now
         var marksReadAt = ContinuousClock.now
         defer {
-            report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
+            report.unreadable(
+                fold.counts.unreadable - counts.unreadable, first: fold.takeFirstUnreadable(),
+                component: ProjectionReport.provisioning)
             counted = fold.counted
         }
         pause.aligned()
@@ -90,7 +92,8 @@ package struct ProvisioningProjection: Sendable {
                         commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
                         commitTimes: fold.takeCommitTimes()))
                 report.unreadable(
-                    fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
+                    fold.counts.unreadable - counts.unreadable, first: fold.takeFirstUnreadable(),
+                    component: ProjectionReport.provisioning)
                 counts = fold.counts
             }
             if !hasMore {

@@ -156,7 +156,9 @@ package struct VoiceProjection: Sendable {
         let (counts, reported) = (session.fold.counts, session.reported)
         report.applied(counts.events - reported.events)
         report.illegal(counts.illegal - reported.illegal)
-        report.unreadable(counts.unreadable - reported.unreadable, component: ProjectionReport.voice)
+        report.unreadable(
+            counts.unreadable - reported.unreadable, first: session.fold.takeFirstUnreadable(),
+            component: ProjectionReport.voice)
         report.loggedOut(counts.logouts - reported.logouts)
         report.replaced(counts.replaced - reported.replaced)
         session.reported = counts
