@@ -1,5 +1,5 @@
 internal import Journal
-package import RESP
+internal import RESP
 
 /// Keys of a cache in whose place somebody keeps something else. Nobody but the projection may write them, so it replaces
 /// them and goes on; the functions stand in the projection's library.

@@ -69,7 +69,8 @@ struct JournalSearchTests {
             #expect(found == Set(journals.map(\.tenant)))
             #expect(search.dueAt > .now + .seconds(10))
             await connection.close()
-            #expect(await search.step(through: connection).isEmpty)
+            let late = await search.step(through: connection)
+            #expect(late.isEmpty)
             #expect(search.dueAt < .now + .seconds(10))
         }
     }
