@@ -67,5 +67,6 @@ extension JournalName: Comparable {
 /// Key of the sign of life that the mirror link from `region` leaves in a peer's Redis.
 package func knockKey(from region: String) -> String { "rs:{_}:knock:\(region)" }
 
-/// Key of the set of all tenants' dbids known to a region, kept by the projection; what the mirror learns tenants from.
+/// Key of the set of all tenants' dbids known to a region, kept by the projection, with those of whom the region's worker has
+/// found voice journals; what the mirror learns tenants from.
 package let tenantsKey = "rs:{_}:tenants"

@@ -32,6 +32,9 @@ extension MirrorLink {
     func tellDown(_ loss: LinkLoss) {
         let cut = loss.isSilence ? hearing.cut : nil
         report.cut(cut)
+        if let advice = loss.evictionAdvice {
+            return report.set(ComponentState("refused-evicting", .stopped, reason: loss.words, advice: advice))
+        }
         let reason = [loss.words, cut?.words(peer: settings.peer)].compactMap(\.self).joined(separator: "; ")
         report.set(ComponentState("connecting", .waiting, reason: reason))
     }

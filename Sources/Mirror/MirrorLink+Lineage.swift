@@ -168,7 +168,8 @@ extension MirrorLink {
         }
     }
 
-    /// Once a second while the session lasts: lineage, lag and backlog; every fifth time also what was stopped.
+    /// Once a second while the session lasts: lineage, lag and backlog; now and then also whether the peer's Redis may be
+    /// written to still, and what was stopped.
     func watch() async {
         var turn = 0
         while let session, !Task.isCancelled {
@@ -176,6 +177,9 @@ extension MirrorLink {
             if turn.isMultiple(of: 5) { lookAtStopped() }
             do {
                 if turn.isMultiple(of: 5) { try await lookAtClosed(in: session) }
+                if turn.isMultiple(of: 3), let unfitness = try await session.target.unfitness().get() {
+                    throw unfitness
+                }
                 try await compareIdentity(in: session)
                 try await compareBirths(in: session)
                 try await measureBacklog(in: session)

@@ -65,7 +65,7 @@ package actor MirrorLink {
 
         /// Something in it failed that ends it.
         func failed(_ error: any Error) {
-            if loss == nil { loss = LinkLoss(error as? Refusal ?? .unavailable("\(error)")) }
+            if loss == nil { loss = error as? LinkLoss ?? LinkLoss(error as? Refusal ?? .unavailable("\(error)")) }
         }
     }
 

@@ -91,6 +91,8 @@ package protocol MirrorTarget: Sendable {
     func forgetGone(_ copies: [JournalName: ClosedCopy]) -> EventLoopFuture<[JournalName]>
     /// The guarded append; gives the last ID. Fails with `Refusal`.
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID>
+    /// Why nothing more may be written to the server, as it is set up now; nil while it may.
+    func unfitness() -> EventLoopFuture<LinkLoss?>
     /// Leaves a sign of life of the link from `region`.
     func leave(_ knock: Knock, from region: String) -> EventLoopFuture<Void>
     /// Succeeds when the connection is gone, with why.

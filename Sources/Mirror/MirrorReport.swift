@@ -68,10 +68,7 @@ package struct MirrorReport: Sendable {
     }
 
     func set(_ state: ComponentState) {
-        guard states.set(component, state) else { return }
-        logger.info(
-            "Mirror link changed state",
-            [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+        states.set(component, state, logging: "Mirror link changed state", to: logger)
     }
 
     /// Entries that the peer will never have, or that are nowhere any more: counted, loud; what follows is shipped.

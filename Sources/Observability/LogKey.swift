@@ -35,6 +35,8 @@ package enum LogKey: String, CaseIterable, Sendable {
     case history
     case systemID = "system.id"
     case transactionID = "transaction.id"
+    /// A key of Redis, without the value that the key of an index names.
+    case key
     case table
     case objectType = "object.type"
     case relationID = "relation.id"

@@ -88,7 +88,7 @@ extension MetricFamily {
         "regionsync_projection_logouts", "Sessions ended here since their agents logged in in another region.")
     package static let projectionReplaced = counter(
         "regionsync_projection_replaced",
-        "Keys of calls, agents and cursors that held something of another kind and were written anew.")
+        "Keys of the cache, calls, agents and cursors that held something of another kind and were replaced.")
     package static let verifyLastSuccessTimestampSeconds = gauge(
         "regionsync_verify_last_success_timestamp_seconds", "When a verification last found no difference.",
         unit: .seconds)

@@ -78,7 +78,7 @@ extension StoreFailure {
     }
 
     /// A key holds something of another kind.
-    var isWrongType: Bool {
+    package var isWrongType: Bool {
         if case .server("WRONGTYPE", _) = self { true } else { false }
     }
 

@@ -10,7 +10,8 @@ package enum ProjectionFunctions {
     ///   are as expected, and leaves the next ones. While a transaction is half there its position and the number of the
     ///   part stand in the mark `applying`; it is empty otherwise. A group is
     ///   `objects type indexes (field u|s)… object…`, an object `bucket:d id digest dump value…` with the values of the
-    ///   indexed columns, each a NUL where it is NULL; or `bucket:d id` and an empty digest for a delete.
+    ///   indexed columns, each a NUL where it is NULL; or `bucket:d id` and an empty digest for a delete. Answers `OK`, or
+    ///   a sentence for each key that was replaced.
     /// - `rsp2_older key tenant type below scan count`: one step of a walk over all objects of a type; answers where the
     ///   walk goes on, `0` at its end, and the IDs of those whose version is below `below`, or of all if that is empty.
     /// - `rsp2_quarantine key quarantine cursor mark command name`: puts a name into quarantine (`SADD`) or takes it out
@@ -19,13 +20,14 @@ package enum ProjectionFunctions {
     /// - `rsp2_mark key expected field old new`: writes a word beside that cursor when it is as expected, or removes it where
     ///   `new` is empty; unless another than `old` stands there.
     ///
-    /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done; so is `WRONGTYPE` with the key
-    /// where somebody else keeps something of another kind. Scripts do not roll back: what may fail comes first, and what
-    /// was done before it is done again without harm. Positions exceed 2^53, which Lua's numbers do not hold, so they are
-    /// compared as text; digests do not. A bucket's sum is that of its objects: readers take it modulo 2^48.
+    /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done. What somebody else keeps under
+    /// keys of objects, indexes and digests is replaced (`ReplacedKeys.swift`). Scripts do not roll back: what may fail
+    /// comes first, and what was done before it is done again without harm. Positions exceed 2^53, which Lua's numbers do
+    /// not hold, so they are compared as text; digests do not. A bucket's sum is that of its objects: readers take it
+    /// modulo 2^48.
     package static let library = FunctionLibrary(
         name: "regionsync_projection_2",
-        body: [guards, indexes, objects, functions, steps, repairs].joined(separator: "\n"))
+        body: [guards, claims, indexes, objects, functions, inspections, steps, repairs].joined(separator: "\n"))
 
     /// Everything that the projection calls.
     package static let libraries = [JournalFunctions.library, library, VoiceFunctions.library]
@@ -96,35 +98,42 @@ package enum ProjectionFunctions {
 
     /// A group collects what many objects change in one key: ids, and pairs of unique indexes.
     private static let indexes = """
-        local function open(tenant, args, at)
+        local function open(tenant, args, at, replaced)
             local base = 'cfg:{' .. tenant .. '}:' .. args[at]
             local group = {
-                call = redis.call, ids = base, prefix = base .. ':', totals = 'rs:{' .. tenant .. '}:digest:' .. args[at],
+                call = redis.call, pcall = redis.pcall, ids = base, prefix = base .. ':',
+                totals = 'rs:{' .. tenant .. '}:digest:' .. args[at],
+                state = 'rs:{' .. tenant .. '}:projection', replaced = replaced,
                 indexes = tonumber(args[at + 1]), fields = {}, by = {}, pairs = {}, added = {}, adds = 0
             }
-            local refusal = foreign(group.ids, 'set') or foreign(group.totals, 'hash')
+            claim(group, group.totals, 'hash')
+            claim(group, group.ids, 'set')
             local watch = watches(tenant, args[at])
-            if redis.call('EXISTS', watch) == 1 then group.watch = watch end
+            if claim(group, watch, 'hash') then group.watch = watch end
             at = at + 2
             for k = 1, group.indexes do
                 group.fields[k] = args[at]
                 group.by[k] = base .. ':by:' .. args[at]
                 if args[at + 1] == 'u' then
                     group.pairs[k] = {}
-                    refusal = refusal or foreign(group.by[k], 'hash')
+                    claim(group, group.by[k], 'hash')
                 end
                 at = at + 2
             end
             group.fields[group.indexes + 1] = '_d'
-            return refusal, group, at
+            return group, at
+        end
+
+        local function member(group, k, command, value, id)
+            local key = group.by[k] .. ':' .. value
+            if replaces(group, group.pcall(command, key, id), key, 'set', group.by[k] .. ':*') and command == 'SADD' then
+                group.call('SADD', key, id)
+            end
         end
 
         local function unlink(group, k, value, id)
             local held = group.pairs[k]
-            if not held then
-                group.call('SREM', group.by[k] .. ':' .. value, id)
-                return
-            end
+            if not held then return member(group, k, 'SREM', value, id) end
             local holder = held[value]
             if holder == nil then holder = group.call('HGET', group.by[k], value) end
             if holder == id then held[value] = false end
@@ -132,7 +141,7 @@ package enum ProjectionFunctions {
 
         local function link(group, k, value, id)
             local held = group.pairs[k]
-            if held then held[value] = id else group.call('SADD', group.by[k] .. ':' .. value, id) end
+            if held then held[value] = id else member(group, k, 'SADD', value, id) end
         end
 
         local function flushAdded(group)
@@ -168,30 +177,31 @@ package enum ProjectionFunctions {
     private static let objects = """
         local function tally(group, sum, difference, objects)
             -- As an integer: Redis prints Lua's numbers with 17 digits, which costs more than the rest of the call.
-            if difference ~= 0 then group.call('HINCRBY', group.totals, sum, string.format('%d', difference)) end
-            if objects ~= 0 then group.call('HINCRBY', group.totals, string.sub(sum, 1, -2) .. 'n', objects) end
+            if difference ~= 0 then count(group, sum, string.format('%d', difference)) end
+            if objects ~= 0 then count(group, string.sub(sum, 1, -2) .. 'n', objects) end
         end
 
         local function remove(group, sum, id)
             local key = group.prefix .. id
             if group.watch then group.call('HDEL', group.watch, id) end
-            local old = group.call('HMGET', key, unpack(group.fields))
+            local old, isReplaced = fields(group, key)
             local digest = old[group.indexes + 1]
-            if not digest then return end
+            if not digest and not isReplaced then return end
             for k = 1, group.indexes do
                 if old[k] then unlink(group, k, old[k], id) end
             end
             flushAdded(group)
             group.call('SREM', group.ids, id)
             group.call('DEL', key)
-            tally(group, sum, -tonumber(digest), -1)
+            local was = held(digest)
+            if was then tally(group, sum, -was, -1) end
         end
 
         local function put(group, args, at)
             local id, digest, indexes = args[at + 1], args[at + 2], group.indexes
             local key = group.prefix .. id
             if group.watch then group.call('HDEL', group.watch, id) end
-            local old = group.call('HMGET', key, unpack(group.fields))
+            local old = fields(group, key)
             for k = 1, indexes do
                 local was, new = old[k], args[at + 3 + k]
                 if was ~= new then
@@ -201,8 +211,10 @@ package enum ProjectionFunctions {
             end
             group.call('RESTORE', key, '0', args[at + 3], 'REPLACE')
             local before = old[indexes + 1]
-            if before then
-                if before ~= digest then tally(group, args[at], tonumber(digest) - tonumber(before), 0) end
+            if before == digest then return end
+            local was = held(before)
+            if was then
+                tally(group, args[at], tonumber(digest) - was, 0)
             else
                 group.adds = group.adds + 1
                 group.added[group.adds] = id
@@ -226,29 +238,30 @@ package enum ProjectionFunctions {
 
     private static let functions = """
         redis.register_function('rsp2_provision', function(keys, args)
-            local refusal, group = moved(keys[1], args[2], args[3])
+            local refusal = moved(keys[1], args[2], args[3])
             if refusal then return refusal end
-            local at, last = 6, #args
+            local at, last, replaced = 6, #args, {}
             while at <= last do
-                local objects = tonumber(args[at])
-                refusal, group, at = open(args[1], args, at + 1)
-                if refusal then return refusal end
-                -- What objects changed must be kept also when a foreign key of another kind stops us.
+                local objects, group = tonumber(args[at])
+                group, at = open(args[1], args, at + 1, replaced)
+                -- What objects changed must be kept whatever stops us.
                 local done, result = pcall(change, group, args, at, objects)
                 flush(group)
                 if not done then error(result) end
                 at = result
             end
             close(keys[1], args[2], args[3], args[4], args[5])
-            return redis.status_reply('OK')
+            return #replaced > 0 and replaced or redis.status_reply('OK')
         end)
 
         redis.register_function{function_name = 'rsp2_older', flags = {'no-writes'}, callback = function(keys, args)
             local ids = 'cfg:{' .. args[1] .. '}:' .. args[2]
-            local step = redis.call('SSCAN', ids, args[4], 'COUNT', args[5])
+            local step = read('SSCAN', ids, args[4], 'COUNT', args[5])
+            -- It holds something else, and is replaced when the type is looked at or written next.
+            if not step then return {'0'} end
             local found = {step[1]}
             for _, id in ipairs(step[2]) do
-                local version = args[3] ~= '' and redis.call('HGET', ids .. ':' .. id, '_v')
+                local version = args[3] ~= '' and read('HGET', ids .. ':' .. id, '_v')
                 if not version or below(version, args[3]) then found[#found + 1] = id end
             end
             return found

@@ -3,7 +3,8 @@ internal import Provisioning
 
 /// Names of the keys that hold projected state (journal.md, "Projection rules").
 package enum ProjectionKeys {
-    /// Hash of a tenant's cursors: `provisioning`, `voice:<region>`, and `applying` while a transaction is half there.
+    /// Hash of a tenant's cursors: `provisioning`, `voice:<region>`, and `applying` while a transaction is half there; with
+    /// `replaced`, how many keys of its cache held something else and were replaced.
     package static func cursors(tenant: String) -> String { "rs:{\(tenant)}:projection" }
 
     /// Field of `cursors(tenant:)`: the cursor of a region's voice journal.
@@ -61,7 +62,7 @@ package enum ProjectionKeys {
     }
 
     /// Hash of a type's digests, by bucket: `<bucket>:n` objects, `<bucket>:d` sum of their digests, to be taken modulo
-    /// 2^48.
+    /// 2^48. A field `rebuild` says that all of the type is to be written anew.
     package static func digests(tenant: String, type: String) -> String { "rs:{\(tenant)}:digest:\(type)" }
 
     /// The field of a bucket's sum in `digests`.

@@ -1,6 +1,7 @@
 internal import Journal
 package import Logging
 package import Observability
+internal import RESP
 
 /// Where the projection says how it is doing: states for people, metrics, log lines.
 package struct ProjectionReport: Sendable {
@@ -39,8 +40,8 @@ package struct ProjectionReport: Sendable {
 
     func illegal(_ events: Int) { if events > 0 { illegal.add(events) } }
 
-    /// Entries of a shape that nobody here knows: they stay in the journal and change no state.
-    func unreadable(_ entries: Int, component: String) {
+    /// Entries were passed over, `first` before the others.
+    func unreadable(_ entries: Int, first: PassedOver?, component: String) {
         guard entries > 0 else { return }
         let before = unreadable.value
         unreadable.add(entries)
@@ -48,7 +49,10 @@ package struct ProjectionReport: Sendable {
         guard before.leadingZeroBitCount != unreadable.value.leadingZeroBitCount else { return }
         logger.warning(
             "Entries were passed over: their shape is not known",
-            [.component: "\(component)", .entries: "\(unreadable.value)"])
+            [
+                .component: "\(component)", .entries: "\(unreadable.value)",
+                .journal: "\(first?.journal.key ?? "")", .entryID: "\(first?.entry.description ?? "")",
+            ])
     }
 
     /// Entries of a topic's journals that are not in state; nil while that is unknown.
@@ -75,8 +79,26 @@ package struct ProjectionReport: Sendable {
             "Keys of calls or agents held something else and were written anew", [.count: "\(records)"])
     }
 
-    /// Keys around a tenant's calls and agents held something else and were deleted: a sentence for each.
-    func reclaimed(_ keys: [String], tenant: String) {
+    /// Keys of objects, indexes and digests held something else and were replaced: a sentence for each.
+    func replacedKeys(_ keys: [String]) {
+        guard let first = keys.first else { return }
+        replaced.add(keys.count)
+        logger.error(
+            "Keys of the cache held something else and were replaced", [.key: "\(first)", .count: "\(keys.count)"])
+    }
+
+    /// Deletes what somebody put in the place of keys that only the projection writes, so that the next session can write
+    /// them.
+    func reclaim(_ tenants: [String], in store: any ProjectionStore) async {
+        let answers = await store.run(
+            [ProjectionFunctions.library.loadCommand] + tenants.map { ProjectionFunctions.reclaim(tenant: $0) })
+        for (tenant, answer) in zip(tenants, answers.dropFirst()) {
+            if case .success(let gone) = answer { reclaimed(gone.elements.compactMap(\.text), tenant: tenant) }
+        }
+    }
+
+    /// Keys around a tenant's state held something else and were deleted: a sentence for each.
+    private func reclaimed(_ keys: [String], tenant: String) {
         guard !keys.isEmpty else { return }
         replaced.add(keys.count)
         logger.error(
@@ -94,10 +116,7 @@ package struct ProjectionReport: Sendable {
     }
 
     func set(_ component: String, _ state: ComponentState) {
-        guard states.set(component, state) else { return }
-        logger.info(
-            "Projection changed state",
-            [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+        states.set(component, state, logging: "Projection changed state", to: logger)
     }
 
     /// A component leaves journals out since their keys hold something else, of these kinds: named in a state of its own.

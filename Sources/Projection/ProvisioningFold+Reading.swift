@@ -62,7 +62,10 @@ extension ProvisioningFold {
                 open.snapshot = snapshot
             }
         } catch {
-            if sources[index].isFirstSight { counts.unreadable += 1 }
+            if sources[index].isFirstSight {
+                counts.unreadable += 1
+                firstUnreadable = firstUnreadable ?? PassedOver(journal: sources[index].journal, entry: entry.id)
+            }
             inexactness.insert(.unreadable, at: entry.id)
         }
         open.entries += 1

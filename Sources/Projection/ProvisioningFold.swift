@@ -106,6 +106,7 @@ package struct ProvisioningFold: Sendable {
     /// All transactions up to here have been given out whole.
     package private(set) var completed: Position
     package internal(set) var counts = Counts()
+    var firstUnreadable: PassedOver?
 
     /// Begins behind `trailing`, the cursor that trails those of all tenants; `cursors` are the known tenants',
     /// `quarantined` their objects that could not be projected before, `counted` the entries that a fold before this one
@@ -208,6 +209,12 @@ package struct ProvisioningFold: Sendable {
         }
         let rest = walks.enumerated().filter { $0.offset >= answers.count || $0.element.scan != "0" }.map(\.element)
         if rest.isEmpty { work.removeFirst() } else { work[0] = .walk(rest) }
+    }
+
+    /// The first entry that was no provisioning entry since the last call.
+    package mutating func takeFirstUnreadable() -> PassedOver? {
+        defer { firstUnreadable = nil }
+        return firstUnreadable
     }
 
     /// The commit times, µs since 1970, of the transactions given out since the last call.

@@ -5,6 +5,8 @@ package import RESP
 package struct ProvisioningPerformer: Sendable {
     /// Commands that were given out and not sent.
     package private(set) var commands: [RedisCommand] = []
+    /// Sentences about keys that were replaced, from the answers that were waited for.
+    private var replaced: [String] = []
     private var byteCount = 0
     private let store: any ProjectionStore
     /// Bytes of calls that are sent together at most.
@@ -30,15 +32,7 @@ package struct ProvisioningPerformer: Sendable {
                 add(RedisCommand(words: ["SADD", tenantsKey] + tenants, runs: []))
                 _ = try await sent(taking: 0)
             case .fetch(let names):
-                for name in names {
-                    add(
-                        RedisCommand(
-                            "HGETALL", ProjectionKeys.object(tenant: name.tenant, type: name.type, id: name.key)))
-                }
-                let replies = try await sent(taking: names.count)
-                var rows: [ProvisioningFold.ObjectName: StoredRow] = [:]
-                for (name, reply) in zip(names, replies) { rows[name] = StoredRow(reply) }
-                fold.fetched(rows)
+                fold.fetched(try await rows(of: names))
             case .walk(let walks):
                 for walk in walks { add(walk.command) }
                 fold.walked(try await sent(taking: walks.count).map { ObjectWalk.Answer($0) })
@@ -76,6 +70,38 @@ package struct ProvisioningPerformer: Sendable {
         return commands
     }
 
+    /// Takes the sentences about keys that were replaced.
+    package mutating func takeReplaced() -> [String] {
+        defer { replaced.removeAll() }
+        return replaced
+    }
+
+    /// What is there of these objects. A key that holds no object is deleted.
+    private mutating func rows(
+        of names: [ProvisioningFold.ObjectName]
+    ) async throws(StoreFailure) -> [ProvisioningFold.ObjectName: StoredRow] {
+        for name in names {
+            add(RedisCommand("HGETALL", ProjectionKeys.object(tenant: name.tenant, type: name.type, id: name.key)))
+        }
+        let results = await store.run(take())
+        for result in results.dropLast(names.count) { note(try result.get()) }
+        var rows: [ProvisioningFold.ObjectName: StoredRow] = [:]
+        var foreign: [ProvisioningFold.ObjectName] = []
+        for (name, result) in zip(names, results.suffix(names.count)) {
+            switch result {
+            case .success(let reply): rows[name] = StoredRow(reply)
+            case .failure(let failure):
+                guard failure.isWrongType else { throw failure }
+                foreign.append(name)
+            }
+        }
+        for reply in try await store.answers(foreign.map { ProjectionFunctions.discard($0) }) { note(reply) }
+        return rows
+    }
+
+    /// Of all that is sent only calls that replaced keys are answered with a list.
+    private mutating func note(_ reply: StoreReply) { replaced += reply.elements.compactMap(\.text) }
+
     private mutating func add(_ command: RedisCommand) {
         commands.append(command)
         byteCount += command.byteCount
@@ -83,7 +109,9 @@ package struct ProvisioningPerformer: Sendable {
 
     /// Sends what is gathered and answers the last replies; all must have succeeded.
     private mutating func sent(taking last: Int) async throws(StoreFailure) -> ArraySlice<StoreReply> {
-        try await store.answers(take()).suffix(last)
+        let replies = try await store.answers(take())
+        for reply in replies.dropLast(last) { note(reply) }
+        return replies.suffix(last)
     }
 }
 

@@ -39,6 +39,7 @@ package struct ProvisioningProjection: Sendable {
             } catch {
                 guard !Task.isCancelled else { break }
                 report.lag(nil, topic: .provisioning)
+                if error.isWrongType { await reclaim() }
                 await pause.wait(after: error, store, report, ProjectionReport.provisioning)
             }
         }
@@ -69,13 +70,16 @@ package struct ProvisioningProjection: Sendable {
         var nextMeasure = ContinuousClock.now
         var marksReadAt = ContinuousClock.now
         defer {
-            report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
+            report.unreadable(
+                fold.counts.unreadable - counts.unreadable, first: fold.takeFirstUnreadable(),
+                component: ProjectionReport.provisioning)
             counted = fold.counted
         }
         pause.aligned()
         say(fold, trailing)
         while !Task.isCancelled {
             let hasMore = try await performer.perform(&fold, trailing: advanced) { note($0, $1) }
+            note(performer.takeReplaced(), &fold)
             var commands = performer.take()
             commands += gaps  // behind the mark for them
             gaps = []
@@ -91,7 +95,8 @@ package struct ProvisioningProjection: Sendable {
                         commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
                         commitTimes: fold.takeCommitTimes()))
                 report.unreadable(
-                    fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
+                    fold.counts.unreadable - counts.unreadable, first: fold.takeFirstUnreadable(),
+                    component: ProjectionReport.provisioning)
                 counts = fold.counts
             }
             if !hasMore {
@@ -101,10 +106,10 @@ package struct ProvisioningProjection: Sendable {
                 report.leftOut(reader.strays.kinds, of: ProjectionReport.provisioning)
                 if !reads.isEmpty { CrashPoint.provisioningRead.pass() }
                 for read in reads { try take(read, &fold) }
-                if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst()) }
+                if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst(), &fold) }
                 if reads.isEmpty, isQuiet { try await look(for: advanced) }
             }
-            while inFlight.count > 1 { trailing = try await settle(inFlight.removeFirst()) }
+            while inFlight.count > 1 { trailing = try await settle(inFlight.removeFirst(), &fold) }
             if ContinuousClock.now >= nextMeasure {
                 nextMeasure = .now + .seconds(1)
                 try await lag.measure(fold.progress, through: store)
@@ -204,12 +209,27 @@ package struct ProvisioningProjection: Sendable {
         }
     }
 
-    private func settle(_ sent: Sent) async throws(StoreFailure) -> Position {
-        for result in await sent.commands.replies() { _ = try result.get() }
+    private func settle(_ sent: Sent, _ fold: inout ProvisioningFold) async throws(StoreFailure) -> Position {
+        let results = await sent.commands.replies()
+        for case .success(let reply) in results { note(reply.elements.compactMap(\.text), &fold) }
+        for result in results { _ = try result.get() }
         CrashPoint.provisioningApplied.pass()
         report.applied(sent.objects)
         report.visible(sent.commitTimes)
         return sent.completed
+    }
+
+    /// Keys of the cache were replaced: a sentence for each.
+    private func note(_ replaced: [String], _ fold: inout ProvisioningFold) {
+        guard !replaced.isEmpty else { return }
+        report.replacedKeys(replaced)
+        fold.keysReplaced()
+    }
+
+    /// Deletes what somebody put in the place of the tenants' cursors and quarantines.
+    private func reclaim() async {
+        guard let known = try? await store.answers([RedisCommand("SMEMBERS", tenantsKey)]) else { return }
+        await report.reclaim(known[0].elements.compactMap(\.text), in: store)
     }
 
     private func note(_ name: ProvisioningFold.ObjectName, _ problem: ProvisioningFold.Problem) {

@@ -42,6 +42,28 @@ package enum RepairCalls {
         return (RedisCommand(words: call("rsp2_mend", tenant) + [token], runs: groups.runs), places)
     }
 
+    /// Replaces those keys of a tenant's type in whose place somebody keeps something else; answers the mark of a rebuild
+    /// that is due, or nil, and a sentence for each key that was replaced.
+    package static func inspect(tenant: String, type: String, layouts: IndexLayouts) -> RedisCommand {
+        RedisCommand(words: call("rsp2_inspect", tenant), runs: [layouts[type].head])
+    }
+
+    /// Asks for the mark of a rebuild that is due.
+    package static func rebuildMark(tenant: String, type: String) -> RedisCommand {
+        RedisCommand("HGET", ProjectionKeys.digests(tenant: tenant, type: type), ProjectionFunctions.rebuildField)
+    }
+
+    /// Says that a type was written anew, if nothing was replaced since; answers 1 if so.
+    package static func rebuilt(tenant: String, type: String, mark: String) -> RedisCommand {
+        ProjectionFunctions.forget(
+            [(ProjectionFunctions.rebuildField, mark)], of: ProjectionKeys.digests(tenant: tenant, type: type))
+    }
+
+    /// Deletes an index's key if it is of another kind than the index's.
+    package static func reclaim(_ key: String, isUnique: Bool) -> RedisCommand {
+        ProjectionFunctions.reclaim(key, unless: isUnique ? "hash" : "set")
+    }
+
     /// Counts a bucket anew, if its counters are still these.
     package static func recount(
         bucket: Int, keys: [String], tenant: String, type: String, count: String, sum: String

@@ -14,21 +14,10 @@
 /// Watches end by themselves after five minutes: one that is forgotten keeps nothing from being projected.
 extension ProjectionFunctions {
     static let repairs = """
-        local function read(command, key, ...)
-            local found = redis.pcall(command, key, ...)
-            if type(found) == 'table' and found.err then return nil end
-            return found
-        end
-
-        local function held(digest)
-            local number = tonumber(digest or '')
-            if number and number >= 0 and number < 281474976710656 and number % 1 == 0 then return number end
-        end
-
         local function mend(group, args, at)
             local sum, id, digest = args[at], args[at + 1], args[at + 2]
             local key = group.prefix .. id
-            local old = read('HMGET', key, unpack(group.fields)) or {}
+            local old = fields(group, key)
             for k = 1, group.indexes do
                 local new = digest ~= '' and args[at + 3 + k] or '\\0'
                 if old[k] and old[k] ~= new then unlink(group, k, old[k], id) end
@@ -71,9 +60,8 @@ extension ProjectionFunctions {
             local at, last, mended = 3, #args, {}
             while at <= last do
                 local objects, type = tonumber(args[at]), args[at + 1]
-                local refusal, group
-                refusal, group, at = open(args[1], args, at + 1)
-                if refusal then return refusal end
+                local group
+                group, at = open(args[1], args, at + 1, {})
                 local watch, quarantine = watches(args[1], type), 'rs:{' .. args[1] .. '}:quarantine'
                 for _ = 1, objects do
                     local id, isGone = args[at + 1], args[at + 2] == ''

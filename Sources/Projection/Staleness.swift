@@ -12,6 +12,8 @@ package struct Staleness: Hashable, Sendable {
         /// What was missed came, as a difference from the capturing region's cache. Verification looks whether there is
         /// more that differs in this one.
         case unverified
+        /// Keys of it held something else and were replaced: what others of their type had there is lost.
+        case replacedKeys = "replaced-keys"
     }
 
     package let cause: Cause
@@ -37,6 +39,7 @@ package struct Staleness: Hashable, Sendable {
         switch cause {
         case .missedChanges: "changes in PostgreSQL were missed and are being looked for"
         case .missingBeginning: "entries of the journals never came here: objects may be missing, or old"
+        case .replacedKeys: "keys of it held something else and were replaced; what is missing is written anew"
         case .unverified: "changes were missed, and came; whether all of this cache is right now is being looked at"
         }
     }
@@ -52,4 +55,9 @@ extension Staleness: CustomStringConvertible {
 extension Staleness {
     /// The field's name in `ProjectionKeys.trailing`.
     package static let field = "stale"
+}
+
+extension Staleness.Cause {
+    /// What ends another cause ends this one as well, so that one mark is enough for both.
+    var yieldsToOthers: Bool { self == .unverified || self == .replacedKeys }
 }

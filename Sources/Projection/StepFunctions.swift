@@ -10,12 +10,18 @@ package import RESP
 ///   each.
 /// - `rsp2_forget key (field value)…`: removes the fields if all of them hold what is given; answers how many went.
 extension ProjectionFunctions {
-    /// Deletes those of the keys around a tenant's calls and agents in whose place somebody keeps something else: nobody
-    /// but the projection may write them, and it writes them anew.
+    /// Deletes those of the keys around a tenant's state in whose place somebody keeps something else: nobody but the
+    /// projection may write them, and it writes them anew.
     package static func reclaim(tenant: String) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsp2_reclaim", "3", ProjectionKeys.cursors(tenant: tenant),
-            ProjectionKeys.activeCalls(tenant: tenant), ProjectionKeys.superseded(tenant: tenant), "hash", "set", "set")
+            "FCALL", "rsp2_reclaim", "4", ProjectionKeys.cursors(tenant: tenant),
+            ProjectionKeys.activeCalls(tenant: tenant), ProjectionKeys.superseded(tenant: tenant),
+            ProjectionKeys.quarantine(tenant: tenant), "hash", "set", "set", "set")
+    }
+
+    /// Deletes a key if it is of another kind.
+    static func reclaim(_ key: String, unless kind: String) -> RedisCommand {
+        RedisCommand("FCALL", "rsp2_reclaim", "1", key, kind)
     }
 
     /// Removes fields of a hash if all of them hold what is given.

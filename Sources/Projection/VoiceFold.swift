@@ -66,6 +66,7 @@ package struct VoiceFold: Sendable {
     /// Agents whose record shows, or showed when it was left, a session here that a login elsewhere made void.
     var superseded: Set<VoiceRecordName> = []
     package internal(set) var counts = Counts()
+    private var firstUnreadable: PassedOver?
 
     /// - Parameters:
     ///   - region: The region where it runs.
@@ -150,6 +151,12 @@ package struct VoiceFold: Sendable {
         foreign.insert(key.name)
     }
 
+    /// The first entry that was no voice event since the last call.
+    package mutating func takeFirstUnreadable() -> PassedOver? {
+        defer { firstUnreadable = nil }
+        return firstUnreadable
+    }
+
     // MARK: Actions
 
     /// The next calls, all of them to be made together; empty when everything read was folded. Two journals that touch
@@ -179,6 +186,7 @@ package struct VoiceFold: Sendable {
         for event in source.events {
             guard let voice = event.event else {
                 counts.unreadable += 1
+                firstUnreadable = firstUnreadable ?? PassedOver(journal: journal, entry: event.entry)
                 continue
             }
             counts.events += 1

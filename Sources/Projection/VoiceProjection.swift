@@ -78,23 +78,11 @@ package struct VoiceProjection: Sendable {
             } catch {
                 guard !Task.isCancelled else { break }
                 await roster.failed(group, error)
-                if error.isWrongType { await reclaim(await roster.tenants(of: group)) }
+                if error.isWrongType { await report.reclaim(await roster.tenants(of: group), in: store) }
                 await pause.wait(after: error, store, report, ProjectionReport.voice)
             }
         }
         await reader.close()
-    }
-
-    /// Deletes what somebody put in the place of keys that only the projection writes, so that the next session can write
-    /// them.
-    private func reclaim(_ tenants: [String]) async {
-        let answers = await store.run(
-            [ProjectionFunctions.library.loadCommand] + tenants.map { ProjectionFunctions.reclaim(tenant: $0) })
-        for (tenant, answer) in zip(tenants, answers.dropFirst()) {
-            if case .success(let replaced) = answer {
-                report.reclaimed(replaced.elements.compactMap(\.text), tenant: tenant)
-            }
-        }
     }
 
     private func session(
@@ -168,7 +156,9 @@ package struct VoiceProjection: Sendable {
         let (counts, reported) = (session.fold.counts, session.reported)
         report.applied(counts.events - reported.events)
         report.illegal(counts.illegal - reported.illegal)
-        report.unreadable(counts.unreadable - reported.unreadable, component: ProjectionReport.voice)
+        report.unreadable(
+            counts.unreadable - reported.unreadable, first: session.fold.takeFirstUnreadable(),
+            component: ProjectionReport.voice)
         report.loggedOut(counts.logouts - reported.logouts)
         report.replaced(counts.replaced - reported.replaced)
         session.reported = counts

@@ -47,8 +47,14 @@ package struct CachedObjects: Sendable {
 
     /// What the projection says that each bucket holds.
     package func digests(tenant: String, type: String) async throws(StoreFailure) -> TenantDigests {
-        let reply = try await ask(RedisCommand("HGETALL", ProjectionKeys.digests(tenant: tenant, type: type)))
-        return TenantDigests(tenant: tenant, buckets: Self.buckets(reply))
+        do throws(StoreFailure) {
+            let reply = try await ask(RedisCommand("HGETALL", ProjectionKeys.digests(tenant: tenant, type: type)))
+            return TenantDigests(tenant: tenant, buckets: Self.buckets(reply))
+        } catch {
+            // Somebody put something else there, so that nothing is known.
+            guard error.isWrongType else { throw error }
+            return TenantDigests(tenant: tenant)
+        }
     }
 
     /// The objects' own digests; nil for one that is not there, or has none.
@@ -58,11 +64,18 @@ package struct CachedObjects: Sendable {
         var digests: [ObjectDigest?] = []
         digests.reserveCapacity(keys.count)
         for start in stride(from: 0, to: keys.count, by: Self.batch) {
-            let replies = try await store.answers(
+            let results = await store.run(
                 keys[start..<min(start + Self.batch, keys.count)].map {
                     RedisCommand("HGET", ProjectionKeys.object(tenant: tenant, type: type, id: $0), "_d")
                 })
-            digests += replies.map { $0.text.flatMap { UInt64($0) }.map { ObjectDigest(value: $0) } }
+            for result in results {
+                // A key that holds something else is no object.
+                if case .failure(let failure) = result, failure.isWrongType {
+                    digests.append(nil)
+                } else {
+                    digests.append(try result.get().text.flatMap { UInt64($0) }.map { ObjectDigest(value: $0) })
+                }
+            }
         }
         return digests
     }
@@ -71,16 +84,32 @@ package struct CachedObjects: Sendable {
     package func forEachKey(
         tenant: String, type: String, _ body: ([String]) async throws -> Void
     ) async throws {
-        var scan = "0"
+        try await scan(["SSCAN", ProjectionKeys.objects(tenant: tenant, type: type)]) { page in
+            try await body(page.compactMap(\.text))
+        }
+    }
+
+    /// Hands out all keys of the server that begin with a text; some may come twice.
+    func forEachStoredKey(beginningWith text: String, _ body: ([String]) async throws -> Void) async throws {
+        let pattern = text.map { #"*?[]^-\"#.contains($0) ? "\\\($0)" : "\($0)" }.joined() + "*"
+        try await scan(["SCAN"], matching: ["MATCH", pattern]) { page in
+            try await body(page.compactMap(\.text).filter { $0.hasPrefix(text) })
+        }
+    }
+
+    /// Hands out what a scan finds, page by page.
+    func scan(
+        _ command: [String], matching words: [String] = [], _ body: ([StoreReply]) async throws -> Void
+    ) async throws {
+        var cursor = "0"
         repeat {
-            let reply = try await ask(
-                RedisCommand("SSCAN", ProjectionKeys.objects(tenant: tenant, type: type), scan, "COUNT", "1000"))
+            let reply = try await ask(RedisCommand(command + [cursor] + words + ["COUNT", "1000"]))
             guard let next = reply.elements.first?.text, reply.elements.count == 2 else {
-                throw StoreFailure.server(code: "SSCAN", message: "answered something else")
+                throw StoreFailure.server(code: command[0], message: "answered something else")
             }
-            scan = next
-            try await body(reply.elements[1].elements.compactMap(\.text))
-        } while scan != "0"
+            cursor = next
+            try await body(reply.elements[1].elements)
+        } while cursor != "0"
     }
 
     func ask(_ command: RedisCommand) async throws(StoreFailure) -> StoreReply {

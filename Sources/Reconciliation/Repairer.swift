@@ -16,8 +16,8 @@ package struct Repairer: Sendable {
 
     private let source: any RepairSource
     private let cache: CachedObjects
-    private let layouts: IndexLayouts
-    private let mends: Bool
+    let layouts: IndexLayouts
+    let mends: Bool
     private let patience: Duration
 
     /// Of a cache with this catalog. If it does not mend, it only judges. `patience` bounds how long objects are looked at

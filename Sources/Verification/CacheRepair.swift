@@ -31,14 +31,16 @@ package struct CacheRepair {
         let repairer = Repairer(
             source: source, cache: cache, catalog: catalog, patience: max(patience, .seconds(1)))
         try await repairer.prepare()
-        if isFlooded {
-            for (index, table) in catalog.tables.enumerated() {
-                var verification = TableVerification(
-                    table: index, type: table.type, source: source, cache: cache, repairer: repairer)
-                let mended = try await verification.run().mended
-                result.count += mended
-                if mended > 0 { result.names.append("\(mended) of type \(table.type)") }
+        for (index, table) in catalog.tables.enumerated() {
+            var verification = TableVerification(
+                index, of: catalog, source: source, cache: cache, repairer: repairer)
+            guard isFlooded else {
+                try await verification.rebuild()
+                continue
             }
+            let mended = try await verification.run().mended
+            result.count += mended
+            if mended > 0 { result.names.append("\(mended) of type \(table.type)") }
         }
         let mended = try await repairer.settle(candidates(findings)).names(.mended)
         result.note(mended.map { "\($0.tenant)/\($0.type)/\($0.key)" })

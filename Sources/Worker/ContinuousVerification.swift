@@ -24,7 +24,9 @@ struct ContinuousVerification {
 
     /// Runs until cancelled.
     func run() async {
-        set(ComponentState("scheduled", .waiting, reason: "the first pass begins after \(settings.delay)"))
+        states.set(
+            Self.component,
+            ComponentState("scheduled", .waiting, reason: "the first pass begins after \(settings.delay)"))
         let began = ContinuousClock.now
         var schedule = VerificationSchedule(
             tables: catalog.tables.count, interval: settings.interval, delay: settings.delay, now: .zero)
@@ -78,10 +80,21 @@ struct ContinuousVerification {
         let repairer = Repairer(source: source, cache: cache, catalog: catalog, mends: settings.repair)
         try await repairer.prepare()
         var verification = TableVerification(
-            table: table, type: type, source: source, cache: cache, repairer: repairer,
+            table, of: catalog, source: source, cache: cache, repairer: repairer,
             objectsPerSecond: settings.objectsPerSecond)
         let result = try await verification.run()
         metrics.gauge(.verifyDriftObjects, [.type: type]).set(result.drifted + result.unsettled)
+        if let first = result.replaced.first {
+            metrics.counter(.projectionReplaced).add(result.replaced.count)
+            logger.error(
+                "Keys of the cache held something else and were replaced",
+                [.key: "\(first)", .count: "\(result.replaced.count)"])
+        }
+        if result.rebuilt > 0 {
+            logger.warning(
+                "Objects whose keys and indexes were replaced were written anew",
+                [.objectType: "\(type)", .objects: "\(result.rebuilt)"])
+        }
         if result.mended > 0 {
             metrics.counter(.verifyRepaired, [.type: type]).add(result.mended)
             logger.warning(
@@ -110,9 +123,7 @@ struct ContinuousVerification {
     }
 
     private func set(_ state: ComponentState) {
-        guard states.set(Self.component, state) else { return }
-        logger.info(
-            "Verification changed its state", [.state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+        states.set(Self.component, state, logging: "Verification changed its state", to: logger)
     }
 }
 

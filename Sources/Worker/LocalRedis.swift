@@ -1,4 +1,5 @@
 internal import Journal
+internal import Logging
 internal import NIOCore
 internal import Observability
 internal import RedisClient
@@ -9,10 +10,12 @@ struct LocalRedis: Sendable {
 
     let client: RedisClient
     let states: ComponentStates
+    let logger: Logger
 
-    init(endpoint: RedisEndpoint, eventLoop: any EventLoop, states: ComponentStates) {
+    init(endpoint: RedisEndpoint, eventLoop: any EventLoop, states: ComponentStates, logger: Logger) {
         client = RedisClient(endpoint: endpoint, name: "regionsync-housekeeping", eventLoop: eventLoop)
         self.states = states
+        self.logger = logger
         states.set(Self.component, ComponentState("connecting", .waiting, reason: "\(endpoint)"))
     }
 
@@ -36,8 +39,7 @@ struct LocalRedis: Sendable {
             do throws(RedisError) {
                 let info = try await ServerInfo.ask(connection)
                 guard !info.mayEvict else {
-                    states.set(
-                        Self.component,
+                    enter(
                         ComponentState(
                             "refused-evicting", .stopped,
                             reason: "maxmemory-policy \(info.evictionPolicy) may throw journals away",
@@ -45,22 +47,25 @@ struct LocalRedis: Sendable {
                     return false
                 }
                 guard info.hasFunctions else {
-                    states.set(
-                        Self.component,
+                    enter(
                         ComponentState(
                             "refused-version", .stopped, reason: "Redis \(info.version) has no functions",
                             advice: "use Redis 7.0 or newer"))
                     return false
                 }
-                states.set(Self.component, ComponentState("connected", .working))
+                enter(ComponentState("connected", .working))
                 return true
             } catch {
-                states.set(Self.component, ComponentState("connecting", .waiting, reason: "\(error)"))
+                enter(ComponentState("connecting", .waiting, reason: "\(error)"))
             }
         case .waiting(let error, _):
-            states.set(Self.component, ComponentState("connecting", .waiting, reason: "\(error)"))
+            enter(ComponentState("connecting", .waiting, reason: "\(error)"))
         case .connecting, .stopped: break
         }
         return false
+    }
+
+    private func enter(_ state: ComponentState) {
+        states.set(Self.component, state, logging: "The region's Redis changed state", to: logger)
     }
 }

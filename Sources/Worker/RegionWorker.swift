@@ -57,7 +57,8 @@ package struct RegionWorker: Service {
 
     private func work(on loops: MultiThreadedEventLoopGroup) async {
         let endpoint = RedisEndpoint(region.redis)
-        let local = LocalRedis(endpoint: endpoint, eventLoop: loops.next(), states: states)
+        let local = LocalRedis(
+            endpoint: endpoint, eventLoop: loops.next(), states: states, logger: logger("redis"))
         let keeper = LeaseKeeper(
             endpoint: endpoint, eventLoop: loops.next(), states: states, logger: logger("lease"))
         let tenants = TenantMetrics(

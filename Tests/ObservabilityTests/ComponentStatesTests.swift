@@ -1,4 +1,5 @@
 import Observability
+import Synchronization
 import Testing
 
 @Suite("Component states")
@@ -22,6 +23,25 @@ struct ComponentStatesTests {
             ])
     }
 
+    @Test(
+        "a state is logged once, as loud as it is grave",
+        arguments: [
+            (ComponentState("streaming", .working), "info"), (ComponentState("starting", .waiting), "info"),
+            (ComponentState("stopped", .stopped, reason: "the slot is gone"), "error"),
+            (ComponentState("connecting", .waiting, reason: "refused"), "warning"),
+            (ComponentState("streaming", .degraded, reason: "OOM"), "warning"),
+        ])
+    func logged(state: ComponentState, level: String) {
+        let lines = LoggedText()
+        let logger = LogOutput(format: .logfmt, level: .info, write: { lines.append($0) }).logger("test")
+        let states = ComponentStates()
+        for _ in 0..<2 { states.set("mirror", state, logging: "changed", to: logger) }
+        let text = lines.text
+        #expect(text.count { $0 == "\n" } == 1)
+        #expect(text.contains(" level=\(level) logger=test msg=changed "))
+        #expect(text.contains(" state=\(state.name)"))
+    }
+
     @Test("the state now is 1 and those before it are 0")
     func metric() {
         let registry = MetricsRegistry()
@@ -36,4 +56,13 @@ struct ComponentStatesTests {
         states.remove("redis")
         #expect(registry.snapshot().families[.state]?.count == 2)
     }
+}
+
+/// Keeps what was logged.
+private final class LoggedText: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+
+    var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
+
+    func append(_ line: [UInt8]) { bytes.withLock { $0 += line } }
 }

@@ -20,6 +20,8 @@ struct ProvisioningRun {
         var counts = ProvisioningFold.Counts()
         var counted: [JournalName: EntryID] = [:]
         var problems: [ProvisioningFold.Problem] = []
+        /// Sentences about keys that were replaced.
+        var replaced: [String] = []
         /// Commands carried out.
         var commands = 0
         /// Or a command was refused, which ends a session as well.
@@ -57,7 +59,10 @@ struct ProvisioningRun {
                     hasMore = try await performer.perform(
                         &fold, trailing: trailing, noted: { result.problems.append($1) })
                     let completed = fold.completed
-                    for reply in await store.send(performer.take()).replies() { _ = try reply.get() }
+                    for reply in await store.send(performer.take()).replies() {
+                        result.replaced += try reply.get().elements.compactMap(\.text)
+                    }
+                    result.replaced += performer.takeReplaced()
                     guard completed > trailing else { continue }
                     let advance = ProjectionFunctions.advance(from: trailing, to: completed)
                     for reply in await store.send([advance]).replies() { _ = try reply.get() }

@@ -189,6 +189,32 @@ struct MirrorLinkTests {
         }
     }
 
+    @Test("a peer that begins to evict gets nothing more, the link says so, and goes on when it does not any longer")
+    func refusesEvicting() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let peer = try await regions.client(of: regions.west)
+            let first = try await regions.write(100, through: client, label: "a")
+            try await regions.waitForCopy(first.last)
+            _ = try await peer.send(RedisCommand("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"))
+            try await regions.until { regions.states.state(of: "mirror west")?.name == "refused-evicting" }
+            let state = try #require(regions.states.state(of: "mirror west"))
+            #expect(state.health == .stopped && state.reason?.contains("allkeys-lru") == true && state.advice != nil)
+            #expect(regions.log.count("Mirror link changed state", at: "error") == 1)
+            let more = try await regions.write(100, through: client, label: "b")
+            // It is tried again and again meanwhile.
+            let attempts = try await regions.knocks(at: peer)
+            try await regions.until { try await regions.knocks(at: peer) > attempts + 3 }
+            #expect(try await peer.send(RedisCommand("XLEN", TwoRegions.journal.key)).integer == 100)
+            #expect(regions.states.state(of: "mirror west") == state)
+            _ = try await peer.send(RedisCommand("CONFIG", "SET", "maxmemory-policy", "noeviction"))
+            try await regions.waitForCopy(more.last)
+            try await regions.until { regions.states.state(of: "mirror west")?.name == "streaming" }
+            await peer.close()
+            await client.close()
+        }
+    }
+
     @Test("a peer flushed while connected gets all journals again, those at rest as well")
     func fillsFlushed() async throws {
         try await TwoRegions.run { regions in

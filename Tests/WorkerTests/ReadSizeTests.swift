@@ -214,6 +214,8 @@ private struct TakingTarget: MirrorTarget {
         return journals.loop.scheduleTask(in: .milliseconds(1)) { batch.last }.futureResult
     }
 
+    func unfitness() -> EventLoopFuture<LinkLoss?> { journals.loop.makeSucceededFuture(nil) }
+
     func leave(_ knock: Knock, from region: String) -> EventLoopFuture<Void> { journals.loop.makeSucceededVoidFuture() }
 }
 

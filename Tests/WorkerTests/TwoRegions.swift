@@ -21,6 +21,13 @@ final class LogLines: Sendable {
     func count(_ message: String) -> Int {
         text.withLock { $0 }.split(separator: "\n").count { $0.contains("msg=\"\(message)\"") }
     }
+
+    /// How many lines of this level have it.
+    func count(_ message: String, at level: String) -> Int {
+        text.withLock { $0 }.split(separator: "\n").count {
+            $0.contains("level=\(level) ") && $0.contains("msg=\"\(message)\"")
+        }
+    }
 }
 
 /// Two real Redis servers and a link from the first to the second.
@@ -107,6 +114,12 @@ struct TwoRegions {
             try await Task.sleep(for: .milliseconds(20))
         }
         Issue.record("in vain: \(states.reports)")
+    }
+
+    /// How many signs of life the link has left at its peer.
+    func knocks(at peer: RedisConnection) async throws -> UInt64 {
+        let knock = try await peer.send(RedisCommand("GET", knockKey(from: "east"))).string.flatMap { Knock(text: $0) }
+        return knock?.number ?? 0
     }
 
     /// Waits until the journal is the same on both servers.

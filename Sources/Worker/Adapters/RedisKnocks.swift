@@ -12,7 +12,16 @@ extension Knock {
 extension LinkLoss {
     /// Sorts why a peer's Redis is no target.
     init(_ error: any Error) {
-        self.init(Refusal(error), isSilence: (error as? RedisError)?.isSilence ?? false)
+        self =
+            error as? LinkLoss ?? LinkLoss(Refusal(error), isSilence: (error as? RedisError)?.isSilence ?? false)
+    }
+
+    /// Why a server that may throw journals away is no target; nil for one that does not.
+    init?(evictionBy info: ServerInfo, at endpoint: RedisEndpoint) {
+        guard info.mayEvict else { return nil }
+        self.init(
+            .unavailable("\(endpoint) may evict journals (maxmemory-policy \(info.evictionPolicy))"),
+            evictionAdvice: ServerInfo.evictionAdvice)
     }
 }
 

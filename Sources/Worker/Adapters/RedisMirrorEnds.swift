@@ -54,9 +54,8 @@ package struct RedisMirrorConnector: MirrorConnector {
         try await connection.load(JournalFunctions.library)
         try await connection.requireTransactions()
         let info = try await ServerInfo.ask(connection)
-        guard info.mayEvict else { return RedisMirrorTarget(connection: connection) }
-        throw Refusal.unavailable(
-            "\(remote) may evict journals (maxmemory-policy \(info.evictionPolicy)): \(ServerInfo.evictionAdvice)")
+        if let loss = LinkLoss(evictionBy: info, at: remote) { throw loss }
+        return RedisMirrorTarget(connection: connection)
     }
 
     func open(_ endpoint: RedisEndpoint, name: String) async throws(Refusal) -> RedisConnection {
@@ -268,6 +267,12 @@ struct RedisMirrorTarget: MirrorTarget {
                 }.withoutTheUnexpected()
         }
         return EventLoopFuture.whenAllSucceed(gone, on: connection.eventLoop).map { $0.compactMap { $0 } }
+    }
+
+    func unfitness() -> EventLoopFuture<LinkLoss?> {
+        let endpoint = connection.endpoint
+        return connection.send(RedisCommand("INFO", "memory")).refusing()
+            .map { LinkLoss(evictionBy: ServerInfo($0), at: endpoint) }
     }
 
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
