@@ -64,17 +64,24 @@ let package = Package(
 
         layer("RegionConfig", ["Yams"]),
         layer("Observability", [logging]),
+        layer("CrashPoints"),
 
         layer("Journal", ["RESP", nioCore]),
 
         layer("Provisioning", ["RegionConfig", crypto, nioCore]),
         layer("VoiceEvents", ["Journal"]),
 
-        layer("Capture", ["Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
-        layer("Mirror", ["Journal", "Observability", logging, nioCore]),
+        layer(
+            "Capture",
+            ["CrashPoints", "Journal", "Observability", "PGOutput", "Provisioning", "RESP", "RegionConfig", logging]),
+        layer("Mirror", ["CrashPoints", "Journal", "Observability", logging, nioCore]),
         layer(
             "Projection",
-            ["Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents", logging, nioCore]),
+            [
+                "CrashPoints", "Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "VoiceEvents",
+                logging,
+                nioCore,
+            ]),
 
         layer("Failover", ["Journal"]),
         layer("Lease", ["RESP"]),
@@ -83,23 +90,25 @@ let package = Package(
             "AdminHTTP",
             ["Observability", httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore]),
 
-        layer("Reconciliation", ["Journal", "Projection", "Provisioning", "RESP", "RegionConfig", nioCore]),
+        layer(
+            "Reconciliation",
+            ["CrashPoints", "Journal", "Projection", "Provisioning", "RESP", "RegionConfig", nioCore]),
 
         layer("Connections", ["PostgresClient", "RedisClient", "RegionConfig"]),
 
         layer(
             "Worker",
             [
-                "AdminHTTP", "Capture", "Connections", "Journal", "Lease", "Mirror", "Observability", "PGOutput",
-                "PostgresClient", "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig",
-                lifecycle, logging, nioCore, nioPosix,
+                "AdminHTTP", "Capture", "Connections", "CrashPoints", "Journal", "Lease", "Mirror", "Observability",
+                "PGOutput", "PostgresClient", "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient",
+                "RegionConfig", lifecycle, logging, nioCore, nioPosix,
             ]),
 
         // What operators and tests do beside a worker.
         layer(
             "Preflight",
             [
-                "Connections", "Journal", "Lease", "PostgresClient", "Projection", "Provisioning", "RESP",
+                "Connections", "Journal", "Lease", "PGOutput", "PostgresClient", "Projection", "Provisioning", "RESP",
                 "RedisClient", "RegionConfig", nioCore, nioPosix,
             ]),
         layer("WANProxy", [nioCore, nioPosix]),
@@ -129,9 +138,9 @@ let package = Package(
         .executableTarget(
             name: "regionsync",
             dependencies: [
-                "AdminHTTP", "Failover", "FailoverAdapters", "Generator", "Observability", "PostgresClient",
-                "Preflight", "Provisioning",
-                "RegionConfig", "Traffic", "Verification", "Worker", arguments, lifecycle, logging, unixSignals,
+                "AdminHTTP", "CrashPoints", "Failover", "FailoverAdapters", "Generator", "Observability",
+                "PostgresClient", "Preflight", "Provisioning", "RegionConfig", "Traffic", "Verification", "Worker",
+                arguments, lifecycle, logging, unixSignals,
             ], swiftSettings: testing),
         .executableTarget(
             name: "regionsync-load",
@@ -167,8 +176,8 @@ let package = Package(
         tests(
             of: "Preflight",
             [
-                "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures", nioCore,
-                nioPosix,
+                "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig", "ServerFixtures",
+                nioCore, nioPosix,
             ]),
         tests(
             of: "Projection",
@@ -185,16 +194,17 @@ let package = Package(
         tests(
             of: "Verification",
             [
-                "AdminHTTP", "Journal", "Observability", "PostgresClient", "Provisioning", "RESP", "RedisClient",
-                "RegionConfig", "ServerFixtures", "Traffic", "Worker", lifecycle, logging, nioCore, nioPosix,
+                "AdminHTTP", "Journal", "Observability", "PostgresClient", "Preflight", "Provisioning", "RESP",
+                "RedisClient", "RegionConfig", "ServerFixtures", "Traffic", "Worker", lifecycle, logging, nioCore,
+                nioPosix,
             ]),
         tests(of: "VoiceEvents", ["Journal"]),
         tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", nioCore, nioPosix]),
         tests(
             of: "Worker",
             [
-                "Capture", "Journal", "Lease", "Mirror", "Observability", "PGOutput", "PostgresClient", "Projection",
-                "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig", "ServerFixtures",
+                "Capture", "CrashPoints", "Journal", "Lease", "Mirror", "Observability", "PGOutput", "PostgresClient",
+                "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig", "ServerFixtures",
                 "Verification", "WANProxy", "regionsync", logging, nioCore, nioPosix,
             ]),
     ])

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 package import Logging
 package import Observability
@@ -18,6 +19,8 @@ package struct Capture: Sendable {
         package var standbyInterval = Duration.milliseconds(300)
         /// How often a capturing region asks its Redis whether another one has taken over.
         package var takeoverInterval = Duration.seconds(1)
+        /// How often PostgreSQL is asked whether it still shows the tables as it did.
+        package var surveyInterval = Duration.seconds(3)
         /// How soon to look again after a stop that an operator can mend without a restart.
         package var stoppedInterval = Duration.seconds(3)
         /// More WAL than this, bytes, kept for the slot is worth a warning; nil for no limit.
@@ -48,6 +51,8 @@ package struct Capture: Sendable {
     package static let component = "capture"
     /// The slot's, which has a state while the slot can be seen and this region captures.
     package static let slotComponent = "slot"
+    /// The journal's, which has a state when there is something to say of it.
+    package static let journalComponent = "capture journal"
 
     /// Without a `cache` what was missed is found by copying everything.
     package init(
@@ -76,18 +81,19 @@ package struct Capture: Sendable {
     private func follow() async {
         enter(.looking)
         var pause = Duration.milliseconds(50)
-        var behindSince: ContinuousClock.Instant?
+        var past = Past()
         while !Task.isCancelled {
             let began = ContinuousClock.now
             var wait: Duration?
             do {
-                wait = try await step(&behindSince)
+                wait = try await step(&past)
             } catch CaptureFailure.unavailable(let reason) {
                 enter(.away(reason))
                 wait = pause * Double.random(in: 0.5...1)
                 pause = min(pause * 2, settings.longestPause)
             } catch CaptureFailure.stop(let stop) {
                 enter(.stopped(stop))
+                if stop.isOfOldChanges { past.unreadable = stop }
                 if stop.clearsByItself { wait = settings.stoppedInterval } else { await Self.cancellation() }
             } catch {
                 if !(error is CancellationError) { logger.error("capture failed", [.error: "\(error)"]) }
@@ -100,13 +106,25 @@ package struct Capture: Sendable {
         states.set(Self.component, ComponentState("ended", .waiting))
     }
 
-    /// Looks, decides and does it. Answers how long to wait before the next look; nil for not at all. `behindSince` is when
-    /// the journal was first seen without its end.
-    private func step(_ behindSince: inout ContinuousClock.Instant?) async throws -> Duration? {
+    /// What a look cannot see.
+    private struct Past {
+        /// When the journal was first seen without its end.
+        var behindSince: ContinuousClock.Instant?
+        /// Why the stream could not be read.
+        var unreadable: CaptureStop?
+    }
+
+    /// Looks, decides and does it. Answers how long to wait before the next look; nil for not at all.
+    private func step(_ past: inout Past) async throws -> Duration? {
         defer { metrics.capturing.set(false) }
         let journalState = try await opened()
+        if let foreign = journalState.foreign { say(foreign) }
         var found = try await source.look(journal: journalState)
-        found.knownHistory = await journal.newestHistory() ?? 0
+        guard let known = await journal.newestHistory() else {
+            throw CaptureFailure.unavailable("Redis does not say whether another region has taken over")
+        }
+        found.knownHistory = known
+        found.unreadable = past.unreadable
         metrics.historyNumber.set(found.history.map { Double($0.number) })
         let decision = CaptureStart(found)
         logger.debug("start decided", [.state: "\(decision)"])
@@ -114,33 +132,43 @@ package struct Capture: Sendable {
         case .beginHistory(let number, let newest):
             logger.info("capture begins a history", [.history: "\(number)", .timeline: "\(found.timeline)"])
             try await source.beginHistory(number, after: newest)
+            CrashPoint.historyBegun.pass()
         case .createPublication:
             try await source.createPublication()
+            CrashPoint.publicationCreated.pass()
         case .snapshot(let dropsSlot, let mode):
             guard let history = found.history else { return settings.longestPause }
             metrics.capturing.set(true)
             let snapshot = CaptureSnapshot(
                 capture: self, journalState: journalState, history: history.number, flushed: found.flushed)
+            let cache: (any CaptureCache)?
             switch mode {
             case .full:
                 enter(.snapshot)
-                try await snapshot.run(dropsSlot: dropsSlot, comparesWith: nil)
+                cache = nil
             case .diff(let cause):
                 enter(.resnapshot(cause))
-                let since = behindSince ?? .now
-                behindSince = since
+                let since = past.behindSince ?? .now
+                past.behindSince = since
                 guard !cause.mayBeHealed || since + settings.healPatience <= .now else { return .milliseconds(100) }
-                behindSince = nil
+                past.behindSince = nil
                 metrics.resnapshots(cause)
-                try await snapshot.run(dropsSlot: dropsSlot, comparesWith: try await filledCache())
+                cache = try await filledCache()
             }
+            guard try await snapshot.run(dropsSlot: dropsSlot, comparesWith: cache) else { return nil }
+            past.unreadable = nil
+            // As it was before the slot: what changed since then is seen by the next look.
+            try await note(shown: found.shown, journalState)
         case .resume(let lsn):
             guard let history = found.history else { return settings.longestPause }
-            behindSince = nil
+            past.behindSince = nil
+            if journalState.shown == nil { try await note(shown: found.shown, journalState) }
             let delay = try await settlingTime()
             metrics.capturing.set(true)
             let stream = CaptureStream(capture: self, journalState: journalState, history: history.number)
-            try await unlessTakenOver(history.number) { try await stream.run(from: lsn, confirmDelay: delay) }
+            try await whileUnchanged(history.number, shown: found.shown) {
+                try await stream.run(from: lsn, confirmDelay: delay)
+            }
         case .wait(let reason):
             enter(.waiting(reason))
             return settings.standbyInterval
@@ -149,6 +177,18 @@ package struct Capture: Sendable {
             return settings.stoppedInterval
         }
         return nil
+    }
+
+    /// Somebody else wrote to the journal.
+    private func say(_ foreign: ForeignEntries) {
+        enter(.writtenByOthers(foreign), of: Self.journalComponent)
+        logger.error(
+            "the provisioning journal was written by somebody else",
+            [.entries: "\(foreign.count)", .entryFirst: "\(foreign.first)"])
+    }
+
+    private func note(shown: String, _ state: JournalState) async throws(CaptureFailure) {
+        do { try await journal.note(shown: shown, birth: state.birth) } catch { throw CaptureFailure(error) }
     }
 
     private func opened() async throws(CaptureFailure) -> JournalState {

@@ -13,7 +13,8 @@ extension CaptureStop {
         case .columnMissing: "mend the catalog or the publication's column list, then restart the worker"
         case .unnamedRow: "give tenant and key columns NOT NULL, and the row its values, then restart the worker"
         case .permission: "grant it to the role of the region file; regionsync migrate grants what is needed"
-        case .publicationMissing: "run regionsync migrate, which makes it; " + Self.anewAdvice
+        case .publicationMissing:
+            "run regionsync migrate, which makes it; what was not shown meanwhile is found by comparing"
         case .publicationIncomplete(let name, let tables):
             "ALTER PUBLICATION \(quoted(name)) ADD TABLE "
                 + tables.map { "\(quoted($0.schema)).\(quoted($0.name))" }.joined(separator: ", ")
@@ -24,17 +25,13 @@ extension CaptureStop {
             "keep everybody from writing to it, and make it a standby of the new primary (pg_rewind or pg_basebackup)"
         case .positionOverflow: "histories are used up or wrong: look at regionsync.history, then restart the worker"
         case .undecodable: "keep the slot as it is and report the message: nothing was skipped"
-        case .journalFenced, .journalForked: "find out who wrote to the journal"
+        case .journalFenced, .journalForked:
+            "find out who wrote to rs:{_}:provisioning:<this region> or its meta; to begin it anew, DEL both: everything is "
+                + "compared then, and peers close their copies"
         case .redis: "look into the log of Redis; capture tries again"
         case .postgres: "look into the log of PostgreSQL; capture tries again"
         }
     }
-
-    /// A new history puts every position above those that were journaled, whatever became of the old ones.
-    private static let anewAdvice =
-        "changes may be missing: INSERT INTO regionsync.history (number, system_identifier, timeline, capture_region) "
-        + "SELECT number + 1, system_identifier, timeline, capture_region FROM regionsync.history "
-        + "ORDER BY number DESC LIMIT 1; then capture copies everything anew, and readers are served meanwhile"
 
     private func quoted(_ name: String) -> String {
         "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""

@@ -96,6 +96,10 @@ package struct CaptureFound: Hashable, Sendable {
     package var journal: JournalState
     /// The newest history of which anything is known in this region, from whatever region.
     package var knownHistory: UInt64 = 0
+    /// What the stream shows of the catalog's tables (`CaptureSurvey`).
+    package var shown = ""
+    /// Why the stream could not be read at the journal's position, though the tables are right by now.
+    package var unreadable: CaptureStop?
 
     package init(
         region: String, publicationName: String, slotName: String, isInRecovery: Bool, walLevel: String,
@@ -136,13 +140,46 @@ package struct JournalState: Hashable, Sendable {
     package let last: EntryID
     /// Where replication resumes; nil while nothing was ever closed.
     package let position: Position?
+    /// What the stream showed of the tables when they were last compared as a whole; nil where that was not noted.
+    package let shown: String?
+    /// Entries that somebody else wrote behind ours, found and accepted just now.
+    package let foreign: ForeignEntries?
 
-    package init(birth: String, last: EntryID, position: Position?) {
+    package init(
+        birth: String, last: EntryID, position: Position?, shown: String? = nil, foreign: ForeignEntries? = nil
+    ) {
         self.birth = birth
         self.last = last
         self.position = position
+        self.shown = shown
+        self.foreign = foreign
     }
 
     /// The newest history of which it holds anything; 0 for none.
     var history: UInt64 { max(position?.history ?? 0, Position(number: last.first).history) }
+}
+
+/// Entries that somebody else wrote to our journal.
+package struct ForeignEntries: Hashable, Sendable {
+    package let count: Int
+    package let first: EntryID
+
+    package init(count: Int, first: EntryID) {
+        self.count = count
+        self.first = first
+    }
+}
+
+/// What is asked of PostgreSQL again and again while it streams.
+package struct CaptureSurvey: Hashable, Sendable {
+    /// The newest history's number; 0 for none.
+    package let history: UInt64
+    /// A digest over what the stream shows: publication, its tables and kinds of change, columns with their types, replica
+    /// identities and partitions. The stream says of none of them that it changed, and leaves out what they hide.
+    package let shown: String
+
+    package init(history: UInt64, shown: String) {
+        self.history = history
+        self.shown = shown
+    }
 }

@@ -22,6 +22,8 @@ package protocol CaptureSource: Sendable {
     func snapshot(dropsSlot: Bool, all: Bool, sink: SnapshotSink) async throws
     /// Streams from the slot. `lsn` must have been compared with what was found.
     func stream(from lsn: LSN) async throws(CaptureFailure) -> any ReplicationStream
+    /// What may change while it streams; nil when it cannot be told now.
+    func survey() async -> CaptureSurvey?
     /// How much WAL the slot holds back; nil when it cannot be told now, or another region captures.
     func slotHealth() async -> SlotHealth?
 }
@@ -109,14 +111,18 @@ package struct SlotHealth: Hashable, Sendable {
 
 /// The journal that capture writes, in this region's own Redis.
 package protocol CaptureJournal: Sendable {
-    /// Connects where needed and asks where the journal ends; an empty one is born.
+    /// Connects where needed and asks where the journal ends; an empty one is born. Entries that somebody else wrote behind
+    /// ours are accepted: they are in the copies already, or will be.
     func open() async throws(Refusal) -> JournalState
     /// Appends entries, or moves the position alone, and calls `completion` once. Returns at once; calls are carried out
     /// in order.
     func append(
         _ batch: CaptureBatch, birth: String, completion: @escaping @Sendable (Result<Void, Refusal>) -> Void)
-    /// The newest history of which anything is known in this region's Redis, whoever captures in it; nil when it cannot be
-    /// told now.
+    /// Notes what the stream showed when the tables were compared as a whole.
+    func note(shown: String, birth: String) async throws(Refusal)
+    /// The newest history of which anything is known in this region's Redis, whoever captures in it; the one above it
+    /// where that one's region has declared this one down, so that none begun here by itself counts as its equal. Nil when
+    /// it cannot be told now.
     func newestHistory() async -> UInt64?
     /// How long a write takes to be safe from a crash of Redis: 2 s under `appendfsync everysec`, 0 under `always`.
     func settlingTime() async throws(Refusal) -> Duration

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Logging
 internal import Observability
@@ -27,11 +28,11 @@ struct CaptureSnapshot {
     /// PostgreSQL's end of log just now.
     let flushed: LSN
 
-    /// Returns when the journal holds `end-snapshot`, or has to be looked at again. Only what differs from `cache` is
+    /// Returns whether the journal holds `end-snapshot` now; else it has to be looked at again. Only what differs from `cache` is
     /// journaled, if there is one whose projection follows.
-    func run(dropsSlot: Bool, comparesWith cache: (any CaptureCache)?) async throws {
+    func run(dropsSlot: Bool, comparesWith cache: (any CaptureCache)?) async throws -> Bool {
         let (events, feed) = AsyncStream<Event>.makeStream()
-        try await withThrowingDiscardingTaskGroup { group in
+        return try await withThrowingDiscardingTaskGroup { group in
             defer { group.cancelAll() }
             var loop = SnapshotLoop(self)
             var timer = LoopTimer()
@@ -49,7 +50,7 @@ struct CaptureSnapshot {
                             feed.yield(.appended(submission.number, result))
                         }
                     case .restart:
-                        return
+                        return false
                     case .stop(let stop):
                         throw CaptureFailure.stop(stop)
                     }
@@ -67,7 +68,13 @@ struct CaptureSnapshot {
                 guard let event = await incoming.next() else { throw CancellationError() }
                 if case .woke(let deadline) = event { timer.fired(at: deadline) }
                 try loop.take(event, now: timer.now)
+                switch event {
+                case .copied: CrashPoint.snapshotCopied.pass()
+                case .finished: CrashPoint.snapshotEnded.pass()
+                default: break
+                }
             }
+            return true
         }
     }
 

@@ -41,6 +41,12 @@ package enum ResnapshotCause: Hashable, Sendable {
     case journalEmpty(slot: String)
     /// The journal has entries and no position: its first snapshot was cut off.
     case cutOff
+    /// The publication or a table was changed, and changes may not have been shown meanwhile.
+    case shownOtherwise
+    /// Changes from before a table was put right cannot be read; `stop` says why.
+    case unreadable(CaptureStop)
+    /// Another server or region captured before: its last commits may be missing here, or what it journaled there.
+    case newHistory(UInt64)
 
     /// What metrics call it.
     package var name: String {
@@ -50,6 +56,9 @@ package enum ResnapshotCause: Hashable, Sendable {
         case .journalBehind: "journal-behind"
         case .journalEmpty: "journal-empty"
         case .cutOff: "cut-off"
+        case .shownOtherwise: "shown-otherwise"
+        case .unreadable: "unreadable"
+        case .newHistory: "new-history"
         }
     }
 
@@ -57,7 +66,7 @@ package enum ResnapshotCause: Hashable, Sendable {
     var mayBeHealed: Bool {
         switch self {
         case .journalBehind, .journalEmpty: true
-        case .slotMissing, .slotLost, .cutOff: false
+        case .slotMissing, .slotLost, .cutOff, .shownOtherwise, .unreadable, .newHistory: false
         }
     }
 
@@ -71,6 +80,9 @@ package enum ResnapshotCause: Hashable, Sendable {
                 + "snapshot was cut off"
         case .journalEmpty(let slot): "the journal was empty, but slot \(slot) had been used: Redis was emptied"
         case .cutOff: "a first snapshot was cut off"
+        case .shownOtherwise: "the publication or a table of the catalog was changed"
+        case .unreadable(let stop): "changes from before it was mended cannot be read: \(stop.reason)"
+        case .newHistory(let number): "history \(number) began: some commits may be lost, others unseen"
         }
     }
 }
@@ -99,12 +111,15 @@ extension CaptureStart {
     private static func place(_ found: CaptureFound) -> CaptureStart? {
         guard !found.isInRecovery else { return .wait(.inRecovery) }
         guard found.hasHistoryTable else { return .stop(.schemaMissing) }
-        guard let history = found.history else { return next(after: 0, found) }
-        guard history.captureRegion == found.region else { return .wait(.otherRegion(history.captureRegion)) }
-        // Another region has taken over, with a server that this one knows nothing of.
-        guard found.knownHistory <= max(history.number, found.journal.history) else {
-            return .stop(.formerPrimary(known: found.knownHistory, newest: history.number))
+        if let history = found.history, history.captureRegion != found.region {
+            return .wait(.otherRegion(history.captureRegion))
         }
+        // Another region has taken over, with a server that this one knows nothing of.
+        let newest = found.history?.number ?? 0
+        guard found.knownHistory <= max(newest, found.journal.history) else {
+            return .stop(.formerPrimary(known: found.knownHistory, newest: newest))
+        }
+        guard let history = found.history else { return next(after: 0, found) }
         let isSameServer = history.systemID == found.systemID && history.timeline == found.timeline
         // A server restored to an older state has forgotten histories in which we journaled.
         guard isSameServer, found.journal.history <= history.number else { return next(after: history.number, found) }
@@ -134,7 +149,7 @@ extension CaptureStart {
             guard lacking.isEmpty else { return .stop(.replicaIdentity(table.name, columns: lacking)) }
         }
         guard let publication = found.publication else {
-            return found.slot == nil && found.journal.position == nil
+            return found.journal.position == nil
                 ? .createPublication : .stop(.publicationMissing(found.publicationName))
         }
         let unpublished = found.tables.map(\.name).filter { !publication.tables.contains($0) }
@@ -168,12 +183,14 @@ extension CaptureStart {
         guard last.history < newest || LSN(last.lsn) <= found.flushed else { return next(after: newest, found) }
         guard let ours else {
             guard last == .zero else { return .snapshot(dropsSlot: found.slot != nil, mode: .diff(.cutOff)) }
-            return found.slot == nil
-                ? .snapshot(dropsSlot: false, mode: .full)
-                : .snapshot(dropsSlot: true, mode: .diff(.journalEmpty(slot: found.slotName)))
+            guard found.slot == nil else {
+                return .snapshot(dropsSlot: true, mode: .diff(.journalEmpty(slot: found.slotName)))
+            }
+            return .snapshot(dropsSlot: false, mode: newest > 1 ? .diff(.newHistory(newest)) : .full)
         }
-        // What another server, or another region, has captured since is not in our journal: everything anew.
-        guard !found.isOfOlderHistory else { return .snapshot(dropsSlot: found.slot != nil, mode: .full) }
+        guard !found.isOfOlderHistory else {
+            return .snapshot(dropsSlot: found.slot != nil, mode: .diff(.newHistory(newest)))
+        }
         guard let slot = found.slot else {
             return .snapshot(dropsSlot: false, mode: .diff(.slotMissing(found.slotName)))
         }
@@ -183,6 +200,10 @@ extension CaptureStart {
         let lsn = LSN(ours.lsn)
         guard lsn >= slot.confirmed else {
             return .snapshot(dropsSlot: true, mode: .diff(.journalBehind(ours: lsn, confirmed: slot.confirmed)))
+        }
+        if let stop = found.unreadable { return .snapshot(dropsSlot: true, mode: .diff(.unreadable(stop))) }
+        guard found.journal.shown == nil || found.journal.shown == found.shown else {
+            return .snapshot(dropsSlot: true, mode: .diff(.shownOtherwise))
         }
         return .resume(at: lsn)
     }

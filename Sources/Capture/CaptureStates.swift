@@ -26,11 +26,20 @@ extension ComponentState {
             ComponentState("other-region", .working, reason: "region \(region) captures")
         case .slotBusy(let pid):
             ComponentState(
-                "standby", .working,
+                "standby", .waiting,
                 reason: "the slot is in use" + (pid.map { " by the server's process \($0)" } ?? ""))
         case .inRecovery:
             ComponentState("in-recovery", .waiting, reason: "the server replays and takes no writes")
         }
+    }
+
+    /// Whoever wrote may do it again.
+    static func writtenByOthers(_ foreign: ForeignEntries) -> ComponentState {
+        ComponentState(
+            "written-by-others", .degraded,
+            reason: "\(foreign.count) entries of the provisioning journal, the first \(foreign.first), are not "
+                + "capture's; they were passed over",
+            advice: "find out who wrote them: nobody but capture may; a restart of the worker clears this")
     }
 
     // The slot's
@@ -38,7 +47,7 @@ extension ComponentState {
     static let retainsTooMuch = ComponentState(
         "retains-too-much", .degraded, reason: "PostgreSQL keeps more WAL for the slot than limits.retainedWALBytes",
         advice: "see why capture does not go on; or drop the slot before PostgreSQL's disk is full, "
-            + "then capture copies everything anew")
+            + "then capture makes a new one and finds what was missed by comparing")
 
     static func stopped(_ stop: CaptureStop) -> ComponentState {
         ComponentState(stop.name, .stopped, reason: stop.reason, advice: stop.advice)

@@ -51,6 +51,14 @@ package enum CaptureStop: Error, Hashable, Sendable {
 
 extension CaptureStop {
     /// Whether looking again can find it mended. What was read and cannot be journaled would be read again, to the same end.
+    /// Old changes alone may be the cause: what they were read with may be right again.
+    var isOfOldChanges: Bool {
+        switch self {
+        case .replicaIdentity, .columnMissing, .publicationMissing: true
+        default: false
+        }
+    }
+
     var clearsByItself: Bool {
         switch self {
         case .undecodable, .unnamedRow, .positionOverflow: false
@@ -102,7 +110,7 @@ extension CaptureStop {
             "publication \(name) leaves out \(missing.joined(separator: ", "))"
         case .slotForeign(let name, let found): "slot \(name) is not ours: \(found)"
         case .formerPrimary(let known, let newest):
-            "another region captures under history \(known), and this server knows only \(newest): a former primary"
+            "history \(known) is known here, and this server has only \(newest): another region took over, a former primary"
         case .positionOverflow(let history): "history \(history) and its LSN do not fit a position"
         case .undecodable(let lsn, let what): "cannot read the change at \(lsn): \(what)"
         case .journalFenced: "the journal was closed or born again"

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Logging
 internal import Observability
@@ -55,8 +56,10 @@ struct CaptureStream {
                         capture.journal.append(submission.batch, birth: journalState.birth) { result in
                             feed.yield(.appended(submission.number, result))
                         }
+                        CrashPoint.captureSent.pass()
                     case .report(let received, let confirmed):
                         try await stream.report(received: received, confirmed: confirmed)
+                        CrashPoint.captureConfirmed.pass()
                     case .restart:
                         return
                     case .stop(let stop):
@@ -104,11 +107,13 @@ extension CaptureStream {
         mutating func take(_ event: Event, now: Duration) throws(CaptureFailure) {
             switch event {
             case .received(.success(let chunk)):
+                CrashPoint.captureReceived.pass()
                 machine.readAnswered()
                 waiting = chunk
             case .received(.failure(let failure)):
                 throw failure
             case .appended(let number, .success):
+                CrashPoint.captureAppended.pass()
                 if let batch = machine.appended(number, now: now) { note(batch) }
             case .appended(let number, .failure(let refusal)):
                 machine.refused(number, refusal, now: now)

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Logging
 internal import Observability
@@ -66,6 +67,7 @@ struct SnapshotLoop: ~Copyable {
     mutating func nextStep() -> Step? {
         switch state {
         case .announcing(let isDue) where window.isEmpty:
+            CrashPoint.snapshotAnnounced.pass()
             state = isDue ? .settling : .copying(isDiff: false)
             return isDue ? .settle : .copy(all: true)
         case .settled(let isDiff):
@@ -80,6 +82,7 @@ struct SnapshotLoop: ~Copyable {
         case .failed(let error): throw error
         case .settled(let isSettled): settled(isSettled)
         case .began(let lsn, let time, let accept):
+            CrashPoint.slotCreated.pass()
             try began(at: lsn, time)
             accept.yield()
         case .copied(let rows, let accept):

@@ -48,9 +48,12 @@ package struct Failover: Sendable {
         case .look:
             let found = await look()
             machine.looked(found, now: decided.duration(to: .now))
-        case .rejoin(let history):
-            let journals = try await region.rejoin(history: history)
+        case .rejoin(let history, let captures):
+            let journals = try await region.rejoin(history: history, captures: captures)
             machine.rejoined(journals, now: decided.duration(to: .now))
+        case .unreserve:
+            try await region.unreserve()
+            machine.unreserved()
         case .fence(let down):
             let result = try await hooks.fence(down)
             machine.fenced(result, now: decided.duration(to: .now))
@@ -62,8 +65,8 @@ package struct Failover: Sendable {
             machine.promoted(found, by: result, now: decided.duration(to: .now))
         case .add(let row, let newest):
             let isAdded = try await database.add(row, after: newest)
-            let history = try await database.look().history
-            machine.numbered(isAdded: isAdded, newest: history.first?.number ?? 0, now: decided.duration(to: .now))
+            let found = isAdded ? row : try await database.look().history.first
+            machine.numbered(isAdded: isAdded, newest: found, now: decided.duration(to: .now))
         case .declare(let down, let history):
             let cut = try await region.declare(down, history: history)
             machine.declared(cut, now: decided.duration(to: .now))
@@ -85,7 +88,14 @@ package struct Failover: Sendable {
         if case .success(let found) = database {
             down = FailoverMachine.regionDown(by: found.history, survivor: settings.region)
         }
-        let holding = await reached { () throws(FailoverFailure) in try await region.holding(of: down) }
+        let holding = await reached { () throws(FailoverFailure) -> FoundHolding in
+            var holding = try await region.holding(of: down)
+            // What was heard last may have been said just before the region died.
+            if settings.kind == .failover, let down, FailoverMachine.wasHeardLately(holding) {
+                holding.lives = try await region.lives(down)
+            }
+            return holding
+        }
         let worker = await reached { () throws(FailoverFailure) in try await region.worker() }
         var found = FailoverFound(database: database, holding: holding, worker: worker)
         if settings.kind == .failback {

@@ -87,6 +87,8 @@ package struct FoundHolding: Hashable, Sendable {
     package var history: UInt64
     /// The history under which the region was declared down; nil when it is not.
     package var declared: UInt64?
+    /// Whether the region was heard once more while this was looked at.
+    package var lives = false
 
     package init(heard: Heard?, voice: UInt64, journals: Int, history: UInt64, declared: UInt64?) {
         self.heard = heard

@@ -8,6 +8,9 @@ extension FailoverMachine {
         if database.isInRecovery, !settings.hasPromote { refusals.append(.noPromoteHook) }
         guard let newest = database.history.first else { return refusals + [.noHistory] }
         began = newest
+        if settings.kind == .failback, !Self.wasReplaced(settings.region, by: database.history) {
+            return refusals + [.neverDown(settings.region)]
+        }
         guard let former = Self.regionDown(by: database.history, survivor: settings.region) else {
             return refusals + [.capturesAlready]
         }
@@ -19,6 +22,55 @@ extension FailoverMachine {
     /// The region that `survivor` takes over from: the one that captures, or did before this failover added its row.
     package static func regionDown(by history: [FoundDatabase.History], survivor: String) -> String? {
         history.first { $0.captureRegion != survivor }?.captureRegion
+    }
+
+    /// Whether another region has captured after it, so that there is something to give back.
+    private static func wasReplaced(_ region: String, by history: [FoundDatabase.History]) -> Bool {
+        history.drop { $0.captureRegion == region }.contains { $0.captureRegion == region }
+    }
+
+    /// A region that was heard so lately may live: links send a probe a second.
+    static let silence = Duration.seconds(5)
+
+    static func wasHeardLately(_ holding: FoundHolding) -> Bool {
+        holding.heard.map { $0.age < silence } ?? false
+    }
+
+    /// Whether the region is to be declared down although it may live. What was declared before was decided then.
+    private func mayDeclareLiving(_ holding: FoundHolding) -> Bool {
+        settings.kind == .failover && holding.declared != began?.number && Self.wasHeardLately(holding)
+    }
+
+    /// Whether the region that is to be declared down lives, and nobody has confirmed that this is meant.
+    func needsConfirmation(_ holding: FoundHolding) -> Bool {
+        holding.lives && mayDeclareLiving(holding) && !settings.isDryRun && !settings.evenIfAlive
+    }
+
+    /// What an operator should know before going on, in sentences.
+    package var warnings: [String] {
+        guard let down, let holding, let heard = holding.heard, mayDeclareLiving(holding) else { return [] }
+        if case .refused(let all) = outcome, all.contains(.regionLives(down)) || all.contains(.capturesAlready) {
+            return []
+        }
+        let ago = "\(max(.zero, heard.age).inSeconds) s ago"
+        guard holding.lives else {
+            return ["\(down) was heard \(ago), and not again while this was looked at: make sure that it is down"]
+        }
+        let confirmation = settings.evenIfAlive ? "" : "; without --even-if-alive that is refused"
+        return [
+            "\(down) lives: it was heard \(ago), and again while this was looked at. Declared down, what it goes on "
+                + "writing stays out of the state of \(settings.region)" + confirmation
+        ]
+    }
+
+    /// Whether the region captures, by all that is known here, and the one before it lives: nobody is down then. Once a
+    /// failover has declared it down, its runs go on to the end; one that was cut off before finds it silent.
+    func takesOverFromNobody(_ holding: FoundHolding) -> Bool {
+        guard settings.kind == .failover, down != nil, let began, began.captureRegion == settings.region,
+            holding.declared != began.number, Self.wasHeardLately(holding)
+        else { return false }
+        // A server that replays may lack rows of which the journals know.
+        return !isInRecovery || holding.history <= began.number
     }
 
     /// Whether the region that came back can be let in.

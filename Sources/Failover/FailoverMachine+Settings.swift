@@ -18,6 +18,8 @@ extension FailoverMachine {
         package var hasPromote: Bool
         /// Only look, and say what would be done.
         package var isDryRun: Bool
+        /// Declare the other region down also when it lives.
+        package var evenIfAlive: Bool
         /// How long a step is tried again while what it needs is away.
         package var patience = Duration.seconds(30)
         /// Between two attempts.
@@ -25,7 +27,7 @@ extension FailoverMachine {
 
         package init(
             kind: Kind = .failover, region: String, peers: [String], acceptedLoss: AcceptedLoss, hasFence: Bool,
-            hasPromote: Bool, isDryRun: Bool = false
+            hasPromote: Bool, isDryRun: Bool = false, evenIfAlive: Bool = false
         ) {
             self.kind = kind
             self.region = region
@@ -34,6 +36,7 @@ extension FailoverMachine {
             self.hasFence = hasFence
             self.hasPromote = hasPromote
             self.isDryRun = isDryRun
+            self.evenIfAlive = evenIfAlive
         }
     }
 }

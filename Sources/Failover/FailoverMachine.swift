@@ -6,7 +6,10 @@ package struct FailoverMachine: Sendable {
         /// Try again then.
         case wait(until: Duration)
         case look
-        case rejoin(history: UInt64)
+        /// `captures`: the region has its role back, by an earlier run.
+        case rejoin(history: UInt64, captures: Bool)
+        /// Take back what was reserved at the peers when the region rejoined; answer with `unreserved`.
+        case unreserve
         case fence(String)
         case drain(String)
         /// Promote, unless it is done, and look at the server again.
@@ -19,8 +22,10 @@ package struct FailoverMachine: Sendable {
     }
 
     package enum State: Hashable, Sendable {
-        /// A step is to be done. → the next step, finished
+        /// A step is to be done. → the next step, unreserving, finished
         case at(FailoverStep)
+        /// A step could not be done, and what was reserved for those behind it is to be taken back. → finished
+        case unreserving(FailoverStep, reason: String)
         /// Final.
         case finished(FailoverOutcome)
     }
@@ -44,6 +49,8 @@ package struct FailoverMachine: Sendable {
     package private(set) var cut: DeclaredCut?
     package private(set) var orphans: ClosedOrphans?
     package private(set) var checks: FailoverChecks?
+    /// Whether an attempt to add the history was left without an answer: then it may be there.
+    private var mayBeAdded = false
     private var retryAt: Duration?
 
     package init(_ settings: Settings) {
@@ -64,12 +71,14 @@ package struct FailoverMachine: Sendable {
 
     /// What to do at `now`; nil when it is finished.
     package func nextAction(now: Duration) -> Action? {
+        if case .unreserving = state { return .unreserve }
         guard case .at(let step) = state else { return nil }
         if let retryAt, now < retryAt { return .wait(until: retryAt) }
         if step == .preflight { return .look }
         guard let down else { return nil }
         switch (step, history) {
-        case (.rejoin, _): return .rejoin(history: began?.number ?? 0)
+        case (.rejoin, _):
+            return .rejoin(history: began?.number ?? 0, captures: began?.captureRegion == settings.region)
         case (.fence, _): return .fence(down)
         case (.drain, _): return .drain(down)
         case (.promote, _): return .promote(down)
@@ -102,9 +111,16 @@ package struct FailoverMachine: Sendable {
         case .success(let holding):
             self.holding = holding
             bound = LossBound(holding)
+            if takesOverFromNobody(holding) {
+                refusals.append(.capturesAlready)
+            } else if let down, needsConfirmation(holding) {
+                refusals.append(.regionLives(down))
+            }
             if let refusal = refusal(of: holding) { refusals.append(refusal) }
         }
-        if settings.kind == .failback { refusals += look(found.returning) }
+        if settings.kind == .failback, !refusals.contains(.neverDown(settings.region)) {
+            refusals += look(found.returning)
+        }
         guard refusals.isEmpty else { return finish(.refused(refusals), .failed, now) }
         guard !settings.isDryRun else { return finish(.planned, .done, now) }
         advance(.done, down.map { "from \($0)" } ?? "", now)
@@ -155,11 +171,12 @@ package struct FailoverMachine: Sendable {
             captureRegion: settings.region)
     }
 
-    /// The row was added, or another one was there.
-    package mutating func numbered(isAdded: Bool, newest: UInt64, now: Duration) {
+    /// The row was added, or another one was there; `newest` is the newest now.
+    package mutating func numbered(isAdded: Bool, newest: FoundDatabase.History?, now: Duration) {
         guard case .at(.number) = state, let began, let history else { return }
-        guard isAdded else {
-            return finish(.refused([.newerHistory(began: began.number, found: newest)]), .failed, now)
+        guard isAdded || mayBeAdded && newest == history else {
+            let found = newest?.number ?? 0
+            return finish(.refused([.newerHistory(began: began.number, found: found)]), .failed, now)
         }
         advance(.done, "history \(history.number)", now)
     }
@@ -188,15 +205,35 @@ package struct FailoverMachine: Sendable {
         finish(checks.areClean ? .passed : .broken, checks.areClean ? .done : .failed, now)
     }
 
+    /// What was reserved at the peers was taken back, or could not be.
+    package mutating func unreserved(_ failure: FailoverFailure? = nil) {
+        guard case .unreserving(let step, var reason) = state else { return }
+        switch failure {
+        case .unavailable(let why), .failed(let why):
+            reason += "; and until a reserved history expires, within minutes, peers may refuse to capture: \(why)"
+        case nil: break
+        }
+        state = .finished(.failed(step, reason: reason))
+    }
+
     /// The step could not be done.
     package mutating func failed(_ failure: FailoverFailure, now: Duration) {
+        if case .unreserving = state { return unreserved(failure) }
         guard case .at(let step) = state else { return }
         switch failure {
         case .unavailable where now - (record.last?.began ?? .zero) < settings.patience:
+            if step == .number { mayBeAdded = true }
             retryAt = now + settings.pause
         case .unavailable(let reason), .failed(let reason):
             finish(.failed(step, reason: reason), .failed, now, note: reason)
+            if isReserved(at: step) { state = .unreserving(step, reason: reason) }
         }
+    }
+
+    /// Whether peers hold a history number that nobody needs. Once the server may be promoted they need it: they would take
+    /// that server for one of their own.
+    private func isReserved(at step: FailoverStep) -> Bool {
+        settings.kind == .failback && isInRecovery && [.rejoin, .fence, .drain].contains(step)
     }
 
     // MARK: Record

@@ -17,12 +17,16 @@ package protocol FailoverDatabase: Sendable {
 package protocol FailoverRegion: Sendable {
     /// What its Redis holds of the region that is down (nil: not known yet which one).
     func holding(of down: String?) async throws(FailoverFailure) -> FoundHolding
+    /// Whether the other region gives a sign of life now; answers within two seconds.
+    func lives(_ down: String) async throws(FailoverFailure) -> Bool
     func worker() async throws(FailoverFailure) -> FoundWorker
     /// How it stands itself, when it came back.
     func returning() async throws(FailoverFailure) -> FoundReturn
     /// Closes what it left open itself when it went down under this history, each once, and lets its peers project again
-    /// what it writes from then on.
-    func rejoin(history: UInt64) async throws(FailoverFailure) -> RejoinedJournals
+    /// what it writes from then on. A region that `captures` again may have calls that live: it closes nothing.
+    func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals
+    /// Takes back what `rejoin` reserved at the peers for the server that is to be promoted.
+    func unreserve() async throws(FailoverFailure)
     /// Returns when everything it holds now of the other region is projected; answers how many journals were behind.
     func drain(_ down: String) async throws(FailoverFailure) -> Int
     /// Ends the journals of the region that is down where the copies end now, and declares that in the own control

@@ -18,8 +18,12 @@ package enum FailoverRefusal: Error, Hashable, Sendable {
     case notMirrored(journals: Int)
     /// Nobody captures yet.
     case noHistory
-    /// The region captures already, and took over from nobody.
+    /// The region captures already, and no other did before it, or that one lives.
     case capturesAlready
+    /// The region that is to be declared down lives, and nobody has confirmed that this is meant.
+    case regionLives(String)
+    /// No other region has taken over from the one that is to be given its role again.
+    case neverDown(String)
     /// The region of `regionsync.history` that is to be given up is no peer in the region file.
     case unknownRegion(String)
     /// What may be lost cannot be told.
@@ -44,6 +48,8 @@ extension FailoverRefusal {
         case .notMirrored: "not-mirrored"
         case .noHistory: "no-history"
         case .capturesAlready: "captures-already"
+        case .regionLives: "region-lives"
+        case .neverDown: "never-down"
         case .unknownRegion: "unknown-region"
         case .lossUnknown: "loss-unknown"
         case .lossTooGreat: "loss-too-great"
@@ -71,7 +77,15 @@ extension FailoverRefusal {
         case .notMirrored(let journals):
             "peers lack entries of \(journals) of the region's voice journals: wait until they are mirrored"
         case .noHistory: "regionsync.history is empty: no region has ever captured, so there is nothing to take over"
-        case .capturesAlready: "this region captures already, and no other did before it"
+        case .capturesAlready:
+            "this region captures already, and no other did before it, or that one lives; if a run was cut off, and that "
+                + "region is to be given up all the same, stop its worker and run this again"
+        case .regionLives(let region):
+            "\(region) lives: it was heard while this command looked. If it is to be given up all the same, "
+                + "--even-if-alive goes on"
+        case .neverDown(let region):
+            "by regionsync.history no other region has taken over from \(region), so there is no role to give back; "
+                + "to let \(region) take over from a region that captures, use regionsync failover"
         case .unknownRegion(let region):
             "\(region) captures by regionsync.history, and is no peer in the region file"
         case .lossUnknown:

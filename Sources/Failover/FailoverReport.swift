@@ -47,6 +47,8 @@ package struct FailoverReport: Encodable, Sendable {
     package let decidedAt: String
     package let refusals: [String]
     package let reasons: [String]
+    /// What an operator should know before going on, though nothing was refused for it.
+    package let warnings: [String]
     package let lossAtMost: LossAtMost?
     package let history: History?
     /// The first transaction ID of the new primary's own, where this run promoted it: what the old primary committed from
@@ -81,10 +83,12 @@ package struct FailoverReport: Encodable, Sendable {
             refusals = []
             reasons = []
         }
+        warnings = machine.warnings
         let bound = machine.settings.kind == .failover ? machine.bound : nil
         lossAtMost = bound.map {
             LossAtMost(
-                events: $0.events, lackingThen: $0.lacking, eventsPerSecond: $0.rate, seconds: $0.age.inSeconds)
+                events: $0.events, lackingThen: $0.lacking, eventsPerSecond: Self.rounded($0.rate),
+                seconds: $0.age.inSeconds)
         }
         history = machine.history.map {
             History(
@@ -108,6 +112,9 @@ package struct FailoverReport: Encodable, Sendable {
         checks = machine.checks
         plan = ended == .planned ? FailoverPlan(machine).items : nil
     }
+
+    /// To a tenth; what is beyond all measure stays as it is.
+    private static func rounded(_ rate: Double) -> Double { rate < 1e12 ? (rate * 10).rounded() / 10 : rate }
 }
 
 extension FailoverReport {
@@ -116,6 +123,7 @@ extension FailoverReport {
         var text =
             "\(kind == .failover ? "Failover" : "Failback")\(from.map { " from \($0)" } ?? "") to \(to): \(outcome)\n"
         for reason in reasons { text += "  \(reason)\n" }
+        for warning in warnings { text += "WARNING: \(warning)\n" }
         if let lossAtMost {
             text += "Lost at most: \(lossAtMost.events) voice events, \(lossAtMost.seconds) s "
             text += "(\(lossAtMost.lackingThen) were missing when it was heard last, "
@@ -141,7 +149,7 @@ extension FailoverReport {
 
 extension Duration {
     /// To the millisecond.
-    fileprivate var inSeconds: Double {
+    var inSeconds: Double {
         let milliseconds = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
         return Double(milliseconds) / 1000
     }

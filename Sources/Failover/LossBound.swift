@@ -12,7 +12,7 @@ package struct LossBound: Hashable, Sendable {
     /// Since the region was heard last.
     package let age: Duration
 
-    /// Nil where the region was never heard, or not often enough to tell its rate.
+    /// Nil where the region was never heard, or not often enough to tell its rate (`ProbeRate`).
     package init?(_ holding: FoundHolding) {
         guard let heard = holding.heard, let rate = heard.rate, rate.isFinite else { return nil }
         lacking = heard.voice > holding.voice ? heard.voice - holding.voice : 0

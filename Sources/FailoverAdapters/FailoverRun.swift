@@ -9,13 +9,18 @@ package struct FailoverRun: Sendable {
     private let region: Region
     private let acceptedLoss: AcceptedLoss
     private let isDryRun: Bool
+    private let evenIfAlive: Bool
 
-    /// `acceptedLoss` nil: the region file's budget.
-    package init(_ kind: FailoverMachine.Kind, to region: Region, acceptedLoss: AcceptedLoss?, isDryRun: Bool) {
+    /// `acceptedLoss` nil: the region file's budget. `evenIfAlive`: the other region may live, and is given up all the same.
+    package init(
+        _ kind: FailoverMachine.Kind, to region: Region, acceptedLoss: AcceptedLoss?, isDryRun: Bool,
+        evenIfAlive: Bool = false
+    ) {
         self.kind = kind
         self.region = region
         self.acceptedLoss = acceptedLoss ?? .budget(UInt64(region.failover.maximumLoss))
         self.isDryRun = isDryRun
+        self.evenIfAlive = evenIfAlive
     }
 
     /// Runs it; `progress` is told of every step when it ends.
@@ -23,7 +28,7 @@ package struct FailoverRun: Sendable {
         let settings = FailoverMachine.Settings(
             kind: kind, region: region.name, peers: region.peers.map(\.region), acceptedLoss: acceptedLoss,
             hasFence: !region.failover.fence.isEmpty, hasPromote: !region.failover.promote.isEmpty,
-            isDryRun: isDryRun)
+            isDryRun: isDryRun, evenIfAlive: evenIfAlive)
         let standby = region.postgresStandby(purpose: "failover")
         let decidedAt = Timestamp.now.description
         let machine = await Failover(

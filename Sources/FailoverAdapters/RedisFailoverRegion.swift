@@ -1,5 +1,8 @@
+internal import Connections
 internal import Failover
 internal import Journal
+internal import NIOCore
+internal import NIOPosix
 internal import Observability
 internal import PostgresClient
 internal import Projection
@@ -16,6 +19,9 @@ struct RedisFailoverRegion: FailoverRegion {
 
     /// How long the projection may take for what is at hand.
     static let projectionPatience = Duration.seconds(60)
+
+    /// How long a region that lives may take to be heard again.
+    private static let signPatience = Duration.milliseconds(1500)
 
     private static func at<Answer>(
         _ region: Region, _ body: (SurvivorRedis) async throws(FailoverFailure) -> Answer
@@ -59,11 +65,42 @@ struct RedisFailoverRegion: FailoverRegion {
         ])
         let time = answers[0].elements.compactMap { $0.string.flatMap { Int64($0) } }
         guard time.count == 2 else { return nil }
-        var rate = ProbeRate(peer: region.name)
-        for entry in answers[1].elements { rate.take(entry) }
+        var rate = ProbeRate()
+        for entry in answers[1].elements { rate.take(entry, to: region.name) }
         return FoundHolding.Heard(
             age: .milliseconds(time[0] &* 1000 &+ time[1] / 1000 &- heard.time), voice: heard.heartbeat.voice,
             rate: rate.highest)
+    }
+
+    /// Its links send a probe a second through its control journal, of which this region has a copy.
+    func lives(_ down: String) async throws(FailoverFailure) -> Bool {
+        try await Self.at(region) { redis throws(FailoverFailure) in
+            let control = [JournalName.control(origin: down)]
+            let before = try await redis.ends(of: control)
+            let deadline = ContinuousClock.now + Self.signPatience
+            guard await !refuses(down) else { return false }
+            while ContinuousClock.now < deadline {
+                if try await redis.ends(of: control) != before { return true }
+                do { try await Task.sleep(for: .milliseconds(20)) } catch { throw .failed("it was interrupted") }
+            }
+            return false
+        }
+    }
+
+    /// Whether the other region's Redis is known not to run: without it nobody sends a probe there. Silence says nothing.
+    private func refuses(_ down: String) async -> Bool {
+        guard let peer = region.peers.first(where: { $0.region == down }) else { return false }
+        var endpoint = RedisEndpoint(peer.redis)
+        endpoint.connectTimeout = min(endpoint.connectTimeout, .milliseconds(500))
+        do throws(RedisError) {
+            let connection = try await RedisConnection.connect(
+                to: endpoint, name: "regionsync-failover", on: MultiThreadedEventLoopGroup.singleton.any())
+            connection.closeSoon()
+            return false
+        } catch {
+            if case .connect = error { return true }
+            return false
+        }
     }
 
     func worker() async throws(FailoverFailure) -> FoundWorker {
@@ -162,11 +199,13 @@ struct RedisFailoverRegion: FailoverRegion {
         }
     }
 
-    func rejoin(history: UInt64) async throws(FailoverFailure) -> RejoinedJournals {
+    func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals {
         try await Self.at(region) { redis throws(FailoverFailure) in
-            try await RegionReturn(region: region, redis: redis).rejoin(history: history)
+            try await RegionReturn(region: region, redis: redis).rejoin(history: history, captures: captures)
         }
     }
+
+    func unreserve() async throws(FailoverFailure) { try await RegionReturn.unreserve(region) }
 
     func verify(_ down: String?) async throws(FailoverFailure) -> FailoverChecks {
         try await Self.at(region) { redis throws(FailoverFailure) in
@@ -175,27 +214,16 @@ struct RedisFailoverRegion: FailoverRegion {
     }
 }
 
-/// The highest rate of voice entries that a region's probes show, from the newest to the oldest.
-struct ProbeRate {
-    /// Only probes to this region count.
-    let peer: String
-    private var later: (time: UInt64, voice: UInt64)?
-    /// Entries a second; nil before two probes.
-    private(set) var highest: Double?
-
-    init(peer: String) { self.peer = peer }
-
-    /// Takes the next older entry of the control journal. Their times come from one clock, so their differences hold.
-    mutating func take(_ entry: RedisReply) {
+extension ProbeRate {
+    /// Takes the next older entry of a control journal; only probes to `peer` that tell of voice entries count. Their times
+    /// come from one clock, so their differences hold.
+    fileprivate mutating func take(_ entry: RedisReply, to peer: String) {
         let words = entry[1]?.elements.compactMap(\.string) ?? []
         let fields = Dictionary(
             stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) }, uniquingKeysWith: { $1 })
         guard fields["event"] == "probe", fields["key"] == peer, let voice = fields["voice"].flatMap({ UInt64($0) }),
             let time = entry[0]?.string.flatMap({ EntryID($0) })?.first
         else { return }
-        defer { later = (time, voice) }
-        guard let later, later.time > time, later.voice >= voice else { return }
-        let rate = Double(later.voice - voice) * 1000 / Double(later.time - time)
-        highest = max(highest ?? 0, rate)
+        take(time: time, voice: voice)
     }
 }

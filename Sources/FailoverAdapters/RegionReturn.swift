@@ -18,9 +18,10 @@ struct RegionReturn {
     private static let watchTime = Duration.seconds(1)
 
     func found() async throws(FailoverFailure) -> FoundReturn {
-        let before = try await ends()
+        let journals = try await journals()
+        let before = try await redis.ends(of: journals)
         do { try await Task.sleep(for: Self.watchTime) } catch { throw .failed("it was interrupted") }
-        let after = try await ends()
+        let after = try await redis.ends(of: journals)
         return FoundReturn(written: zip(before, after).count { $0 != $1 }, behind: try await journalsBehind())
     }
 
@@ -28,17 +29,10 @@ struct RegionReturn {
         try await redis.tenants().map { .voice(tenant: $0, origin: region.name) }
     }
 
-    /// The last entry of each of the region's own voice journals.
-    private func ends() async throws(FailoverFailure) -> [EntryID] {
-        try await redis.ask(
-            try await journals().map { RedisCommand("XREVRANGE", $0.key, "+", "-", "COUNT", "1") }
-        ).map { $0[0]?[0]?.string.flatMap { EntryID($0) } ?? .zero }
-    }
-
     /// Voice journals of which some peer lacks entries.
     private func journalsBehind() async throws(FailoverFailure) -> Int {
         let journals = try await journals()
-        let own = try await ends()
+        let own = try await redis.ends(of: journals)
         var behind: Set<JournalName> = []
         for peer in region.peers {
             let other = try await SurvivorRedis.connect(region, at: peer)
@@ -51,12 +45,8 @@ struct RegionReturn {
         return behind.count
     }
 
-    func rejoin(history: UInt64) async throws(FailoverFailure) -> RejoinedJournals {
-        // What it wrote last and nobody else has seen is open here alone.
-        _ = try await OrphanAppending(region: region.name, down: region.name, history: history, redis: redis).run()
-        try await redis.wait(
-            RedisFailoverRegion.projectionPatience, orFail: "peers do not get what \(region.name) has closed"
-        ) { () throws(FailoverFailure) in try await journalsBehind() == 0 }
+    func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals {
+        if !captures { try await close(history: history) }
         var journals = 0
         var withheld: UInt64 = 0
         for peer in region.peers {
@@ -71,6 +61,29 @@ struct RegionReturn {
             }
         }
         return RejoinedJournals(journals: journals, withheld: withheld)
+    }
+
+    /// Closes what is open here alone: what the region wrote last, and nobody else has seen.
+    private func close(history: UInt64) async throws(FailoverFailure) {
+        _ = try await OrphanAppending(region: region.name, down: region.name, history: history, redis: redis).run()
+        try await redis.wait(
+            RedisFailoverRegion.projectionPatience, orFail: "peers do not get what \(region.name) has closed"
+        ) { () throws(FailoverFailure) in try await journalsBehind() == 0 }
+    }
+
+    /// Takes back the history number that is reserved at each peer of the region, at least where that can be done.
+    static func unreserve(_ region: Region) async throws(FailoverFailure) {
+        var failure: FailoverFailure?
+        for peer in region.peers {
+            do throws(FailoverFailure) {
+                let other = try await SurvivorRedis.connect(region, at: peer)
+                defer { other.close() }
+                _ = try await other.ask("DEL", ProjectionKeys.reservedHistory)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Answers how many entries each journal's tail has that was cut there.

@@ -58,10 +58,19 @@ struct SurvivorRedis: Sendable {
         return Set(known + region.tenants.map(String.init)).sorted()
     }
 
+    /// The newest entry of each stream; zero where there is none.
+    func ends(of journals: [JournalName]) async throws(FailoverFailure) -> [EntryID] {
+        try await ask(journals.map { RedisCommand("XREVRANGE", $0.key, "+", "-", "COUNT", "1") })
+            .map { $0[0]?[0]?.string.flatMap { EntryID($0) } ?? .zero }
+    }
+
     /// Of each tenant's voice journal of a region: where the projection stands, and where it is to end, which is the cut
-    /// where there is one, else the end of the copy.
+    /// where there is one, else the end of the copy, or of the journal itself where it is born here.
     func voice(of down: String) async throws(FailoverFailure) -> [VoiceProgress] {
         let tenants = try await tenants()
+        // Whoever writes to a voice journal keeps no meta.
+        let ends =
+            down == region.name ? try await self.ends(of: tenants.map { .voice(tenant: $0, origin: down) }) : nil
         let answers = try await ask(
             tenants.flatMap { tenant in
                 [
@@ -77,7 +86,7 @@ struct SurvivorRedis: Sendable {
             return VoiceProgress(
                 tenant: tenant, projected: state[0]?.string.flatMap { EntryID($0) } ?? .zero,
                 cut: state[1]?.string.flatMap { JournalCut($0) },
-                last: meta[0]?.string.flatMap { EntryID($0) } ?? .zero,
+                last: ends?[index] ?? meta[0]?.string.flatMap { EntryID($0) } ?? .zero,
                 count: meta[1]?.string.flatMap { UInt64($0) } ?? 0)
         }
     }
@@ -100,13 +109,14 @@ struct SurvivorRedis: Sendable {
     }
 }
 
-/// A voice journal of the region that is down, as the survivor has it.
+/// A voice journal of one region, as the survivor has it.
 struct VoiceProgress: Sendable {
     let tenant: String
     let projected: EntryID
     let cut: JournalCut?
-    /// The last entry of the copy, and how many it was ever given.
+    /// The last entry.
     let last: EntryID
+    /// How many entries the copy was ever given; of a journal that is born here that is not known.
     let count: UInt64
 
     /// Where it ends for the projection.

@@ -1,10 +1,11 @@
 internal import NIOCore
 package import RESP
 
-/// A probe in a control journal: that its region lives, and what it has for a peer.
+/// What a region has for a peer, said by a probe in a control journal.
 ///
-/// Fields on the wire: `event` `probe`, `key` the peer's region, `voice` and `provisioning` entries. From the newest one
-/// that came through, and what it holds itself, a peer can tell how much it lacked then.
+/// Fields on the wire: `event` `probe`, `key` the peer's region, `voice` and `provisioning` entries. From the newest
+/// one that came through, and what it holds itself, a peer can tell how much it lacked then. A probe without the counts
+/// says that its region lives, and that they are not known: what was said before stands.
 package struct Heartbeat: Hashable, Sendable {
     /// The region to which it is addressed.
     package let peer: String
@@ -30,10 +31,14 @@ package struct Heartbeat: Hashable, Sendable {
         self.init(peer: peer, voice: voice, provisioning: provisioning)
     }
 
-    /// Appends it to a control journal under an ID of Redis' own.
-    package func command(appendingTo journal: JournalName) -> RedisCommand {
-        RedisCommand(
-            "XADD", journal.key, "*", "event", "probe", "key", peer, "voice", "\(voice)", "provisioning",
-            "\(provisioning)")
+    /// Appends a probe to a control journal under an ID of Redis' own.
+    package static func probe(
+        to peer: String, with heartbeat: Heartbeat?, appendingTo journal: JournalName
+    ) -> RedisCommand {
+        var words = ["XADD", journal.key, "*", "event", "probe", "key", peer]
+        if let heartbeat {
+            words += ["voice", "\(heartbeat.voice)", "provisioning", "\(heartbeat.provisioning)"]
+        }
+        return RedisCommand(words)
     }
 }

@@ -41,8 +41,11 @@ package enum JournalFunctions {
 
     /// - `rsj2_open stream meta birth`: makes sure that the meta exists (an empty journal is born with `birth`, a stream
     ///   without meta is left alone) and answers
-    ///   `[birth|nil, last, count, floor, closed|nil, position|nil, generated, length, forked|nil, told|nil, digest|nil]`,
-    ///   the last of its newest entry.
+    ///   `[birth|nil, last, count, floor, closed|nil, position|nil, generated, length, forked|nil, told|nil, digest|nil,
+    ///   shown|nil]`, the digest that of its newest entry.
+    /// - `rsj2_accept stream meta birth last`: where the journal, which ends with `last` by its meta, goes on by its stream,
+    ///   lets it end there; answers how many entries there are behind `last`, 1,000 at most, and the first.
+    /// - `rsj2_shown meta birth shown`: notes what the stream of PostgreSQL showed.
     /// - `rsj2_lineage stream meta birth cursor peer limit copyBirth`: the same for the region of birth, where anyone may have
     ///   written first: answers `[birth, floor, closed|nil, generated, found|nil, passed|nil, missed|nil, added, isFormer,
     ///   digest|nil]`.
@@ -84,7 +87,22 @@ package enum JournalFunctions {
                 if not own then state[2] = state[2] or '0-0' end
                 state[7], state[8], state[9], state[10] = own or '0-0', length or 0, fork[1], fork[2]
                 state[11] = digest(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]) or false
+                state[12] = redis.call('HGET', meta, 'shown')
                 return state
+            end
+
+            local function accept(keys, args)
+                local stream, meta = keys[1], keys[2]
+                local state = redis.call('HMGET', meta, 'birth', 'last', 'closed')
+                if state[1] ~= args[1] then return redis.error_reply('FENCED birth') end
+                if state[3] then return redis.error_reply('FENCED closed') end
+                if (state[2] or '0-0') ~= args[2] then return redis.error_reply('CURSOR ' .. (state[2] or '0-0')) end
+                local found = redis.call('XRANGE', stream, '(' .. args[2], '+', 'COUNT', 1000)
+                local own = generated(stream)
+                if not own or not found[1] then return redis.error_reply('FORKED ' .. (own or '0-0')) end
+                redis.call('HSET', meta, 'last', own)
+                redis.call('HINCRBY', meta, 'count', #found)
+                return {#found, found[1][1]}
             end
 
             local function passed(stream, cursor, limit)
@@ -204,6 +222,11 @@ package enum JournalFunctions {
             end
 
             redis.register_function('rsj2_open', open)
+            redis.register_function('rsj2_accept', accept)
+            redis.register_function('rsj2_shown', function(keys, args)
+                if redis.call('HGET', keys[1], 'birth') ~= args[1] then return redis.error_reply('FENCED birth') end
+                return redis.call('HSET', keys[1], 'shown', args[2])
+            end)
             redis.register_function{function_name = 'rsj2_lineage', callback = lineage, flags = {'allow-oom'}}
             redis.register_function{
                 function_name = 'rsj2_passed',
@@ -220,6 +243,16 @@ package enum JournalFunctions {
     /// Asks where a journal ends; an empty one is born with the mark `birth`.
     package static func open(_ journal: JournalName, birth: String) -> RedisCommand {
         RedisCommand("FCALL", "rsj2_open", "2", journal.key, journal.metaKey, birth)
+    }
+
+    /// Lets a journal that somebody else has written to end where its stream does.
+    package static func accept(_ journal: JournalName, birth: String, last: EntryID) -> RedisCommand {
+        RedisCommand("FCALL", "rsj2_accept", "2", journal.key, journal.metaKey, birth, last.description)
+    }
+
+    /// Notes what the stream of PostgreSQL showed when its tables were compared as a whole.
+    package static func note(shown: String, of journal: JournalName, birth: String) -> RedisCommand {
+        RedisCommand("FCALL", "rsj2_shown", "1", journal.metaKey, birth, shown)
     }
 
     /// Asks how many entries were ever added up to `cursor`; the answer is nil when more than `limit` follow.

@@ -12,6 +12,19 @@ package enum Refusal: Error, Hashable, Sendable {
     case unexpected(String)
 }
 
+extension Refusal: CustomStringConvertible {
+    /// For people.
+    package var description: String {
+        switch self {
+        case .cursor(let last): "the journal ends at \(last), and not where the batch begins"
+        case .fenced: "the journal was closed or born again"
+        case .forked: "somebody else wrote to the journal"
+        case .unavailable(let reason): reason
+        case .unexpected(let answer): "unexpected answer: \(answer)"
+        }
+    }
+}
+
 extension Refusal {
     /// What a server answers that is not, or no longer, the one to write to: the connection is to be given up, so that the
     /// next one resolves the name anew. A demoted primary would keep its connections for ever.

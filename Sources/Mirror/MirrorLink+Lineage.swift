@@ -1,6 +1,6 @@
+internal import CrashPoints
 internal import Journal
 internal import NIOCore
-internal import Observability
 
 // How a link learns where its copies stand, and notices that a server is no longer what it was.
 extension MirrorLink {
@@ -35,18 +35,17 @@ extension MirrorLink {
         guard let session, session.number == number, let journal = journals[name] else { return }
         switch result {
         case .success(let found):
+            CrashPoint.mirrorAligned.pass()
             let (copy, source) = (found.copy, found.source)
             tell(of: copy.fork, before: journal, in: session)
             switch Lineage.verdict(on: name.topic, copy: copy, source: source) {
             case .resume(let resumption): resume(journal, resumption, copy, source, in: session)
-            case .adopt:
-                journal.repair = CopyRepair(adopting: copy, source: source)
-                journal.machine.parted()
+            case .adopt: part(journal, CopyRepair(adopting: copy, source: source))
             case .parted(let divergence):
-                journal.repair = CopyRepair(
-                    of: name.topic, divergence, copy: copy, source: source, trimmed: found.trimmed)
-                journal.machine.parted()
-            case .stop(let divergence): journal.machine.diverged(divergence)
+                part(
+                    journal,
+                    CopyRepair(of: name.topic, divergence, copy: copy, source: source, trimmed: found.trimmed))
+            case .stop(let divergence): stop(journal, divergence, copy, source)
             }
         case .failure(let error): refused(journal, Refusal(error: error))
         }
@@ -61,6 +60,8 @@ extension MirrorLink {
         journal.birth = source.birth
         journal.copied = copy.count
         journal.missed = source.missed ?? 0
+        journal.isMeasured = true
+        journal.isCaughtUp = false
         journal.passed = source.passed ?? copy.count + journal.missed
         journal.isUncounted = true
         journal.wasAligned = true
@@ -72,6 +73,23 @@ extension MirrorLink {
         session.refusal = nil
         journal.machine.aligned(at: resumption.cursor)
         if wentBack { review(in: session) }
+    }
+
+    private func part(_ journal: MirroredJournal, _ repair: CopyRepair) {
+        journal.isMeasured = false
+        journal.repair = repair
+        journal.machine.parted()
+    }
+
+    /// The copy stays as it is, and lacks what the journal was given since.
+    private func stop(
+        _ journal: MirroredJournal, _ divergence: Divergence, _ copy: CopyState, _ source: SourceState
+    ) {
+        journal.copied = copy.count
+        journal.missed = source.missed ?? 0
+        // Of a stream that no mirror made the peer counts nothing.
+        journal.isMeasured = copy.birth == nil || copy.birth == source.birth
+        journal.machine.diverged(divergence)
     }
 
     /// The peer's Redis lost what it had acknowledged of one journal; nothing else tells that of one without traffic.
@@ -167,57 +185,9 @@ extension MirrorLink {
     }
 
     private func reconsider(_ journal: MirroredJournal) {
+        journal.isMeasured = false
         journal.machine.sourceChanged()
         journal.wantedRead = nil
         advance(journal)
-    }
-
-    private func measureBacklog(in session: Session) async throws {
-        let behind = journals.values.filter { $0.machine.isStreaming && !$0.isCaughtUp }
-        let added = behind.isEmpty ? [] : try await session.source.entriesAdded(to: behind.map(\.name)).get()
-        var backlog: [Topic: UInt64] = [.provisioning: 0, .voice: 0, .control: 0]
-        for (journal, count) in zip(behind, added) {
-            guard let count, count > journal.copied + journal.missed else { continue }
-            backlog[journal.name.topic, default: 0] += count - journal.copied - journal.missed
-        }
-        for (topic, count) in backlog { report.backlog(count, topic: topic) }
-        for journal in journals.values { backlog[journal.name.topic, default: 0] += journal.copied }
-        entriesKnown = backlog
-        report.inflightBytes.set(bytesInFlight)
-    }
-
-    /// Lag is what a probe takes from being written here until the peer has it, by this worker's clock alone. While one
-    /// is overdue, lag is at least its age. A server that takes no probe, for want of memory say, may still be read.
-    private func sendProbe(in session: Session) async {
-        if let oldest = probes.first {
-            let age = Duration.nanoseconds((NIODeadline.now() - oldest.since).nanoseconds)
-            if age > .seconds(1) { report.lag.set(age) }
-            guard probes.count < 60 else { return }
-        }
-        let since = NIODeadline.now()
-        let id: EntryID
-        do {
-            let heartbeat = Heartbeat(
-                peer: settings.peer, voice: entriesKnown[.voice] ?? 0, provisioning: entriesKnown[.provisioning] ?? 0)
-            id = try await session.source.probe(.control(origin: settings.region), heartbeat).get()
-        } catch {
-            guard self.session === session else { return }
-            if probes.isEmpty { report.lag.set(nil as Double?) }
-            return report.set(ComponentState("streaming", .degraded, reason: "no probe can be sent: \(error)"))
-        }
-        guard self.session === session else { return }
-        report.set(
-            session.refusal.map { ComponentState("streaming", .degraded, reason: "entries are refused: \($0)") }
-                ?? ComponentState("streaming", .working))
-        let acknowledged = journals[.control(origin: settings.region)]?.machine.acknowledged ?? .zero
-        probes.append((id, since))
-        if acknowledged >= id { settleProbes(upTo: acknowledged) }
-    }
-
-    func settleProbes(upTo id: EntryID) {
-        while let probe = probes.first, probe.id <= id {
-            probes.removeFirst()
-            report.lag.set(Duration.nanoseconds((NIODeadline.now() - probe.since).nanoseconds))
-        }
     }
 }

@@ -42,7 +42,7 @@ extension MirrorLink {
                 repair.tailRead(through: piece?.last)
             case .heal(let healing):
                 repair.healed(upTo: try await source.heal(name, with: healing, entries: piece).refusing())
-                report.healed(piece?.count ?? 0, of: name)
+                if let piece { report.healed(piece.count, of: name) }
                 if healing.gap > 0, healing.behind > .zero { report.lost(healing.gap, of: name, cause: "tail-lost") }
             case .rebear(let rebirth):
                 repair.reborn(try await source.rebear(name, rebirth, peer: settings.peer).refusing())

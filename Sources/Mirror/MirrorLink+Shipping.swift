@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import NIOCore
 internal import Observability
@@ -118,6 +119,7 @@ extension MirrorLink {
     }
 
     private func accept(_ batch: EntryBatch, of journal: MirroredJournal) {
+        CrashPoint.mirrorRead.pass()
         let before = journal.machine.readCursor
         journal.batch = batch
         journal.machine.sourceRead(
@@ -170,6 +172,7 @@ extension MirrorLink {
                 link.settled(result, unit, count: count, since: since, of: name, in: number)
             }
         }
+        CrashPoint.mirrorSent.pass()
     }
 
     private func settled(
@@ -181,6 +184,7 @@ extension MirrorLink {
         bytesInFlight -= unit.byteCount
         switch result {
         case .success:
+            CrashPoint.mirrorAcknowledged.pass()
             session.refusal = nil
             journal.machine.appended(unit)
             report.resumed(name)

@@ -24,8 +24,10 @@ package actor MirrorLink {
     private var sessionCount = 0
     /// Bytes read and not yet acknowledged, over all journals.
     var bytesInFlight = 0
-    /// By topic: entries that the peer has, and those that it lacks, as measured last.
-    var entriesKnown: [Topic: UInt64] = [:]
+    /// Whether all journals that there are were added.
+    private(set) var hasAll = false
+    /// What the peer has and lacks, as measured last in this session.
+    var backlog: PeerBacklog?
     /// Probes under way, oldest first.
     var probes: [(id: EntryID, since: NIODeadline)] = []
     /// What is heard of the peer.
@@ -76,8 +78,10 @@ package actor MirrorLink {
         self.eventLoop = eventLoop
     }
 
-    /// Adds journals to those that are shipped; known ones stay as they are.
-    package func mirror(_ names: [JournalName]) {
+    /// Adds journals to those that are shipped; known ones stay as they are. Until somebody has said that these and those
+    /// before `areAll` that there are, the peer is not told what it may reckon with.
+    package func mirror(_ names: [JournalName], areAll: Bool = true) {
+        if areAll { hasAll = true }
         for name in names where journals[name] == nil {
             if groups.last.map({ $0.journals.count >= settings.journalsPerReader }) ?? true {
                 groups.append(ReadGroup(entryBytes: settings.readBytes / 8))
@@ -198,8 +202,10 @@ package actor MirrorLink {
         session.groupAdded.finish()
         bytesInFlight = 0
         probes.removeAll()
+        backlog = nil
         for journal in journals.values {
             journal.machine.linkLost()
+            journal.isMeasured = false
             journal.wantedRead = nil
             journal.repair = nil
         }

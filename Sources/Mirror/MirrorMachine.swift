@@ -55,8 +55,9 @@ package struct MirrorMachine: Sendable {
     private var pending: [Action] = []
     private var batchesInFlight = 0
     private var attempt = 0
-    private var isReading = false
 
+    /// Whether a read was asked for whose answer is still owed.
+    package private(set) var isReading = false
     /// The last entry read, or the cursor that reading began behind.
     package private(set) var readCursor = EntryID.zero
     /// Bytes read and not yet acknowledged.

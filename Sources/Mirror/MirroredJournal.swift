@@ -10,6 +10,8 @@ final class MirroredJournal {
     var birth = ""
     /// Whether the peer has ever said where its copy stands.
     var wasAligned = false
+    /// Whether both ends have said in this session where they stand, as of one history: then their counts compare.
+    var isMeasured = false
     /// The read that the machine asked for and that no connection has taken yet.
     var wantedRead: EntryID?
     /// What the last read gave, until the machine asks to append it.
@@ -25,6 +27,8 @@ final class MirroredJournal {
     var isUncounted = true
     /// Whether the last read found nothing more.
     var isCaughtUp = false
+    /// Whether the next entry would be read at once: nothing is left that was not.
+    var isAtEnd: Bool { isCaughtUp && machine.isStreaming && machine.isReading && wantedRead == nil }
     /// What is to be mended before the machine goes on.
     var repair: CopyRepair?
     /// The last closed copy that was counted and logged here.

@@ -86,6 +86,9 @@ extension MetricFamily {
         "regionsync_projection_illegal_transitions", "Events that the state of their call or agent does not allow.")
     package static let projectionLogouts = counter(
         "regionsync_projection_logouts", "Sessions ended here since their agents logged in in another region.")
+    package static let projectionReplaced = counter(
+        "regionsync_projection_replaced",
+        "Keys of calls, agents and cursors that held something of another kind and were written anew.")
     package static let verifyLastSuccessTimestampSeconds = gauge(
         "regionsync_verify_last_success_timestamp_seconds", "When a verification last found no difference.",
         unit: .seconds)

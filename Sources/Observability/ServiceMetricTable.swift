@@ -52,7 +52,7 @@ extension MetricFamily {
         mirrorSentBytes, mirrorFenced, mirrorLost, mirrorForks, mirrorHealed, mirrorTrimHeadroomSeconds,
         clockAheadSeconds,
         projectionLagEntries, projectionApplied, projectionUnreadable, projectionIllegalTransitions,
-        projectionLogouts, verifyLastSuccessTimestampSeconds, verifyDriftObjects, verifyRepaired,
+        projectionLogouts, projectionReplaced, verifyLastSuccessTimestampSeconds, verifyDriftObjects, verifyRepaired,
         listenerConnections, listenerCommands, listenerSeconds, listenerRejected,
         kafkaQueueMessages, kafkaDelivered, kafkaErrors,
         tenantHealthLevel, tenantRedisState, tenantConfigClients, tenantActiveCalls, tenantCampaignHealthLevel,

@@ -20,7 +20,7 @@ package struct WorkerStatus: Codable, Hashable, Sendable {
         package let up: Bool
         /// Age of the last probe that came back.
         package let lagSeconds: Double?
-        /// Entries of own journals that the peer lacks.
+        /// Entries of own journals that the peer lacks; nil while that is not known of one of them.
         package let backlogEntries: Int?
         /// Entries that the peer acknowledged since the worker started.
         package let appended: Int
@@ -76,7 +76,7 @@ extension WorkerStatus {
             return Link(
                 peer: peer, up: metrics.number(.mirrorLinkUp, [.peer: peer]) == 1,
                 lagSeconds: metrics.number(.mirrorLagSeconds, [.peer: peer]),
-                backlogEntries: metrics.sum(of: .mirrorLagEntries, where: .peer, is: peer).map { Int($0) },
+                backlogEntries: metrics.backlog(of: peer),
                 appended: Int(metrics.sum(of: .mirrorAppended, where: .peer, is: peer) ?? 0),
                 latencyP50Ms: latency?.milliseconds(0.5), latencyP99Ms: latency?.milliseconds(0.99))
         }
@@ -109,6 +109,15 @@ extension WorkerStatus.Projection {
 }
 
 extension MetricsSnapshot {
+    /// Entries that a peer lacks; nil while that is not known of each topic that is shipped to it.
+    fileprivate func backlog(of peer: String) -> Int? {
+        func topics(of family: MetricFamily) -> Int {
+            (families[family] ?? [:]).keys.count { family.value(of: .peer, in: $0) == peer }
+        }
+        guard topics(of: .mirrorLagEntries) >= topics(of: .mirrorAppended) else { return nil }
+        return sum(of: .mirrorLagEntries, where: .peer, is: peer).flatMap { Int(exactly: $0) }
+    }
+
     /// The sum of all series of a family, or of those where a label has this value; nil when there are none.
     fileprivate func sum(of family: MetricFamily, where label: MetricLabel? = nil, is value: String = "") -> Double? {
         var sum: Double?

@@ -75,7 +75,12 @@ import CLibPQ
     /// The last failure in libpq's words, on one line.
     var errorMessage: String {
         guard let text = unsafe PQerrorMessage(connection) else { return "no reason given" }
-        return unsafe String(cString: text).split(whereSeparator: \.isNewline).joined(separator: " ")
+        let lines = unsafe String(cString: text).split(whereSeparator: \.isNewline).map { line in
+            let words = line.drop(while: \.isWhitespace)
+            // libpq puts its hints on lines of their own, behind a tab.
+            return line.first == "\t" ? "(\(words))" : String(words)
+        }
+        return lines.joined(separator: " ")
     }
 
     /// Begins to ask the server to cancel what runs; nil when that is impossible.

@@ -69,10 +69,7 @@ extension PostgresCheck {
     }
 
     private func columns(_ entry: CatalogTable, _ table: CatalogState.Relation) -> Finding? {
-        let present = Set(table.columns.map(\.name))
-        let named = [entry.tenant] + entry.key + entry.indexes.map(\.field) + entry.omit
-        var absent: [String] = []
-        for name in named where !present.contains(name) && !absent.contains(name) { absent.append(name) }
+        let absent = entry.columnsMissing(among: table.columns.map(\.name))
         guard !absent.isEmpty else { return nil }
         return finding(
             .error, "catalog",
@@ -196,5 +193,17 @@ extension PostgresCheck {
 
     static func quoted(_ table: TableName) -> String {
         "\(SQL.identifier(table.schema)).\(SQL.identifier(table.name))"
+    }
+}
+
+extension CatalogTable {
+    /// The columns that the catalog names and that are not among `present`, each once.
+    func columnsMissing(among present: [String]) -> [String] {
+        var missing: [String] = []
+        for name in [tenant] + key + indexes.map(\.field) + omit
+        where !present.contains(name) && !missing.contains(name) {
+            missing.append(name)
+        }
+        return missing
     }
 }

@@ -1,4 +1,5 @@
 internal import Connections
+internal import Journal
 internal import PostgresClient
 internal import Provisioning
 internal import RegionConfig
@@ -8,10 +9,13 @@ struct PostgresCheck: Sendable {
     let region: Region
     /// How the operator calls the region file.
     let file: String
+    /// Where the region's own provisioning journal ends; nil while it has captured nothing, or its Redis is away.
+    let journaled: Position?
 
-    init(_ region: Region, file: String) {
+    init(_ region: Region, file: String, journaled: Position?) {
         self.region = region
         self.file = file
+        self.journaled = journaled
     }
 
     var postgres: Region.Postgres { region.postgres }

@@ -19,6 +19,8 @@ struct RedisCheck: Sendable {
     struct Outcome: Sendable {
         var findings: [Finding]
         var runID: String?
+        /// Where the region's own provisioning journal ends; nil where it holds nothing, or is not the own region's.
+        var journaled: Position?
     }
 
     let redis: Region.Redis
@@ -62,7 +64,15 @@ struct RedisCheck: Sendable {
         let findings =
             [version(info), topology(info), eviction(info), persistence(info)].compactMap(\.self)
             + (await functions(through: connection)) + [await permissions(through: connection)]
-        return Outcome(findings: findings, runID: info["run_id"])
+        return Outcome(findings: findings, runID: info["run_id"], journaled: await journaled(through: connection))
+    }
+
+    /// A user who may not read it is told so by the finding about permissions.
+    private func journaled(through connection: RedisConnection) async -> Position? {
+        guard case .own(let region) = role else { return nil }
+        let command = RedisCommand("HGET", JournalName.provisioning(origin: region).metaKey, "position")
+        let reply: RedisReply? = try? await connection.send(command)
+        return reply?.string.flatMap { Position($0) }
     }
 
     func finding(

@@ -1,4 +1,5 @@
 internal import Connections
+internal import Journal
 internal import NIOCore
 internal import NIOPosix
 package import RegionConfig
@@ -15,18 +16,19 @@ package struct RegionCheck: Sendable {
         self.file = file
     }
 
-    /// Tries all servers at once; takes as long as the slowest, bounded by the time-outs in the file.
+    /// Tries all Redis servers at once, then PostgreSQL: what is right there depends on what the journal holds. The
+    /// time-outs in the file bound it.
     package func run() async -> FindingReport.Section {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
-        async let postgres = PostgresCheck(region, file: file).run()
         async let ports = PortCheck(region, eventLoop: loop).run()
-        let redis = await servers(on: loop)
-        let findings = redis + (await postgres) + (await ports)
+        let (redis, journaled) = await servers(on: loop)
+        let postgres = await PostgresCheck(region, file: file, journaled: journaled).run()
+        let findings = redis + postgres + (await ports)
         return FindingReport.Section(region: region.name, file: file, findings: findings)
     }
 
-    /// The region's own Redis and those of its peers, in the order of the file.
-    private func servers(on eventLoop: any EventLoop) async -> [Finding] {
+    /// The region's own Redis and those of its peers, in the order of the file; and where the own provisioning journal ends.
+    private func servers(on eventLoop: any EventLoop) async -> ([Finding], journaled: Position?) {
         let checks =
             [RedisCheck(region.redis, role: .own(region: region.name), key: "redis")]
             + region.peers.enumerated().map { index, peer in
@@ -40,7 +42,7 @@ package struct RegionCheck: Sendable {
             return await group.reduce(into: [Int: RedisCheck.Outcome]()) { $0[$1.0] = $1.1 }
         }
         let outcomes = checks.indices.compactMap { survey[$0] }
-        return outcomes.flatMap(\.findings) + twice(checks, outcomes)
+        return (outcomes.flatMap(\.findings) + twice(checks, outcomes), survey[0]?.journaled)
     }
 
     /// Two addresses can be one server: a mirror into its own source would be refused, or worse.

@@ -21,20 +21,29 @@ package struct SchemaMigration: Sendable {
     /// One thing that was brought about, in words.
     package typealias Step = String
 
+    /// What the region file or the operator asks for and the database does not have.
+    package enum Refused: Error, Hashable, Sendable {
+        /// Another region captures than the one that is to.
+        case otherCaptures(String, asked: String)
+        /// The catalog names columns that the table lacks.
+        case columnsMissing(TableName, [String], present: [String])
+    }
+
     private let region: Region
     private let login: Login?
-    private let capturingRegion: String
+    private let capturingRegion: String?
 
-    /// A migration of the region's database. `capturingRegion` goes into the history's first row if there is none.
+    /// A migration of the region's database. `capturingRegion`, or this region, goes into the history's first row if there
+    /// is none; where there is one, `capturingRegion` must be the one that captures.
     package init(_ region: Region, as login: Login? = nil, capturingRegion: String? = nil) {
         self.region = region
         self.login = login
-        self.capturingRegion = capturingRegion ?? region.name
+        self.capturingRegion = capturingRegion
     }
 
     /// Does it; answers the steps that changed anything, each of which was told to `progress` when it was done.
     ///
-    /// With `isDryRun` all is done and rolled back. Throws `PostgresError`, or `ProvisioningSchema.NewerSchema`.
+    /// With `isDryRun` all is done and rolled back. Throws `PostgresError`, `ProvisioningSchema.NewerSchema`, or `Refused`.
     package func run(
         isDryRun: Bool = false, progress: @Sendable (Step) -> Void = { _ in }
     ) async throws -> [Step] {
@@ -90,8 +99,14 @@ package struct SchemaMigration: Sendable {
             try await transaction.query(migration.sql)
             done("schema \(migration.version): \(migration.name)")
         }
-        let first = try await transaction.query(ProvisioningSchema.firstCapture(by: capturingRegion))
-        if first.affectedRows > 0 { done("history: \(capturingRegion) captures") }
+        let asked = capturingRegion ?? region.name
+        let first = try await transaction.query(ProvisioningSchema.firstCapture(by: asked))
+        if first.affectedRows > 0 {
+            done("history: \(asked) captures")
+        } else if let capturingRegion {
+            try await requireCapture(by: capturingRegion, transaction)
+        }
+        try await requireColumns(transaction)
         let access = SchemaAccess(region.catalog, publication: region.postgres.publication)
         for part in access.parts {
             let before = try await transaction.query(part.state).map { $0[0] }
@@ -99,5 +114,43 @@ package struct SchemaMigration: Sendable {
             if try await transaction.query(part.state).map({ $0[0] }) != before { done(part.name) }
         }
         return steps
+    }
+
+    private func requireCapture(by asked: String, _ transaction: PostgresTransaction) async throws {
+        let newest = try await transaction.query(
+            "SELECT capture_region FROM regionsync.history ORDER BY number DESC LIMIT 1")
+        guard let row = newest.first else { return }
+        let capturing = try row.string("capture_region")
+        guard capturing == asked else { throw Refused.otherCaptures(capturing, asked: asked) }
+    }
+
+    /// Grants and publication name none of these columns; capture would stop at the first that is not there.
+    private func requireColumns(_ transaction: PostgresTransaction) async throws {
+        for entry in region.catalog.tables {
+            let rows = try await transaction.query(
+                """
+                SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+                JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                WHERE nspname = $1 AND relname = $2 AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+                """, [entry.table.schema, entry.table.name])
+            let present = try rows.map { try $0.string("attname") }
+            // A table that is not there is told by what is to be granted on it.
+            guard !present.isEmpty else { continue }
+            let missing = entry.columnsMissing(among: present)
+            guard missing.isEmpty else { throw Refused.columnsMissing(entry.table, missing, present: present) }
+        }
+    }
+}
+
+extension SchemaMigration.Refused: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .otherCaptures(let capturing, let asked):
+            "\(capturing) captures by regionsync.history, and not \(asked): regionsync failover changes that; "
+                + "--capture-region only names the first one"
+        case .columnsMissing(let table, let missing, let present):
+            "\(table) has no column \(missing.joined(separator: ", ")); it has \(present.joined(separator: ", ")): "
+                + "correct the table's entry in the catalog"
+        }
     }
 }

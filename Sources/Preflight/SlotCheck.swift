@@ -1,3 +1,5 @@
+internal import Journal
+internal import PGOutput
 internal import PostgresClient
 internal import Provisioning
 internal import RegionConfig
@@ -13,14 +15,10 @@ extension PostgresCheck {
             FROM pg_replication_slots WHERE slot_name = $1
             """
         guard let row = try await connection.query(sql, [postgres.slot]).first else {
-            return [
-                finding(
-                    .ok, "slot", "\(postgres.slot) is not there; the capturing region makes it when it first starts")
-            ]
+            return [missingSlot]
         }
         let slot = postgres.slot
-        var isOurs = false
-        if let application = try row.optionalString("application") { isOurs = application.hasPrefix("regionsync-") }
+        let isOurs = Self.isOurs(try row.optionalString("application") ?? "")
         let wrong = try fault(of: row)
         if let wrong { return [finding(.error, "slot", "\(slot) \(wrong)", try drop(row))] }
         if try row.boolean("active"), !isOurs {
@@ -42,6 +40,23 @@ extension PostgresCheck {
         return [finding(.ok, "slot", statement)]
     }
 
+    /// Whether a session's application name is one of regionsync's own: `regionsync capture`, `regionsync-us-east-check`.
+    private static func isOurs(_ application: String) -> Bool {
+        ["regionsync ", "regionsync-"].contains { application.hasPrefix($0) }
+    }
+
+    /// Behind what the journal holds, only a comparison tells what was changed while there was no slot.
+    private var missingSlot: Finding {
+        guard let journaled else {
+            return finding(.ok, "slot", "\(postgres.slot) is not there; the capturing region makes it when it starts")
+        }
+        return finding(
+            .warning, "slot",
+            "\(postgres.slot) is gone, and the journal of \(region.name) ends at \(LSN(journaled.lsn)) of history "
+                + "\(journaled.history)",
+            .words("Nothing to do: capture makes a new one, and finds what was missed by comparing."))
+    }
+
     /// What keeps capture from streaming from this slot, in words.
     private func fault(of row: PostgresRow) throws(PostgresError) -> String? {
         if try row.string("slot_type") != "logical" { return "is a physical slot" }
@@ -51,7 +66,7 @@ extension PostgresCheck {
         if database != postgres.database { return "belongs to database \(database)" }
         if try row.boolean("temporary") { return "is temporary, made by another session" }
         if try row.string("wal_status") == "lost" {
-            return "is lost: PostgreSQL removed WAL it needed. Capture stops until a new history is begun"
+            return "is lost: PostgreSQL removed WAL it needed. Capture makes a new one and compares what was missed"
         }
         return nil
     }

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Observability
 internal import RESP
@@ -6,17 +7,23 @@ internal import RESP
 /// over what a survivor declared of a third region.
 package struct ControlProjection: Sendable {
     private let region: String
-    private let peers: [String]
-    private let store: any ProjectionStore
+    let peers: [String]
+    private let tenants: [String]
+    /// How long a region that has rejoined may take to see to this one's cuts itself.
+    let rejoinPatience: Duration
+    let store: any ProjectionStore
     private let tail: any JournalTail
-    private let report: ProjectionReport
+    let report: ProjectionReport
 
-    /// `tail` is read by nobody else.
+    /// `tenants` are followed whether or not they were ever provisioned; `tail` is read by nobody else.
     package init(
-        region: String, peers: [String], store: any ProjectionStore, tail: any JournalTail, report: ProjectionReport
+        region: String, peers: [String], tenants: [String] = [], rejoinPatience: Duration = .seconds(30),
+        store: any ProjectionStore, tail: any JournalTail, report: ProjectionReport
     ) {
         self.region = region
         self.peers = peers
+        self.tenants = tenants
+        self.rejoinPatience = rejoinPatience
         self.store = store
         self.tail = tail
         self.report = report
@@ -24,19 +31,20 @@ package struct ControlProjection: Sendable {
 
     package func run() async {
         report.set(ProjectionReport.control, ComponentState("starting", .waiting))
+        var reader = TailReader(tail: tail, store: store)
         var pause = SessionPause()
         while !Task.isCancelled {
             do throws(StoreFailure) {
-                try await session(&pause)
+                try await session(&reader, &pause)
             } catch {
                 guard !Task.isCancelled else { break }
                 await pause.wait(after: error, store, report, ProjectionReport.control)
             }
         }
-        await tail.close()
+        await reader.close()
     }
 
-    private func session(_ pause: inout SessionPause) async throws(StoreFailure) {
+    private func session(_ reader: inout TailReader, _ pause: inout SessionPause) async throws(StoreFailure) {
         let journals = peers.map { JournalName.control(origin: $0) }
         let fields = peers.map { ProjectionKeys.controlCursor(origin: $0) }
         let held = try await store.answers([RedisCommand(["HMGET", ProjectionKeys.trailing] + fields)])[0].elements
@@ -46,15 +54,20 @@ package struct ControlProjection: Sendable {
         guard cursors.count == journals.count else { throw .unreachable("HMGET was answered with something else") }
         var nextCount = ContinuousClock.now
         while !Task.isCancelled {
-            for read in try await tail.read(behind: cursors, patience: .seconds(1)) {
+            let reads = try await reader.read(behind: cursors, patience: .seconds(1))
+            report.leftOut(reader.strays.kinds, of: ProjectionReport.control)
+            for read in reads {
                 guard let index = cursors.firstIndex(where: { $0.journal == read.journal }) else { continue }
+                CrashPoint.controlRead.pass()
                 try await take(read, behind: cursors[index].last)
+                CrashPoint.controlApplied.pass()
                 cursors[index] = JournalCursor(read.journal, behind: read.batch.last)
             }
             pause.aligned()
             report.set(ProjectionReport.control, ComponentState("projecting", .working))
             guard ContinuousClock.now >= nextCount else { continue }
             nextCount = .now + .seconds(2)
+            try await settleRejoined()
             try await countWithheld()
         }
     }
@@ -62,60 +75,83 @@ package struct ControlProjection: Sendable {
     /// Projects what was read of a control journal.
     private func take(_ read: JournalRead, behind cursor: EntryID) async throws(StoreFailure) {
         let origin = read.journal.origin
-        var heard: (entry: EntryID, heartbeat: Heartbeat)?
-        var declared: [RegionDown] = []
-        var hasRejoined = false
+        let news: ControlNews
         do {
-            try read.batch.forEachEntry { entry in
-                if let heartbeat = Heartbeat(entry), heartbeat.peer == region { heard = (entry.id, heartbeat) }
-                if let down = RegionDown(entry) { declared.append(down) }
-                if entry.value(of: "event")?.elementsEqual(RegionDown.rejoinedEvent.utf8) == true,
-                    entry.value(of: "key")?.elementsEqual(region.utf8) == true
-                {
-                    declared.removeAll { $0.region == region }
-                    hasRejoined = true
-                }
-            }
+            news = try ControlNews(read.batch, for: region)
         } catch {
             throw .unreachable("\(read.journal) was answered with something else: \(error)")
         }
-        for down in declared where down.region != region { try await cut(down) }
-        let time = try await store.answers([RedisCommand("TIME")])[0].elements.compactMap {
-            $0.text.flatMap { Int64($0) }
+        let field = ProjectionKeys.controlCursor(origin: origin)
+        let regions = news.words.keys.sorted()
+        let fields = regions.flatMap { [ProjectionKeys.down(region: $0), ProjectionKeys.rejoining(region: $0)] }
+        let answers = try await store.answers([
+            RedisCommand("TIME"), RedisCommand(["HMGET", ProjectionKeys.trailing, field] + fields),
+        ])
+        let held = answers[1].elements.dropFirst().map(\.text)
+        guard let time = answers[0].milliseconds, held.count == fields.count else {
+            throw .unreachable("TIME or HMGET was answered with something else")
         }
         var commands = GuardedCommands()
-        if let heard, time.count == 2 {
-            let milliseconds = time[0] &* 1000 &+ time[1] / 1000
-            let word = RegionHeard(time: milliseconds, entry: heard.entry, heartbeat: heard.heartbeat)
+        if let heard = news.heard {
+            let word = RegionHeard(time: time, entry: heard.entry, heartbeat: heard.heartbeat)
             commands.append(
                 ["HSET", ProjectionKeys.trailing, ProjectionKeys.heard(origin: origin), word.description])
         }
-        // What others say of this region itself: it captures nothing while it counts as down.
-        if hasRejoined { commands.append(["HDEL", ProjectionKeys.trailing, ProjectionKeys.down(region: region)]) }
-        for down in declared {
-            commands.append(
-                [
-                    "HSET", ProjectionKeys.trailing, ProjectionKeys.down(region: down.region),
-                    "\(down.history) \(down.entry)",
-                ])
+        for (index, name) in regions.enumerated() {
+            guard let word = news.words[name] else { continue }
+            let known = (note: held[2 * index], isRejoining: held[2 * index + 1] != nil)
+            try await take(word, on: name, from: origin, known, at: time, &commands)
         }
         _ = try await store.answers([
             RedisCommand(
                 [
-                    "FCALL", "rsp2_apply", "1", ProjectionKeys.trailing, ProjectionKeys.controlCursor(origin: origin),
+                    "FCALL", "rsp2_apply", "1", ProjectionKeys.trailing, field,
                     cursor == .zero ? "0" : cursor.description, read.batch.last.description,
                 ], commands.words)
         ])
     }
 
-    /// Ends the journals of a region where the survivor's copies ended.
-    private func cut(_ down: RegionDown) async throws(StoreFailure) {
+    /// Takes over what `origin` says of a region, of which this is known.
+    private func take(
+        _ word: ControlNews.Word, on name: String, from origin: String, _ known: (note: String?, isRejoining: Bool),
+        at time: Int64, _ commands: inout GuardedCommands
+    ) async throws(StoreFailure) {
+        let (down, rejoining) = (ProjectionKeys.down(region: name), ProjectionKeys.rejoining(region: name))
+        let note = known.note.flatMap { RegionDownNote($0) }
+        switch word {
+        // What others say of this region itself: it captures nothing while it counts as down.
+        case .down(let declared, _) where name == region:
+            commands.append(["HSET", ProjectionKeys.trailing, down, "\(RegionDownNote(declared, in: origin))"])
+        case .rejoined where name == region:
+            commands.append(["HDEL", ProjectionKeys.trailing, down])
+        case .down(let declared, let isAnew):
+            // An incident before the one that is known is over.
+            if let note, note.history >= declared.history { return }
+            try await cut(declared, anew: isAnew || known.isRejoining)
+            commands.append(["HSET", ProjectionKeys.trailing, down, "\(RegionDownNote(declared, in: origin))"])
+            if known.isRejoining { commands.append(["HDEL", ProjectionKeys.trailing, rejoining]) }
+        case .rejoined:
+            // Others' declarations stand: what is said here is of this one's.
+            guard let held = known.note, note?.origin == origin, !known.isRejoining else { return }
+            commands.append(
+                ["HSET", ProjectionKeys.trailing, rejoining, "\(RejoiningWord(time: time, note: held))"])
+        }
+    }
+
+    /// Ends the journals of a region where the survivor's copies ended; where they end already only if that is `anew`.
+    private func cut(_ down: RegionDown, anew: Bool) async throws(StoreFailure) {
         let commands = down.cuts.filter { $0.key.topic == .voice }.map { journal, cut in
             RedisCommand(
-                "HSETNX", ProjectionKeys.cursors(tenant: journal.tenant),
+                anew ? "HSET" : "HSETNX", ProjectionKeys.cursors(tenant: journal.tenant),
                 ProjectionKeys.voiceCut(origin: down.region), cut.description)
         }
         _ = try await store.answers(commands)
+    }
+
+    /// Those that provisioning names and those that are always followed.
+    func knownTenants() async throws(StoreFailure) -> [String] {
+        let known = try await store.answers([RedisCommand("SMEMBERS", tenantsKey)])
+        return Set(known[0].elements.compactMap(\.text) + tenants).sorted()
     }
 
     // MARK: Beyond the cut
@@ -123,10 +159,8 @@ package struct ControlProjection: Sendable {
     /// Counts what came of regions that count as down.
     private func countWithheld() async throws(StoreFailure) {
         let fields = peers.map { ProjectionKeys.down(region: $0) }
-        let answers = try await store.answers([
-            RedisCommand(["HMGET", ProjectionKeys.trailing] + fields), RedisCommand("SMEMBERS", tenantsKey),
-        ])
-        let tenants = answers[1].elements.compactMap(\.text)
+        let answers = try await store.answers([RedisCommand(["HMGET", ProjectionKeys.trailing] + fields)])
+        let tenants = try await knownTenants()
         for (peer, mark) in zip(peers, answers[0].elements) {
             report.withheld(mark.text != nil ? try await withheld(of: peer, tenants) : nil, of: peer)
         }
@@ -149,5 +183,13 @@ package struct ControlProjection: Sendable {
             entries &+= count - cut.count
         }
         return entries
+    }
+}
+
+extension StoreReply {
+    /// The answer to `TIME`, ms since 1970; nil for anything else.
+    var milliseconds: Int64? {
+        let parts = elements.compactMap { $0.text.flatMap { Int64($0) } }
+        return parts.count == 2 ? parts[0] &* 1000 &+ parts[1] / 1000 : nil
     }
 }

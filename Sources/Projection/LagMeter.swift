@@ -21,13 +21,19 @@ package struct LagMeter: Sendable {
     ///   again and again has none.
     package init(asksAlways: Bool = false) { self.asksAlways = asksAlways }
 
-    /// Over all journals that were asked about; nil where it is unknown of one, or none was.
+    /// Over all followed journals that were asked about; nil where it is unknown of one, or none was.
     package var lag: Int64? {
         guard !known.isEmpty else { return nil }
         return known.values.reduce(0 as Int64?) { sum, one in
             guard let sum, let lag = one.lag else { return nil }
             return sum &+ lag
         }
+    }
+
+    /// These journals are followed; what is known of others is forgotten.
+    package mutating func follows(_ progress: [JournalProgress]) {
+        let journals = Set(progress.map(\.journal))
+        known = known.filter { journals.contains($0.key) }
     }
 
     /// Those to ask about.
@@ -57,10 +63,11 @@ extension LagMeter {
     /// Entries behind a cursor up to which the server counts them.
     private static let countedEntries = 64
 
-    /// Asks about the journals that may lag.
+    /// Asks about the journals that may lag, of those that are followed.
     package mutating func measure(
         _ progress: [JournalProgress], through store: any ProjectionStore
     ) async throws(StoreFailure) {
+        follows(progress)
         let asked = asked(of: progress)
         let results = await store.run(
             asked.flatMap { one in

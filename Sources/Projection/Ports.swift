@@ -77,6 +77,11 @@ extension StoreFailure {
         if case .server(_, let message) = self { message.hasPrefix("Function not found") } else { false }
     }
 
+    /// A key holds something of another kind.
+    var isWrongType: Bool {
+        if case .server("WRONGTYPE", _) = self { true } else { false }
+    }
+
     /// The cursor is not where this worker left it: another one projects, or the server went back.
     var isCursorMoved: Bool {
         if case .server("CURSOR", _) = self { true } else { false }

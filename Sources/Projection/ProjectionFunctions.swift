@@ -13,19 +13,19 @@ package enum ProjectionFunctions {
     ///   indexed columns, each a NUL where it is NULL; or `bucket:d id` and an empty digest for a delete.
     /// - `rsp2_older key tenant type below scan count`: one step of a walk over all objects of a type; answers where the
     ///   walk goes on, `0` at its end, and the IDs of those whose version is below `below`, or of all if that is empty.
-    /// - `rsp2_apply key field expected next (words word…)…`: runs commands when the cursor `field` is as expected. Where
-    ///   the journal's region was declared down, `cut:<field>` holds the last entry that counts: a step beyond it is
-    ///   answered with `CUT <entry>`.
     /// - `rsp2_quarantine key quarantine cursor mark command name`: puts a name into quarantine (`SADD`) or takes it out
     ///   (`SREM`) when cursor and mark are as expected.
     /// - `rsp2_advance key expected position`: raises the cursor that trails all tenants' when it is as expected.
+    /// - `rsp2_mark key expected field old new`: writes a word beside that cursor when it is as expected, or removes it where
+    ///   `new` is empty; unless another than `old` stands there.
     ///
     /// A cursor or mark that differs is answered with `CURSOR <cursor>` and nothing is done; so is `WRONGTYPE` with the key
     /// where somebody else keeps something of another kind. Scripts do not roll back: what may fail comes first, and what
     /// was done before it is done again without harm. Positions exceed 2^53, which Lua's numbers do not hold, so they are
     /// compared as text; digests do not. A bucket's sum is that of its objects: readers take it modulo 2^48.
     package static let library = FunctionLibrary(
-        name: "regionsync_projection_2", body: [guards, indexes, objects, functions, repairs].joined(separator: "\n"))
+        name: "regionsync_projection_2",
+        body: [guards, indexes, objects, functions, steps, repairs].joined(separator: "\n"))
 
     /// Everything that the projection calls.
     package static let libraries = [JournalFunctions.library, library, VoiceFunctions.library]
@@ -34,6 +34,13 @@ package enum ProjectionFunctions {
     package static func advance(from expected: Position, to position: Position) -> RedisCommand {
         RedisCommand(
             "FCALL", "rsp2_advance", "1", ProjectionKeys.trailing, expected.description, position.description)
+    }
+
+    /// Writes a word beside that cursor, where the cursor stands here; nil removes it, if it is `old` still. Others remove
+    /// it, too, when they have put right what it says.
+    static func mark(_ field: String, from old: String?, to new: String?, at cursor: Position) -> RedisCommand {
+        RedisCommand(
+            "FCALL", "rsp2_mark", "1", ProjectionKeys.trailing, cursor.description, field, old ?? "", new ?? "")
     }
 
     /// Puts an object's name into its tenant's quarantine, or takes it out.
@@ -247,21 +254,6 @@ package enum ProjectionFunctions {
             return found
         end}
 
-        redis.register_function('rsp2_apply', function(keys, args)
-            local held = redis.call('HMGET', keys[1], args[1], 'cut:' .. args[1])
-            local cursor, cut = held[1] or '0', held[2]
-            if cursor ~= args[2] then return redis.error_reply('CURSOR ' .. cursor) end
-            if cut and beyond(args[3], cut) then return redis.error_reply('CUT ' .. cut) end
-            local at, last = 4, #args
-            while at <= last do
-                local words = tonumber(args[at])
-                redis.call(unpack(args, at + 1, at + words))
-                at = at + words + 1
-            end
-            redis.call('HSET', keys[1], args[1], args[3])
-            return redis.status_reply('OK')
-        end)
-
         redis.register_function('rsp2_quarantine', function(keys, args)
             return moved(keys[1], args[1], args[2]) or redis.call(args[3], keys[2], args[4])
         end)
@@ -270,6 +262,19 @@ package enum ProjectionFunctions {
             local cursor = redis.call('HGET', keys[1], 'provisioning') or '0'
             if cursor ~= args[1] then return redis.error_reply('CURSOR ' .. cursor) end
             redis.call('HSET', keys[1], 'provisioning', args[2])
+            return redis.status_reply('OK')
+        end)
+
+        redis.register_function('rsp2_mark', function(keys, args)
+            local held = redis.call('HMGET', keys[1], 'provisioning', args[2])
+            local cursor = held[1] or '0'
+            if cursor ~= args[1] then return redis.error_reply('CURSOR ' .. cursor) end
+            if held[2] and held[2] ~= args[3] then return redis.status_reply('OK') end
+            if args[4] ~= '' then
+                redis.call('HSET', keys[1], args[2], args[4])
+            else
+                redis.call('HDEL', keys[1], args[2])
+            end
             return redis.status_reply('OK')
         end)
         """

@@ -18,8 +18,13 @@ package enum ProjectionKeys {
     /// Field of `trailing`: when the region was heard last, and what it said (`RegionHeard`).
     package static func heard(origin: String) -> String { "heard:\(origin)" }
 
-    /// Field of `trailing` while the region counts as down: `<history> <entry that declared it>`.
+    /// Field of `trailing` while the region counts as down: `<history> <entry that declared it>`, with the region whose
+    /// control journal has the entry between them if that is another.
     package static func down(region: String) -> String { "down:\(region)" }
+
+    /// Field of `trailing` while a region that has rejoined by the survivor's word counts as down still: `<time> <what
+    /// stands in down>`, ms since 1970 by this Redis.
+    package static func rejoining(region: String) -> String { "rejoining:\(region)" }
 
     /// Hash with the provisioning cursor that trails those of all tenants, and what is known of other regions.
     package static let trailing = "rs:{_}:projection"

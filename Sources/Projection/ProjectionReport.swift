@@ -14,6 +14,7 @@ package struct ProjectionReport: Sendable {
     private let illegal: Counter
     private let unreadable: Counter
     private let logouts: Counter
+    private let replaced: Counter
     private let visible: Histogram
     private let metrics: MetricsRegistry
     private let lags: [Topic: Gauge]
@@ -26,6 +27,7 @@ package struct ProjectionReport: Sendable {
         illegal = metrics.counter(.projectionIllegalTransitions)
         unreadable = metrics.counter(.projectionUnreadable)
         logouts = metrics.counter(.projectionLogouts)
+        replaced = metrics.counter(.projectionReplaced)
         visible = metrics.histogram(.commitToVisibleSeconds)
         lags = Dictionary(
             uniqueKeysWithValues: [Topic.provisioning, .voice].map {
@@ -65,6 +67,23 @@ package struct ProjectionReport: Sendable {
         logger.warning("Agents could not be logged out here", [.error: "\(objection)"])
     }
 
+    /// Calls and agents were written in the place of something that somebody else kept under their keys.
+    func replaced(_ records: Int) {
+        guard records > 0 else { return }
+        replaced.add(records)
+        logger.warning(
+            "Keys of calls or agents held something else and were written anew", [.count: "\(records)"])
+    }
+
+    /// Keys around a tenant's calls and agents held something else and were deleted: a sentence for each.
+    func reclaimed(_ keys: [String], tenant: String) {
+        guard !keys.isEmpty else { return }
+        replaced.add(keys.count)
+        logger.error(
+            "Keys that only the projection may write held something else and were deleted",
+            [.tenant: "\(tenant)", .reason: "\(keys.joined(separator: ", "))"])
+    }
+
     /// Transactions with these commit times, µs since 1970 by PostgreSQL's clock, are visible now.
     func visible(_ commitTimes: [Int64]) {
         guard !commitTimes.isEmpty else { return }
@@ -79,6 +98,28 @@ package struct ProjectionReport: Sendable {
         logger.info(
             "Projection changed state",
             [.component: "\(component)", .state: "\(state.name)", .reason: "\(state.reason ?? "")"])
+    }
+
+    /// A component leaves journals out since their keys hold something else, of these kinds: named in a state of its own.
+    func leftOut(_ kinds: [JournalName: String], of component: String) {
+        let component = "\(component) journals"
+        guard let first = kinds.min(by: { $0.key < $1.key }) else {
+            guard states.state(of: component) != nil else { return }
+            states.remove(component)
+            return logger.info("All keys of journals hold journals again", [.component: "\(component)"])
+        }
+        let names = kinds.keys.sorted().map(\.key).joined(separator: ", ")
+        let state = ComponentState(
+            "left-out", .degraded,
+            reason: "\(kinds.count) not projected, first \(first.key), which is a \(first.value); all: \(names)",
+            advice: "find out who writes to the journal's key, and rename or remove what stands there")
+        guard states.set(component, state) else { return }
+        logger.error(
+            "A key that should be a journal holds something else and is left out",
+            [
+                .component: "\(component)", .journal: "\(first.key)", .kind: "\(first.value)",
+                .journals: "\(kinds.count)",
+            ])
     }
 
     /// A region counts as down (nil: no longer), and so many of its voice entries came after the cut.

@@ -25,7 +25,8 @@ package struct Projector: Sendable {
             peers.isEmpty
                 ? nil
                 : ControlProjection(
-                    region: region, peers: peers, store: voiceStore, tail: tail("control"), report: report)
+                    region: region, peers: peers, tenants: settings.tenants, store: voiceStore, tail: tail("control"),
+                    report: report)
         }
     }
 

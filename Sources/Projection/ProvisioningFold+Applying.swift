@@ -59,18 +59,27 @@ extension ProvisioningFold {
     private mutating func note(_ snapshot: ProvisioningEntry.Snapshot?, at position: Position) {
         switch snapshot {
         case .due where folded > .zero:
-            if staleness == nil { mark(.missedChanges, since: position) }
-        case .diff where staleness?.cause == .missedChanges, .whole: mark(nil, since: position)
+            if staleness?.cause ?? .unverified == .unverified { mark(.missedChanges, since: position) }
+        case .diff where staleness?.cause == .missedChanges: mark(.unverified, since: position)
+        case .whole: mark(nil, since: position)
         case .due, .diff, nil:
             if folded == .zero { mark(.missingBeginning, since: position) }
         }
+        if snapshot == .whole { inexactness.forget(before: position) }
     }
 
     private mutating func mark(_ cause: Staleness.Cause?, since position: Position) {
         let new = cause.map { Staleness($0, since: position) }
         guard new != staleness else { return }
+        ready.append(.mark(new, over: staleness))
         staleness = new
-        ready.append(.mark(new))
+    }
+
+    /// Before anything is applied, so that no worker that is killed leaves it out.
+    mutating func sayInexactness() {
+        guard inexactness != saidInexactness else { return }
+        ready.append(.note(inexactness, over: saidInexactness))
+        saidInexactness = inexactness
     }
 
     /// The changes of tenants that have not seen this position yet.
@@ -127,6 +136,7 @@ extension ProvisioningFold {
     }
 
     private mutating func give(_ groups: ObjectGroups, _ tenant: String, _ next: TenantCursor) {
+        sayInexactness()
         let cursor = cursors.updateValue(next, forKey: tenant) ?? TenantCursor()
         ready.append(.apply(ProvisioningCall(tenant: tenant, groups: groups, from: cursor, to: next)))
     }

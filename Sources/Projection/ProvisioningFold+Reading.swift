@@ -26,8 +26,9 @@ extension ProvisioningFold {
         }
         guard position > folded else {
             // What a region that died brings along when it returns is of an older history, and was told to be void.
-            if entry.id.second == 1, position.history == folded.history, sources[index].isFirstSight {
-                counts.late += 1
+            if entry.id.second == 1, position.history == folded.history {
+                if sources[index].isFirstSight { counts.late += 1 }
+                inexactness.insert(.late, at: entry.id)
             }
             return
         }
@@ -62,6 +63,7 @@ extension ProvisioningFold {
             }
         } catch {
             if sources[index].isFirstSight { counts.unreadable += 1 }
+            inexactness.insert(.unreadable, at: entry.id)
         }
         open.entries += 1
         return nil
@@ -122,7 +124,7 @@ extension ProvisioningFold {
     /// stays, and the journal goes on.
     private mutating func cutChunks(_ index: Int) {
         addChunks(index)
-        if sources[index].isFirstSight { counts.incomplete += 1 }
+        countIncomplete(index)
         work.append(.finish(time: nil))
         sources[index].open = nil
     }
@@ -166,7 +168,13 @@ extension ProvisioningFold {
     private mutating func checkCount(
         _ open: JournalSource.Open, _ closing: ProvisioningEntry.Closing, _ index: Int
     ) {
-        if open.entries != closing.count, sources[index].isFirstSight { counts.incomplete += 1 }
+        if open.entries != closing.count { countIncomplete(index) }
+    }
+
+    /// Entries are missing of the transaction whose last entry was taken last.
+    private mutating func countIncomplete(_ index: Int) {
+        if sources[index].isFirstSight { counts.incomplete += 1 }
+        inexactness.insert(.incomplete, at: sources[index].taken)
     }
 }
 

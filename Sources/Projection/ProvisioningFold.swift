@@ -29,8 +29,10 @@ package struct ProvisioningFold: Sendable {
         case quarantine(ObjectName, Problem, at: TenantCursor)
         /// The object is right again.
         case release(ObjectName, at: TenantCursor)
-        /// Say beside the state whether it may be wrong.
-        case mark(Staleness?)
+        /// Say beside the state whether it may be wrong, in the place of what was said before.
+        case mark(Staleness?, over: Staleness?)
+        /// Say beside the state what was amiss with the journals, in the place of what was said before.
+        case note(Inexactness, over: Inexactness)
     }
 
     /// Why an object could not be projected.
@@ -73,17 +75,6 @@ package struct ProvisioningFold: Sendable {
         /// Entries that are no provisioning entries.
         package var unreadable = 0
         package init() {}
-
-        package static func + (left: Counts, right: Counts) -> Counts {
-            var sum = left
-            sum.transactions += right.transactions
-            sum.objects += right.objects
-            sum.late += right.late
-            sum.abandoned += right.abandoned
-            sum.incomplete += right.incomplete
-            sum.unreadable += right.unreadable
-            return sum
-        }
     }
 
     let layouts: IndexLayouts
@@ -102,6 +93,9 @@ package struct ProvisioningFold: Sendable {
     package internal(set) var quarantined: Set<ObjectName>
     /// Why the state may differ from what PostgreSQL committed; nil when it does not.
     package internal(set) var staleness: Staleness?
+    /// What was amiss with the journals, and what of it was said.
+    package internal(set) var inexactness: Inexactness
+    var saidInexactness: Inexactness
     var writer = ObjectRowWriter()
     var commitTimes: [Int64] = []
 
@@ -115,13 +109,15 @@ package struct ProvisioningFold: Sendable {
 
     /// Begins behind `trailing`, the cursor that trails those of all tenants; `cursors` are the known tenants',
     /// `quarantined` their objects that could not be projected before, `counted` the entries that a fold before this one
-    /// has taken, `staleness` what is marked.
+    /// has taken, `staleness` and `inexactness` what is marked.
     package init(
         journals: [JournalName], layouts: IndexLayouts, trailing: Position, cursors: [String: TenantCursor],
         quarantined: Set<ObjectName> = [], counted: [JournalName: EntryID] = [:], staleness: Staleness? = nil,
-        limits: Limits = Limits()
+        inexactness: Inexactness = Inexactness(), limits: Limits = Limits()
     ) {
         self.staleness = staleness
+        self.inexactness = inexactness
+        saidInexactness = inexactness
         self.layouts = layouts
         self.limits = limits
         self.cursors = cursors
@@ -146,8 +142,12 @@ package struct ProvisioningFold: Sendable {
     // MARK: Facts
 
     /// What stands beside the state by now: others take back what they have put right.
-    package mutating func marked(staleness: Staleness?, quarantined: Set<ObjectName>) {
+    package mutating func marked(staleness: Staleness?, isInexact: Bool, quarantined: Set<ObjectName>) {
         if staleness == nil { self.staleness = nil }
+        if !isInexact, inexactness == saidInexactness {
+            inexactness = Inexactness()
+            saidInexactness = inexactness
+        }
         self.quarantined.formIntersection(quarantined)
     }
 
@@ -228,6 +228,7 @@ package struct ProvisioningFold: Sendable {
                 fold(index)
             } else {
                 flushJoined()
+                sayInexactness()
                 guard ready.isEmpty else { continue }
                 completed = settled
                 return nil

@@ -1,4 +1,4 @@
-internal import Journal
+package import Journal
 package import RESP
 
 /// Carries out a fold's actions at the store: gathers calls, and waits only where the fold needs an answer.
@@ -16,9 +16,11 @@ package struct ProvisioningPerformer: Sendable {
     }
 
     /// Performs actions until the fold needs to read on, or enough commands are gathered to be sent; answers whether the
-    /// fold may have more. `noted` is told of quarantined objects.
+    /// fold may have more. `trailing` is the cursor that trails all tenants' when the commands are carried out; `noted` is
+    /// told of quarantined objects.
     package mutating func perform(
-        _ fold: inout ProvisioningFold, noted: (ProvisioningFold.ObjectName, ProvisioningFold.Problem) -> Void
+        _ fold: inout ProvisioningFold, trailing: Position,
+        noted: (ProvisioningFold.ObjectName, ProvisioningFold.Problem) -> Void
     ) async throws(StoreFailure) -> Bool {
         while byteCount < sentBytes {
             guard let action = fold.nextAction() else { return false }
@@ -52,7 +54,14 @@ package struct ProvisioningPerformer: Sendable {
                 noted(name, problem)
             case .release(let name, let cursor):
                 add(ProjectionFunctions.quarantine("SREM", name, at: cursor))
-            case .mark(let staleness): add(Staleness.command(staleness))
+            case .mark(let new, let old):
+                add(
+                    ProjectionFunctions.mark(
+                        Staleness.field, from: old?.description, to: new?.description, at: trailing))
+            case .note(let new, let old):
+                add(
+                    ProjectionFunctions.mark(
+                        Inexactness.field, from: old.description, to: new.description, at: trailing))
             }
         }
         return true

@@ -1,3 +1,4 @@
+internal import CrashPoints
 package import Journal
 internal import Logging
 internal import Observability
@@ -29,18 +30,19 @@ package struct ProvisioningProjection: Sendable {
 
     package func run() async {
         report.set(ProjectionReport.provisioning, ComponentState("starting", .waiting))
+        var reader = TailReader(tail: tail, store: store)
         var pause = SessionPause()
-        var past = Past()
+        var counted: [JournalName: EntryID] = [:]
         while !Task.isCancelled {
             do throws(StoreFailure) {
-                try await session(&pause, &past)
+                try await session(&reader, &pause, &counted)
             } catch {
                 guard !Task.isCancelled else { break }
                 report.lag(nil, topic: .provisioning)
                 await pause.wait(after: error, store, report, ProjectionReport.provisioning)
             }
         }
-        await tail.close()
+        await reader.close()
     }
 
     /// Calls that were sent, and what becomes true when they have succeeded.
@@ -51,19 +53,12 @@ package struct ProvisioningProjection: Sendable {
         let commitTimes: [Int64]
     }
 
-    /// What the sessions before met: what was amiss then is amiss still, and is read again but not counted again.
-    private struct Past {
-        var counts = ProvisioningFold.Counts()
-        var counted: [JournalName: EntryID] = [:]
-
-        mutating func add(_ fold: ProvisioningFold) {
-            counts = counts + fold.counts
-            counted = fold.counted
-        }
-    }
-
-    private func session(_ pause: inout SessionPause, _ past: inout Past) async throws(StoreFailure) {
-        var fold = try await align(past.counted)
+    /// `counted` are the entries that the sessions before have taken: what is unreadable of them is read again, but not
+    /// counted again.
+    private func session(
+        _ reader: inout TailReader, _ pause: inout SessionPause, _ counted: inout [JournalName: EntryID]
+    ) async throws(StoreFailure) {
+        var fold = try await align(counted)
         var performer = ProvisioningPerformer(store: store)
         var inFlight: [Sent] = []
         var trailing = fold.completed
@@ -74,12 +69,12 @@ package struct ProvisioningProjection: Sendable {
         var marksReadAt = ContinuousClock.now
         defer {
             report.unreadable(fold.counts.unreadable - counts.unreadable, component: ProjectionReport.provisioning)
-            past.add(fold)
+            counted = fold.counted
         }
         pause.aligned()
-        say(past.counts + counts, fold, trailing)
+        say(fold, trailing)
         while !Task.isCancelled {
-            let hasMore = try await performer.perform(&fold) { note($0, $1) }
+            let hasMore = try await performer.perform(&fold, trailing: advanced) { note($0, $1) }
             var commands = performer.take()
             if trailing > advanced, !commands.isEmpty || inFlight.isEmpty {
                 commands.append(ProjectionFunctions.advance(from: advanced, to: trailing))
@@ -87,6 +82,7 @@ package struct ProvisioningProjection: Sendable {
             }
             if !commands.isEmpty || fold.completed > max(trailing, inFlight.last?.completed ?? .zero) {
                 let sent = await store.send(commands)
+                CrashPoint.provisioningSent.pass()
                 inFlight.append(
                     Sent(
                         commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
@@ -97,8 +93,10 @@ package struct ProvisioningProjection: Sendable {
             }
             if !hasMore {
                 let isQuiet = inFlight.isEmpty && trailing == advanced
-                let reads = try await tail.read(
+                let reads = try await reader.read(
                     behind: fold.wanted, patience: inFlight.isEmpty ? .seconds(1) : .zero)
+                report.leftOut(reader.strays.kinds, of: ProjectionReport.provisioning)
+                if !reads.isEmpty { CrashPoint.provisioningRead.pass() }
                 for read in reads { try take(read, &fold) }
                 if reads.isEmpty, !inFlight.isEmpty { trailing = try await settle(inFlight.removeFirst()) }
                 if reads.isEmpty, isQuiet { try await look(for: advanced) }
@@ -109,13 +107,13 @@ package struct ProvisioningProjection: Sendable {
                 try await lag.measure(fold.progress, through: store)
                 report.lag(lag.lag, topic: .provisioning)
             }
-            if inFlight.isEmpty, fold.staleness != nil || !fold.quarantined.isEmpty,
+            if inFlight.isEmpty, fold.staleness != nil || !fold.inexactness.isEmpty || !fold.quarantined.isEmpty,
                 ContinuousClock.now - marksReadAt > .seconds(1)
             {
                 try await readMarks(&fold)
                 marksReadAt = .now
             }
-            say(past.counts + counts, fold, trailing)
+            say(fold, trailing)
         }
     }
 
@@ -123,10 +121,11 @@ package struct ProvisioningProjection: Sendable {
     private func align(_ counted: [JournalName: EntryID]) async throws(StoreFailure) -> ProvisioningFold {
         let first = try await store.answers(
             [
-                RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field),
+                RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field, Inexactness.field),
                 RedisCommand("SMEMBERS", tenantsKey),
             ] + ProjectionFunctions.libraries.map(\.loadCommand))
-        let trailing = first[0].elements.map(\.text)
+        let held = first[0].elements.map(\.text)
+        guard held.count == 3 else { throw .unreachable("HMGET was answered with something else") }
         let tenants = first[1].elements.compactMap(\.text)
         let answers = try await store.answers(
             tenants.map { RedisCommand("HMGET", ProjectionKeys.cursors(tenant: $0), "provisioning", "applying") })
@@ -139,9 +138,9 @@ package struct ProvisioningProjection: Sendable {
         let quarantined = try await quarantined(tenants)
         return ProvisioningFold(
             journals: journals, layouts: layouts,
-            trailing: trailing.first.flatMap { $0 }.flatMap { Position($0) } ?? .zero, cursors: cursors,
-            quarantined: quarantined, counted: counted,
-            staleness: trailing.last.flatMap { $0 }.flatMap { Staleness($0) }, limits: limits)
+            trailing: held[0].flatMap { Position($0) } ?? .zero, cursors: cursors, quarantined: quarantined,
+            counted: counted, staleness: held[1].flatMap { Staleness($0) },
+            inexactness: Inexactness(held[2] ?? ""), limits: limits)
     }
 
     /// Looks whether the cursor that trails is where this worker left it: a server that was emptied gives no other sign of
@@ -171,9 +170,12 @@ package struct ProvisioningProjection: Sendable {
 
     /// Asks whether somebody has put right what was amiss.
     private func readMarks(_ fold: inout ProvisioningFold) async throws(StoreFailure) {
-        let stale = try await store.answers([RedisCommand("HGET", ProjectionKeys.trailing, Staleness.field)])
+        let marks = try await store.answers([
+            RedisCommand("HGET", ProjectionKeys.trailing, Staleness.field),
+            RedisCommand("HGET", ProjectionKeys.trailing, Inexactness.field),
+        ]).map(\.text)
         fold.marked(
-            staleness: stale.first?.text.flatMap { Staleness($0) },
+            staleness: marks[0].flatMap { Staleness($0) }, isInexact: marks[1] != nil,
             quarantined: try await quarantined(Set(fold.quarantined.map(\.tenant)).sorted()))
     }
 
@@ -187,6 +189,7 @@ package struct ProvisioningProjection: Sendable {
 
     private func settle(_ sent: Sent) async throws(StoreFailure) -> Position {
         for result in await sent.commands.replies() { _ = try result.get() }
+        CrashPoint.provisioningApplied.pass()
         report.applied(sent.objects)
         report.visible(sent.commitTimes)
         return sent.completed
@@ -198,7 +201,7 @@ package struct ProvisioningProjection: Sendable {
             [.tenant: "\(name.tenant)", .objectType: "\(name.type)", .reason: "\(problem.rawValue)"])
     }
 
-    private func say(_ counts: ProvisioningFold.Counts, _ fold: ProvisioningFold, _ trailing: Position) {
+    private func say(_ fold: ProvisioningFold, _ trailing: Position) {
         guard trailing > .zero else {
             return report.set(
                 ProjectionReport.provisioning,
@@ -211,17 +214,15 @@ package struct ProvisioningProjection: Sendable {
                     "stale", .degraded, reason: staleness.reason,
                     advice: "none is needed: readers are served what there is until it is found"))
         }
-        let amiss = [
-            (fold.quarantined.count, "objects quarantined"), (counts.incomplete, "transactions with missing entries"),
-            (counts.unreadable, "entries unreadable"), (counts.late, "transactions too late"),
-        ].filter { $0.0 > 0 }
+        var amiss = fold.inexactness.reasons
+        if !fold.quarantined.isEmpty { amiss.insert("\(fold.quarantined.count) objects quarantined", at: 0) }
         guard !amiss.isEmpty else {
             return report.set(ProjectionReport.provisioning, ComponentState("projecting", .working))
         }
         report.set(
             ProjectionReport.provisioning,
             ComponentState(
-                "inexact", .degraded, reason: amiss.map { "\($0.0) \($0.1)" }.joined(separator: ", "),
+                "inexact", .degraded, reason: amiss.joined(separator: ", "),
                 advice: "regionsync verify names the objects that differ from PostgreSQL"))
     }
 }

@@ -62,7 +62,12 @@ package enum RepairCalls {
 
     /// Says that the cache is no longer stale, if nothing else made it so since.
     package static func fresh(_ staleness: Staleness) -> RedisCommand {
-        RedisCommand("FCALL", "rsp2_fresh", "1", ProjectionKeys.trailing, "\(staleness)")
+        ProjectionFunctions.forget([(Staleness.field, "\(staleness)")], of: ProjectionKeys.trailing)
+    }
+
+    /// Says that nothing of what was amiss with the journals is left, if nothing else was met since.
+    package static func exact(_ inexactness: String) -> RedisCommand {
+        ProjectionFunctions.forget([(Inexactness.field, inexactness)], of: ProjectionKeys.trailing)
     }
 
     private static func call(_ function: String, _ tenant: String) -> [String] {

@@ -9,7 +9,6 @@
 ///   was there before, and its watch ends; answers 1 for it, and 0 for the others, which are left alone.
 /// - `rsp2_recount key tenant type bucket n d id…`: sets a bucket's counters to what these objects amount to, if the
 ///   counters are still `n` and `d`; answers the counters, or nothing.
-/// - `rsp2_fresh key stale`: removes the mark that a cache is stale, if it is still this one.
 /// - `rsp2_unindex key tenant type field u|s value id`: removes an index entry if its object does not have that value.
 ///
 /// Watches end by themselves after five minutes: one that is forgotten keeps nothing from being projected.
@@ -106,11 +105,6 @@ extension ProjectionFunctions {
                 end
             end
             return redis.call('HMGET', totals, n, d)
-        end)
-
-        redis.register_function('rsp2_fresh', function(keys, args)
-            if redis.call('HGET', keys[1], 'stale') ~= args[1] then return 0 end
-            return redis.call('HDEL', keys[1], 'stale')
         end)
 
         redis.register_function('rsp2_unindex', function(keys, args)

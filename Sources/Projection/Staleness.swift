@@ -1,5 +1,4 @@
 package import Journal
-internal import RESP
 
 /// Why a cache may differ from what PostgreSQL committed, though it serves readers: the field `stale` beside the cursor
 /// that trails all tenants', `<cause>:<position>`.
@@ -9,6 +8,9 @@ package struct Staleness: Hashable, Sendable {
         case missedChanges = "missed-changes"
         /// The journals did not begin with a snapshot: the cache was emptied, or is new. Verification brings the rest.
         case missingBeginning = "missing-beginning"
+        /// What was missed came, as a difference from the capturing region's cache. Verification looks whether there is
+        /// more that differs in this one.
+        case unverified
     }
 
     package let cause: Cause
@@ -34,8 +36,12 @@ package struct Staleness: Hashable, Sendable {
         switch cause {
         case .missedChanges: "changes in PostgreSQL were missed and are being looked for"
         case .missingBeginning: "the journals do not begin with a snapshot: older objects may be missing"
+        case .unverified: "changes were missed, and came; whether all of this cache is right now is being looked at"
         }
     }
+
+    /// Whether a comparison of the whole cache with PostgreSQL ends it; else what capture sends comes first.
+    package var endsWithVerification: Bool { cause != .missedChanges }
 }
 
 extension Staleness: CustomStringConvertible {
@@ -45,13 +51,4 @@ extension Staleness: CustomStringConvertible {
 extension Staleness {
     /// The field's name in `ProjectionKeys.trailing`.
     package static let field = "stale"
-
-    /// Writes or removes the field.
-    static func command(_ staleness: Staleness?) -> RedisCommand {
-        if let staleness {
-            RedisCommand("HSET", ProjectionKeys.trailing, field, "\(staleness)")
-        } else {
-            RedisCommand("HDEL", ProjectionKeys.trailing, field)
-        }
-    }
 }

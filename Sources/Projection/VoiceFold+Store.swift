@@ -1,3 +1,4 @@
+internal import CrashPoints
 package import Journal
 internal import RESP
 
@@ -29,33 +30,43 @@ extension VoiceFold {
     /// Throws where the server's cursors are no longer those of the fold. A fork of a journal turns them back, and what is
     /// read behind the old ones may be nothing for a long time.
     package func compareCursors(with store: any ProjectionStore) async throws(StoreFailure) {
-        let cursors = wanted
+        let tenants = Array(Dictionary(grouping: wanted) { $0.journal.tenant })
         let answers = try await store.answers(
-            cursors.map {
+            tenants.map { tenant, cursors in
                 RedisCommand(
-                    "HGET", ProjectionKeys.cursors(tenant: $0.journal.tenant),
-                    ProjectionKeys.voiceCursor(origin: $0.journal.origin))
+                    ["HMGET", ProjectionKeys.cursors(tenant: tenant)]
+                        + cursors.map { ProjectionKeys.voiceCursor(origin: $0.journal.origin) })
             })
-        for (cursor, answer) in zip(cursors, answers) {
-            let held = answer.text.flatMap { EntryID($0) } ?? .zero
-            guard held == cursor.last else { throw .server(code: "CURSOR", message: "\(held) of \(cursor.journal)") }
+        for ((_, cursors), answer) in zip(tenants, answers) {
+            for (cursor, field) in zip(cursors, answer.elements) {
+                let held = field.text.flatMap { EntryID($0) } ?? .zero
+                guard held == cursor.last else {
+                    throw .server(code: "CURSOR", message: "\(held) of \(cursor.journal)")
+                }
+            }
         }
     }
 
     /// Brings everything that was read into the server's state.
     package mutating func project(into store: any ProjectionStore) async throws(StoreFailure) {
         let missing = missing
-        if !missing.isEmpty {
-            let answers = try await store.answers(missing.map { RedisCommand("HGETALL", $0.text) })
-            for (key, answer) in zip(missing, answers) {
-                let words = answer.elements.compactMap(\.text)
+        for (key, answer) in zip(missing, await store.run(missing.map { RedisCommand("HGETALL", $0.text) })) {
+            switch answer {
+            case .success(let fields):
+                let words = fields.elements.compactMap(\.text)
                 loaded(key, stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) })
+            case .failure(let failure):
+                guard failure.isWrongType else { throw failure }
+                foundForeign(key)
             }
         }
         while true {
             let calls = nextCalls()
             if calls.isEmpty { return }
-            _ = try await store.answers(calls.map(\.command))
+            let sent = await store.send(calls.map(\.command))
+            CrashPoint.voiceSent.pass()
+            for result in await sent.replies() { _ = try result.get() }
+            CrashPoint.voiceApplied.pass()
         }
     }
 

@@ -1,5 +1,4 @@
 package import Journal
-internal import NIOCore
 package import RESP
 internal import VoiceEvents
 
@@ -31,6 +30,8 @@ package struct VoiceFold: Sendable {
         package var unreadable = 0
         /// Logouts appended for sessions that were lost to a login elsewhere.
         package var logouts = 0
+        /// Records written in the place of something else.
+        package var replaced = 0
 
         package init() {}
     }
@@ -60,6 +61,8 @@ package struct VoiceFold: Sendable {
     private(set) var records: [VoiceRecordName: VoiceRecord] = [:]
     /// Known not to be at the server.
     private(set) var absent: Set<VoiceRecordName> = []
+    /// Those of the absent whose keys hold something that is no record.
+    private var foreign: Set<VoiceRecordName> = []
     /// Agents whose record shows, or showed when it was left, a session here that a login elsewhere made void.
     var superseded: Set<VoiceRecordName> = []
     package internal(set) var counts = Counts()
@@ -78,7 +81,10 @@ package struct VoiceFold: Sendable {
 
     /// Takes on a journal behind what the server has of it. Nothing beyond `cut` is folded.
     package mutating func follow(_ journal: JournalName, behind cursor: EntryID, cut: EntryID? = nil) {
-        sources[journal] = Source(cursor: cursor, cut: cut, isPastCut: cut.map { cursor >= $0 } ?? false)
+        let known = sources[journal]
+        sources[journal] = Source(
+            cursor: cursor, cut: cut, isPastCut: cut.map { cursor >= $0 } ?? false,
+            folded: known?.cursor == cursor ? known?.folded ?? 0 : 0)
     }
 
     /// Where to read on; only when everything read was folded.
@@ -124,14 +130,24 @@ package struct VoiceFold: Sendable {
         return names.map(Key.init)
     }
 
-    /// Where it stands with each journal.
+    /// Where it stands with each journal; one that was folded to its cut is left out, as what lies beyond is not to be
+    /// folded.
     package var progress: [JournalProgress] {
-        sources.map { JournalProgress($0.key, cursor: $0.value.cursor, folded: $0.value.folded) }
+        sources.filter { !$0.value.isPastCut }.map {
+            JournalProgress($0.key, cursor: $0.value.cursor, folded: $0.value.folded)
+        }
     }
 
     /// What the server holds of a record; nothing when it holds none.
     package mutating func loaded(_ key: Key, _ fields: [(String, String)]) {
         if let record = VoiceRecord(key.name, fields) { records[key.name] = record } else { absent.insert(key.name) }
+    }
+
+    /// Under a record's key the server holds something of another kind: there is no record, and one that begins is written
+    /// in its place.
+    package mutating func foundForeign(_ key: Key) {
+        absent.insert(key.name)
+        foreign.insert(key.name)
     }
 
     // MARK: Actions
@@ -154,6 +170,7 @@ package struct VoiceFold: Sendable {
         let kept = superseded.map { ($0, records[$0]) }
         records.removeAll(keepingCapacity: true)
         absent.formIntersection(superseded)
+        foreign.formIntersection(absent)
         for (name, record) in kept { records[name] = record }
     }
 
@@ -168,10 +185,17 @@ package struct VoiceFold: Sendable {
             if !apply(voice, event.entry, journal, &now) { counts.illegal += 1 }
         }
         var commands = GuardedCommands()
-        for (name, record) in now where !record.isNew {
-            commands.write(record, name, over: records[name], region: region, recordTime: recordTime)
-            records[name] = record.hasEnded ? nil : record
-            absent.remove(name)
+        for (name, record) in now {
+            if !record.isNew {
+                commands.write(record, name, over: records[name], region: region, recordTime: recordTime)
+                records[name] = record.hasEnded ? nil : record
+                absent.remove(name)
+                if foreign.remove(name) != nil { counts.replaced += 1 }
+            } else if records.removeValue(forKey: name) != nil {
+                // All that was known of it has been taken back.
+                commands.append(["DEL", name.key])
+                absent.insert(name)
+            }
         }
         for name in source.names where name.kind == .agent {
             let isSuperseded = records[name]?.isSuperseded(in: region) ?? false
@@ -218,19 +242,5 @@ package struct VoiceFold: Sendable {
         guard call.partyMoved(event, at: entry, from: origin).isLegal else { return false }
         now[name] = .call(call)
         return true
-    }
-}
-
-extension VoiceEvent {
-    /// Reads an entry of a voice journal; nil for one that is no event.
-    fileprivate init?(_ entry: JournalEntry) {
-        guard let event = entry.value(of: "event"), let key = entry.value(of: "key"),
-            let data = entry.value(of: "data")
-        else { return nil }
-        do {
-            try self.init(event: Array(event).span, key: Array(key).span, data: Array(data).span)
-        } catch {
-            return nil
-        }
     }
 }

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Observability
 internal import RESP
@@ -56,6 +57,7 @@ package struct VoiceProjection: Sendable {
                     }
                     pause.aligned()
                     report.set(ProjectionReport.voice, await roster.state)
+                    report.leftOut(await roster.leftOut, of: ProjectionReport.voice)
                     report.lag(await roster.lag, topic: .voice)
                     try? await Task.sleep(for: .seconds(1))
                 } catch {
@@ -68,22 +70,35 @@ package struct VoiceProjection: Sendable {
     }
 
     private func follow(_ group: Int, of roster: VoiceRoster) async {
-        let tail = tail("voice-\(group)")
+        var reader = TailReader(tail: tail("voice-\(group)"), store: store)
         var pause = SessionPause()
         while !Task.isCancelled {
             do throws(StoreFailure) {
-                try await session(group, of: roster, tail, &pause)
+                try await session(group, of: roster, &reader, &pause)
             } catch {
                 guard !Task.isCancelled else { break }
                 await roster.failed(group, error)
+                if error.isWrongType { await reclaim(await roster.tenants(of: group)) }
                 await pause.wait(after: error, store, report, ProjectionReport.voice)
             }
         }
-        await tail.close()
+        await reader.close()
+    }
+
+    /// Deletes what somebody put in the place of keys that only the projection writes, so that the next session can write
+    /// them.
+    private func reclaim(_ tenants: [String]) async {
+        let answers = await store.run(
+            [ProjectionFunctions.library.loadCommand] + tenants.map { ProjectionFunctions.reclaim(tenant: $0) })
+        for (tenant, answer) in zip(tenants, answers.dropFirst()) {
+            if case .success(let replaced) = answer {
+                report.reclaimed(replaced.elements.compactMap(\.text), tenant: tenant)
+            }
+        }
     }
 
     private func session(
-        _ group: Int, of roster: VoiceRoster, _ tail: any JournalTail, _ pause: inout SessionPause
+        _ group: Int, of roster: VoiceRoster, _ reader: inout TailReader, _ pause: inout SessionPause
     ) async throws(StoreFailure) {
         var session = Session(VoiceFold(region: settings.region, recordTime: settings.callRecordTime))
         var followed = 0
@@ -106,13 +121,16 @@ package struct VoiceProjection: Sendable {
             }
             if ContinuousClock.now >= session.nextMeasure {
                 session.nextMeasure = .now + .seconds(1)
-                try await session.lag.measure(session.fold.progress, through: store)
+                try await session.fold.compareCursors(with: store)
+                let strays = reader.strays.kinds
+                let progress = session.fold.progress.filter { strays[$0.journal] == nil }
+                try await session.lag.measure(progress, through: store)
                 await roster.measured(group, lag: session.lag.lag)
             }
-            // A group that may grow looks now and then; so does one whose lag is to be seen going.
-            let isCalm = await roster.isFull(group) && session.lag.lag == 0
-            let reads = try await tail.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
-            if reads.isEmpty { try await session.fold.compareCursors(with: store) }
+            // A group that may grow looks now and then; so does one whose lag is to be seen going, or that leaves out a key.
+            let isCalm = await roster.isFull(group) && session.lag.lag == 0 && reader.strays.kinds.isEmpty
+            let reads = try await reader.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
+            if !reads.isEmpty { CrashPoint.voiceRead.pass() }
             for read in reads {
                 do {
                     try session.fold.read(read)
@@ -122,7 +140,7 @@ package struct VoiceProjection: Sendable {
             }
             try await project(&session)
             pause.aligned()
-            await roster.works(group)
+            await roster.works(group, leavingOut: reader.strays.kinds)
         }
     }
 
@@ -152,6 +170,7 @@ package struct VoiceProjection: Sendable {
         report.illegal(counts.illegal - reported.illegal)
         report.unreadable(counts.unreadable - reported.unreadable, component: ProjectionReport.voice)
         report.loggedOut(counts.logouts - reported.logouts)
+        report.replaced(counts.replaced - reported.replaced)
         session.reported = counts
     }
 }

@@ -95,7 +95,8 @@ struct GuardedCommands {
             if record.hasEnded {
                 append(["SREM", active, name.id])
                 append(["EXPIRE", name.key, String(recordTime)])
-            } else if old == nil {
+            } else {
+                // Also of a call that is known: somebody may have emptied the set.
                 append(["SADD", active, name.id])
             }
         case .agent:

@@ -1,3 +1,4 @@
+internal import Journal
 internal import Observability
 
 /// Which group follows which tenant. Groups only grow.
@@ -7,6 +8,8 @@ actor VoiceRoster {
     private var known: Set<String> = []
     /// Groups that do not project now, and why.
     private var troubles: [Int: String] = [:]
+    /// Journals that groups leave out, and what their keys hold.
+    private var strays: [Int: [JournalName: String]] = [:]
     /// Entries that are not in state, of the groups of which that is known.
     private var lags: [Int: Int64] = [:]
 
@@ -29,7 +32,10 @@ actor VoiceRoster {
 
     func isFull(_ group: Int) -> Bool { groups[group].count >= tenantsPerGroup }
 
-    func works(_ group: Int) { troubles[group] = nil }
+    func works(_ group: Int, leavingOut strays: [JournalName: String]) {
+        troubles[group] = nil
+        self.strays[group] = strays.isEmpty ? nil : strays
+    }
 
     func failed(_ group: Int, _ failure: StoreFailure) {
         troubles[group] = "\(failure)"
@@ -40,6 +46,11 @@ actor VoiceRoster {
 
     /// Entries that are not in state, over all groups; nil where that is unknown of one.
     var lag: Int64? { lags.count == groups.count ? lags.values.reduce(0, &+) : nil }
+
+    /// Journals that are left out, and what their keys hold, over all groups.
+    var leftOut: [JournalName: String] {
+        strays.values.reduce(into: [:]) { all, some in all.merge(some) { $1 } }
+    }
 
     /// How all groups together do.
     var state: ComponentState {

@@ -19,17 +19,25 @@ package struct CachedObjects: Sendable {
         return reply.text.flatMap { Position($0) } ?? .zero
     }
 
-    /// The same, and why the cache may be stale.
-    package func standing() async throws(StoreFailure) -> (projected: Position, staleness: Staleness?) {
-        let reply = try await ask(RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field))
+    /// The same, why the cache may be stale, and what stands there of journals with which something was amiss.
+    package func standing() async throws(StoreFailure) -> (
+        projected: Position, staleness: Staleness?, inexactness: String?
+    ) {
+        let reply = try await ask(
+            RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field, Inexactness.field))
         let words = reply.elements.map(\.text)
-        guard words.count == 2 else { return (.zero, nil) }
-        return (words[0].flatMap { Position($0) } ?? .zero, words[1].flatMap { Staleness($0) })
+        guard words.count == 3 else { return (.zero, nil, nil) }
+        return (words[0].flatMap { Position($0) } ?? .zero, words[1].flatMap { Staleness($0) }, words[2])
     }
 
     /// Says that the cache is no longer stale, if nothing else made it so since.
     package func noteFresh(_ staleness: Staleness) async throws(StoreFailure) {
         _ = try await store.answers([ProjectionFunctions.library.loadCommand, RepairCalls.fresh(staleness)])
+    }
+
+    /// Says that what was amiss with the journals left nothing wrong in the cache, if nothing else was met since.
+    package func noteExact(_ inexactness: String) async throws(StoreFailure) {
+        _ = try await store.answers([ProjectionFunctions.library.loadCommand, RepairCalls.exact(inexactness)])
     }
 
     /// The tenants that provisioning names.

@@ -1,3 +1,4 @@
+internal import CrashPoints
 package import Journal
 package import Projection
 internal import Provisioning
@@ -81,7 +82,9 @@ package struct Repairer: Sendable {
                 continue
             }
             switch action {
-            case .watch(let names): round.watched(try await watch(names, token))
+            case .watch(let names):
+                round.watched(try await watch(names, token))
+                CrashPoint.repairWatched.pass()
             case .readHorizon: round.horizonRead(try await source.horizon())
             case .readRows(let names):
                 round.rowsRead(try await source.rows(of: names), now: ContinuousClock.now - began)
@@ -90,7 +93,9 @@ package struct Repairer: Sendable {
             case .move:
                 try await source.move()
                 round.moved()
-            case .mend(let mends, let version): round.mended(try await mend(mends, version, token))
+            case .mend(let mends, let version):
+                round.mended(try await mend(mends, version, token))
+                CrashPoint.repairMended.pass()
             case .release(let names): round.released(try await release(names, token))
             }
         }

@@ -20,12 +20,12 @@ package struct VerificationSchedule: Sendable {
     /// The table to verify now; nil for none yet.
     package func table(now: Duration) -> Int? { now >= dueAt ? next : nil }
 
-    /// A pass over everything is wanted at once.
-    package mutating func requested(now: Duration) {
+    /// A pass over everything is wanted, from its beginning and at this time.
+    package mutating func requested(at time: Duration) {
         next = 0
         isEqual = true
         isUrgent = true
-        dueAt = now
+        dueAt = time
     }
 
     /// A table was verified. Answers, when that ends a pass, whether all was equal.

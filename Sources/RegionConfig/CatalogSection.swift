@@ -78,17 +78,22 @@ extension Catalog {
     init<Key: CodingKey>(_ reader: SectionReader<Key>, _ key: Key) throws {
         tables = try reader.sections(key)
         guard !tables.isEmpty else { throw reader.failure(key, "expected a list of at least one table") }
-        if let twice = firstRepeated(tables.map(\.type)) {
-            throw reader.failure(key, "the object type \"\(twice)\" stands twice")
+        if let index = firstRepetition(in: tables.map(\.type)) {
+            throw reader.failure(key, at: index, "the object type \"\(tables[index].type)\" stands twice")
         }
-        if let twice = firstRepeated(tables.map(\.table)) {
-            throw reader.failure(key, "the table \(twice) stands twice")
+        if let index = firstRepetition(in: tables.map(\.table)) {
+            throw reader.failure(key, at: index, "the table \(tables[index].table) stands twice")
         }
     }
 }
 
 /// The first value that stands in `values` again.
 func firstRepeated<Value: Hashable>(_ values: [Value]) -> Value? {
+    firstRepetition(in: values).map { values[$0] }
+}
+
+/// Where the first value stands that stands in `values` before.
+func firstRepetition<Value: Hashable>(in values: [Value]) -> Int? {
     var seen: Set<Value> = []
-    return values.first { !seen.insert($0).inserted }
+    return values.firstIndex { !seen.insert($0).inserted }
 }

@@ -57,7 +57,9 @@ extension Region: RegionSection {
         if peers.contains(where: { $0.region == name }) {
             throw reader.failure(.peers, "\(name) is this region itself; expected the other regions")
         }
-        if let twice = firstRepeated(peers.map(\.region)) { throw reader.failure(.peers, "\(twice) stands twice") }
+        if let index = firstRepetition(in: peers.map(\.region)) {
+            throw reader.failure(.peers, at: index, "\(peers[index].region) stands twice")
+        }
         if let same = peers.first(where: { $0.redis.address == redis.address }) {
             throw reader.failure(.peers, "\(same.region) has this region's own Redis, \(redis.address)")
         }

@@ -15,6 +15,12 @@ struct SectionReader<Key: CodingKey> {
         .dataCorrupted(.init(codingPath: container.codingPath + [key], debugDescription: problem))
     }
 
+    /// An error at an element of the list under `key`.
+    func failure(_ key: Key, at index: Int, _ problem: String) -> DecodingError {
+        let path: [any CodingKey] = container.codingPath + [key as any CodingKey, ListIndex(index)]
+        return .dataCorrupted(.init(codingPath: path, debugDescription: problem))
+    }
+
     // MARK: Scalars
 
     /// The text under `key`, nil without the key.
@@ -158,5 +164,22 @@ struct SectionReader<Key: CodingKey> {
     func texts(_ key: Key) throws -> [String] {
         guard container.contains(key) else { return [] }
         return try container.decode([String].self, forKey: key)
+    }
+}
+
+/// The step of a path that leads to an element of a list.
+private struct ListIndex: CodingKey {
+    let index: Int
+
+    var intValue: Int? { index }
+    var stringValue: String { "\(index)" }
+
+    init(_ index: Int) { self.index = index }
+
+    init(intValue: Int) { index = intValue }
+
+    init?(stringValue: String) {
+        guard let index = Int(stringValue) else { return nil }
+        self.index = index
     }
 }

@@ -14,6 +14,8 @@ package enum VerificationError: Error, Hashable, Sendable {
     case unreadableRow(table: String)
     /// Without its peers' files a region's journals cannot be compared with their copies.
     case peersNotGiven(region: String, peers: [String])
+    /// A region that is said to be down is neither given nor a peer of one that is.
+    case unknownDown(region: String, known: [String])
     /// A cache cannot be put right.
     case repair(String)
     /// A ledger file cannot be read.
@@ -32,6 +34,8 @@ extension VerificationError: CustomStringConvertible {
         case .peersNotGiven(let region, let peers):
             "journals cannot be compared: region \(region) has \(peers.count == 1 ? "peer" : "peers") "
                 + "\(peers.joined(separator: ", ")); give the region file of each with --region"
+        case .unknownDown(let region, let known):
+            "--down \(region): the files given know \(known.joined(separator: ", "))"
         case .repair(let problem): "nothing was put right: \(problem)"
         case .ledger(let problem): "the ledger: \(problem)"
         }

@@ -37,6 +37,10 @@ package struct Verifier: Sendable {
 
     /// Looks. Throws `VerificationError` when it cannot.
     package func run() async throws(VerificationError) -> VerificationReport {
+        let known = Set(regions.map(\.name) + regions.flatMap { $0.peers.map(\.region) })
+        if let stranger = down.first(where: { !known.contains($0) }) {
+            throw .unknownDown(region: stranger, known: known.sorted())
+        }
         let given = Set(regions.map(\.name) + down)
         for region in regions {
             let missing = region.peers.map(\.region).filter { !given.contains($0) }
@@ -127,6 +131,9 @@ package struct Verifier: Sendable {
     /// All ledger files of a folder, in the order of their names.
     package static func readLedger(_ folder: String) throws(VerificationError) -> Ledger {
         var ledger = Ledger()
+        guard FileManager.default.fileExists(atPath: folder + "/.") else {
+            throw .ledger("there is no folder \(folder)")
+        }
         do {
             let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted().filter {
                 $0.hasSuffix(".ledger")

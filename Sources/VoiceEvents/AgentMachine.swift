@@ -49,8 +49,6 @@ package struct AgentMachine: Hashable, Sendable {
     /// The sessions that count: logged in, and not made void by a login in another region.
     package var current: [Session] { sessions.filter { $0.state != .null && !isVoid($0) } }
 
-    package var isLoggedIn: Bool { sessions.contains { $0.state != .null && !isVoid($0) } }
-
     package func session(region: String, dn: String) -> Session? {
         index(region, dn).map { sessions[$0] }
     }

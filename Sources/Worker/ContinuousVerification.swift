@@ -11,6 +11,8 @@ struct ContinuousVerification {
     static let component = "verification"
     private static let pollInterval = Duration.seconds(1)
     private static let longestPause = Duration.seconds(60)
+    /// A stale cache is not left as it is until the next pass is due.
+    private static let firstRetry = Duration.seconds(2)
 
     let settings: Region.Verification
     let catalog: Catalog
@@ -27,21 +29,33 @@ struct ContinuousVerification {
         var schedule = VerificationSchedule(
             tables: catalog.tables.count, interval: settings.interval, delay: settings.delay, now: .zero)
         var stale: Staleness?
+        // What stood there when the pass began: what is met later, the pass may not have seen.
+        var inexactness: String?
         var pause = Duration.seconds(1)
+        var retry = Self.firstRetry
         while !Task.isCancelled {
             do {
                 let before = stale
                 let standing = try await cache.standing()
                 stale = standing.staleness
                 if let stale { set(.staleCache(stale)) }
-                if wantsPass(from: before, to: stale) { schedule.requested(now: ContinuousClock.now - began) }
+                if let stale, stale != before, stale.endsWithVerification {
+                    schedule.requested(at: ContinuousClock.now - began)
+                }
                 // An empty cache awaits its first snapshot, a stale one what capture finds.
-                if standing.projected > .zero, stale?.cause != .missedChanges,
+                if standing.projected > .zero, stale?.endsWithVerification ?? true,
                     let table = schedule.table(now: ContinuousClock.now - began)
                 {
+                    if table == 0 { inexactness = standing.inexactness }
                     let isEqual = try await verify(table)
-                    let isOver = schedule.verified(isEqual: isEqual, now: ContinuousClock.now - began)
-                    if let isOver { try await passed(isEqual: isOver, stale) }
+                    let wasEqual = schedule.verified(isEqual: isEqual, now: ContinuousClock.now - began)
+                    if wasEqual == true {
+                        try await passed(stale, inexactness)
+                        retry = Self.firstRetry
+                    } else if wasEqual == false, stale != nil {
+                        schedule.requested(at: ContinuousClock.now - began + retry)
+                        retry = min(retry * 2, Self.longestPause)
+                    }
                     await source.close()
                     pause = .seconds(1)
                     continue
@@ -56,16 +70,6 @@ struct ContinuousVerification {
             try? await Task.sleep(for: Self.pollInterval)
         }
         await source.close()
-    }
-
-    /// A cache without its beginning is filled by a pass. Behind a diff a pass looks for what its own cache alone has
-    /// wrong: the diff was made against another region's.
-    private func wantsPass(from before: Staleness?, to now: Staleness?) -> Bool {
-        switch (before?.cause, now?.cause) {
-        case (let before, .missingBeginning): before != .missingBeginning
-        case (.missedChanges, nil): true
-        default: false
-        }
     }
 
     /// Whether the table's objects are equal now.
@@ -96,10 +100,12 @@ struct ContinuousVerification {
         return result.isEqual
     }
 
-    private func passed(isEqual: Bool, _ stale: Staleness?) async throws {
-        guard isEqual else { return }
+    /// A whole pass found all equal; `stale` was what the cache was marked with all the while, `inexactness` what was known
+    /// to be amiss when it began.
+    private func passed(_ stale: Staleness?, _ inexactness: String?) async throws {
         metrics.gauge(.verifyLastSuccessTimestampSeconds).set(Timestamp.now.seconds)
-        if let stale, stale.cause == .missingBeginning { try await cache.noteFresh(stale) }
+        if let stale { try await cache.noteFresh(stale) }
+        if let inexactness { try await cache.noteExact(inexactness) }
         set(ComponentState("equal", .working))
     }
 

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Glibc
 package import Lease
 package import Logging
@@ -72,6 +73,7 @@ package actor LeaseKeeper {
             if await connected() {
                 await follow { lease, now in lease.mayAct(at: now) || !lease.isConnected }
                 if lease.mayAct(at: Self.now) {
+                    CrashPoint.leaseTaken.pass()
                     isHolding = true
                     enter(.holding)
                     hasLost = false

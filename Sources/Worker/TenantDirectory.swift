@@ -13,26 +13,26 @@ struct TenantDirectory: Sendable {
     /// Looks once a second, until cancelled.
     func run() async {
         for link in links {
-            await link.mirror([.provisioning(origin: region), .control(origin: region)])
+            await link.mirror([.provisioning(origin: region), .control(origin: region)], areAll: false)
         }
         var known: Set<String> = []
-        await announce(fixed, known: &known)
+        await announce(fixed, areAll: false, known: &known)
         while !Task.isCancelled {
-            await announce(await listed(), known: &known)
+            if let tenants = await listed() { await announce(tenants, areAll: true, known: &known) }
             try? await Task.sleep(for: .seconds(1))
         }
     }
 
-    private func listed() async -> [String] {
+    /// Nil while Redis does not say.
+    private func listed() async -> [String]? {
         guard case .connected(let connection) = await client.state,
             let reply = try? await connection.send(RedisCommand("SMEMBERS", tenantsKey))
-        else { return [] }
+        else { return nil }
         return reply.elements.compactMap(\.string)
     }
 
-    private func announce(_ tenants: [String], known: inout Set<String>) async {
+    private func announce(_ tenants: [String], areAll: Bool, known: inout Set<String>) async {
         let new = tenants.filter { known.insert($0).inserted }.sorted()
-        guard !new.isEmpty else { return }
-        for link in links { await link.mirror(new.map { .voice(tenant: $0, origin: region) }) }
+        for link in links { await link.mirror(new.map { .voice(tenant: $0, origin: region) }, areAll: areAll) }
     }
 }

@@ -1,8 +1,10 @@
+internal import CrashPoints
 internal import Journal
 package import Logging
 package import Mirror
 internal import NIOCore
 package import Observability
+internal import Projection
 internal import RESP
 package import RedisClient
 
@@ -131,7 +133,9 @@ package actor Trimmer {
 
     /// Who reads a journal, and up to where; nil where that is unknown.
     private func readers(of name: JournalName, projected: EntryID?) async -> [Reader] {
-        var readers: [Reader] = name.topic == .control ? [] : [Reader(peer: nil, cursor: projected)]
+        // Nobody here reads what this region says to the others.
+        let isOwnControl = name.topic == .control && name.origin == settings.region
+        var readers: [Reader] = isOwnControl ? [] : [Reader(peer: nil, cursor: projected)]
         if name.origin == settings.region {
             for link in links {
                 readers.append(Reader(peer: link.peer, cursor: await link.acknowledged(of: name)))
@@ -153,6 +157,7 @@ package actor Trimmer {
         let command = JournalFunctions.trim(name, minimum: minimum, birth: journal.birth)
         let removed = try await connection.call(command).get().integer ?? 0
         guard removed > 0 else { return }
+        CrashPoint.trimmed.pass()
         logger.debug(
             "Trimmed a journal", [.journal: "\(name)", .entries: "\(removed)", .entryFirst: "\(minimum)"])
     }
@@ -173,14 +178,19 @@ package actor Trimmer {
 
     /// Where the local projection stands with a journal.
     private static func projected(_ name: JournalName) -> RedisCommand {
-        let field = name.topic == .voice ? "voice:\(name.origin)" : "provisioning"
-        return RedisCommand("HGET", "rs:{\(name.tenant)}:projection", field)
+        switch name.topic {
+        case .voice:
+            RedisCommand(
+                "HGET", ProjectionKeys.cursors(tenant: name.tenant), ProjectionKeys.voiceCursor(origin: name.origin))
+        case .control: RedisCommand("HGET", ProjectionKeys.trailing, ProjectionKeys.controlCursor(origin: name.origin))
+        case .provisioning, .requests: RedisCommand("HGET", ProjectionKeys.trailing, "provisioning")
+        }
     }
 
     /// A position stands for its whole transaction, which is kept: where it ends is not known here.
     private static func cursor(in reply: RedisReply, of name: JournalName) -> EntryID? {
         guard let text = reply.string else { return nil }
-        return name.topic == .voice ? EntryID(text) : Position(text).map { $0.entryID(ordinal: 0) }
+        return name.topic == .provisioning ? Position(text).map { $0.entryID(ordinal: 0) } : EntryID(text)
     }
 }
 

@@ -10,14 +10,15 @@ struct FailoverCommand: AsyncParsableCommand {
         commandName: "failover", abstract: "Lets a region take over from the one that captures, which is down.",
         discussion: """
             Looks at the standby of PostgreSQL, and at the Redis and worker of the region that takes over, and refuses when \
-            one is missing or more may be lost than failover.maximumLoss of its region file allows. Then, in order: \
+            one is missing, when more may be lost than failover.maximumLoss of its region file allows, or when the other \
+            region is heard still, unless --even-if-alive is given. Then, in order: \
             runs failover.fence; waits until what is here is projected; runs failover.promote; claims the next history \
             number; declares the other region down and where its journals end; closes its open calls and logs its agents \
-            out; waits until this region captures; compares. Nothing is asked of the region that is down.
+            out; waits until this region captures; compares. Nothing is needed of the region that is down.
 
             Every step can be repeated: a run that was cut off is run again. Of two operators the second one is refused.
 
-              regionsync failover --to eu-west --region regions/eu-west.yaml --dry-run
+              regionsync failover --region regions/eu-west.yaml --dry-run
 
             Exit status: 0 it passed, 1 a check found what must not be, 2 refused, 3 a step could not be done, 64 for a wrong \
             command line, 78 for a wrong region file.
@@ -32,8 +33,11 @@ struct FailoverCommand: AsyncParsableCommand {
             valueName: "events"))
     var acceptLoss: LossOption?
 
+    @Flag(help: "Go on although the region that is to be declared down is heard still.")
+    var evenIfAlive = false
+
     func run() async throws {
-        try await options.run(.failover, acceptedLoss: acceptLoss?.loss)
+        try await options.run(.failover, acceptedLoss: acceptLoss?.loss, evenIfAlive: evenIfAlive)
     }
 }
 
@@ -48,7 +52,7 @@ struct FailbackCommand: AsyncParsableCommand {
             writes from now on; runs failover.fence, which stops the present primary so that its standby has everything; \
             runs failover.promote; claims the next history number; waits until the region captures; compares.
 
-              regionsync failback --to us-east --region regions/us-east.yaml --dry-run
+              regionsync failback --region regions/us-east.yaml --dry-run
 
             What it wrote when it died, and its peers had not received by then, was mirrored when it came back: it is kept \
             in the journals, counted, and stays out of its peers' state.
@@ -70,8 +74,8 @@ struct FailoverOptions: ParsableArguments {
     @OptionGroup
     var regions: RegionsOption
 
-    @Option(help: "The region that takes over. Its region file must be among those given.")
-    var to: String
+    @Option(help: "The region that takes over; needed where several region files are given, of which one is its own.")
+    var to: String?
 
     @Flag(help: "Only look, and say what would be done.")
     var dryRun = false
@@ -80,19 +84,31 @@ struct FailoverOptions: ParsableArguments {
     var json = false
 
     /// Runs it; a bad end becomes the exit status.
-    func run(_ kind: FailoverMachine.Kind, acceptedLoss: AcceptedLoss?) async throws {
-        let files = try regions.load()
-        guard let region = files.first(where: { $0.region.name == to })?.region else {
-            let given = files.map(\.region.name).joined(separator: ", ")
-            throw ValidationError("--to \(to): the files given are those of \(given).")
-        }
-        let report = await FailoverRun(kind, to: region, acceptedLoss: acceptedLoss, isDryRun: dryRun).run { step in
+    func run(
+        _ kind: FailoverMachine.Kind, acceptedLoss: AcceptedLoss?, evenIfAlive: Bool = false
+    ) async throws {
+        let region = try target(among: try regions.load().map(\.region))
+        let failover = FailoverRun(
+            kind, to: region, acceptedLoss: acceptedLoss, isDryRun: dryRun, evenIfAlive: evenIfAlive)
+        let report = await failover.run { step in
             let note = step.note.isEmpty ? "" : ": \(step.note)"
             let line = "\(step.step.rawValue) \(step.result?.rawValue ?? "")\(note)\n"
             FileHandle.standardError.write(Data(line.utf8))
         }
         print(json ? try jsonLine(report) : report.text, terminator: json ? "\n" : "")
         if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+    }
+
+    private func target(among regions: [Region]) throws -> Region {
+        let given = regions.map(\.name).joined(separator: ", ")
+        guard let to else {
+            if regions.count == 1 { return regions[0] }
+            throw failure("the files given are those of \(given): --to names the one that takes over", .usage)
+        }
+        guard let region = regions.first(where: { $0.name == to }) else {
+            throw failure("--to \(to): the files given are those of \(given)", .usage)
+        }
+        return region
     }
 }
 

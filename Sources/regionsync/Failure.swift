@@ -5,6 +5,7 @@ internal import RegionConfig
 /// Exit codes: 1, and those of sysexits.h as far as they are used.
 enum FailureCode: Int32 {
     case failed = 1
+    case usage = 64
     case unavailable = 69
     case badFile = 78
 }

@@ -15,8 +15,9 @@ struct GenerateCommand: AsyncParsableCommand {
             are measured from outside the worker: copies are read from the other regions' Redis, changes from every cache.
             Ends after --seconds, on SIGTERM or on Ctrl-C: calls are ended, answers waited for, ledgers closed.
 
-              regionsync generate --region regions/us-east.yaml --region regions/eu-west.yaml \
-                  --postgres-user regionsync_write --ledger ledger --seconds 30
+              regionsync generate --region regions/us-east.yaml \\
+                  --region regions/eu-west.yaml --ledger ledger --seconds 30 \\
+                  --postgres-user regionsync_write
 
             Exit status: 0 ended in order, 64 for a wrong command line, 69 if it cannot go on (no schema, no permission, \
             no room for the ledger; with --fill-only also no PostgreSQL), 78 for a wrong file.

@@ -20,7 +20,7 @@ struct MigrateCommand: AsyncParsableCommand {
 
               regionsync migrate --region regions/us-east.yaml --postgres-user postgres --postgres-password-env PGPASSWORD
 
-            Exit status: 0 done or nothing to do, 1 refused by PostgreSQL (nothing is changed then), 64 for a wrong \
+            Exit status: 0 done or nothing to do, 1 refused (nothing is changed then), 64 for a wrong \
             command line, 69 if PostgreSQL cannot be reached, 78 for a wrong file.
             """)
 
@@ -32,7 +32,8 @@ struct MigrateCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The region that captures first, where no region does yet. Without it, that of the file.",
+            "The region that captures first, where no region does yet (without it, that of the file); else the one that "
+                + "does.",
             valueName: "region"))
     var captureRegion: String?
 
@@ -43,7 +44,8 @@ struct MigrateCommand: AsyncParsableCommand {
         let region = try region.load()
         let known = [region.name] + region.peers.map(\.region)
         if let captureRegion, !known.contains(captureRegion) {
-            throw ValidationError("--capture-region \(captureRegion): the file knows \(known.joined(separator: ", ")).")
+            throw failure(
+                "--capture-region \(captureRegion): the file knows \(known.joined(separator: ", "))", .usage)
         }
         let login = try postgres.user.map { SchemaMigration.Login(user: $0, password: try postgres.password()) }
         let migration = SchemaMigration(region, as: login, capturingRegion: captureRegion)
@@ -53,6 +55,8 @@ struct MigrateCommand: AsyncParsableCommand {
         } catch let error as PostgresError {
             throw refusal(error, user: postgres.user ?? region.postgres.user)
         } catch let error as ProvisioningSchema.NewerSchema {
+            throw failure("\(error)", .failed)
+        } catch let error as SchemaMigration.Refused {
             throw failure("\(error)", .failed)
         }
         switch (steps.isEmpty, dryRun) {

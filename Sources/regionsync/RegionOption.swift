@@ -26,8 +26,15 @@ struct RegionsOption: ParsableArguments {
         guard !files.isEmpty else { throw ValidationError("Missing expected argument '--region <file>'") }
     }
 
-    /// Reads the files; a wrong one ends the command with its one error.
+    /// Reads the files; a wrong one, or one of a region that is given already, ends the command with its one error.
     func load() throws -> [(file: String, region: Region)] {
-        try files.map { ($0, try loadRegion($0)) }
+        var given: Set<String> = []
+        return try files.map { file in
+            let region = try loadRegion(file)
+            guard given.insert(region.name).inserted else {
+                throw failure("\(file): the region \(region.name) is given twice", .usage)
+            }
+            return (file, region)
+        }
     }
 }

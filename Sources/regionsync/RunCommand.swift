@@ -1,5 +1,6 @@
 internal import AdminHTTP
 internal import ArgumentParser
+internal import CrashPoints
 internal import Logging
 internal import Observability
 internal import RegionConfig
@@ -28,6 +29,14 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: ArgumentHelp("Leave journals unprojected: for measuring the rest alone.", visibility: .hidden))
     var withoutProjection = false
 
+    func validate() throws {
+        if let name = CrashPoint.misnamed {
+            throw ValidationError(
+                "\(CrashPoint.variable) is \(name); expected STEP or STEP:TIMES, STEP one of "
+                    + CrashPoint.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+    }
+
     func run() async throws {
         let region = try region.load()
         let output = LogOutput.standardError(format: logFormat, level: logLevel.level)
@@ -43,6 +52,9 @@ struct RunCommand: AsyncParsableCommand {
                 services: [admin, worker], gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: output.logger("service")))
         output.logger("regionsync").info("Worker starts", [.region: "\(region.name)"])
+        if CrashPoint.isArmed {
+            output.logger("regionsync").warning("The worker will kill itself at a step, for a test")
+        }
         do {
             try await group.run()
         } catch let error as AdminServerError {

@@ -39,6 +39,7 @@ private final class OneChunkSource: CaptureSource, ReplicationStream {
     func createPublication() {}
     func snapshot(dropsSlot: Bool, all: Bool, sink: SnapshotSink) {}
     func stream(from lsn: LSN) -> any ReplicationStream { self }
+    func survey() -> CaptureSurvey? { nil }
     func slotHealth() -> SlotHealth? { nil }
 
     func receive() async throws(CaptureFailure) -> ReplicationChunk {
@@ -66,6 +67,7 @@ private struct ShowingJournal: CaptureJournal {
         completion(.success(()))
     }
 
+    func note(shown: String, birth: String) {}
     func settlingTime() -> Duration { .zero }
 }
 

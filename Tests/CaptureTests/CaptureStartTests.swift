@@ -57,6 +57,8 @@ struct CaptureStartTests {
         #expect(CaptureStart(Self.neverStarted) == .createPublication)
         var found = Self.neverStarted
         found.publication = Self.healthy.publication
+        #expect(CaptureStart(found) == .snapshot(dropsSlot: false, mode: .diff(.newHistory(3))))
+        found.history = .init(number: 1, systemID: "71", timeline: 1, captureRegion: "us-east")
         #expect(CaptureStart(found) == .snapshot(dropsSlot: false, mode: .full))
     }
 
@@ -127,6 +129,11 @@ struct CaptureStartTests {
         let found = Self.with { $0.knownHistory = 4 }
         #expect(CaptureStart(found) == .stop(.formerPrimary(known: 4, newest: 3)))
         #expect(CaptureStart(Self.with { $0.knownHistory = 3 }) == .resume(at: LSN(100)))
+        let emptied = Self.with {
+            $0.knownHistory = 4
+            $0.history = nil
+        }
+        #expect(CaptureStart(emptied) == .stop(.formerPrimary(known: 4, newest: 0)))
         // What this region journaled itself was known to a server that was restored since.
         let restored = Self.with {
             $0.history = .init(number: 1, systemID: "71", timeline: 1, captureRegion: "us-east")
@@ -144,7 +151,7 @@ struct CaptureStartTests {
         #expect(CaptureStart(found) == .stop(.positionOverflow(history: 4095)))
     }
 
-    @Test("a journal of an older history: everything anew, under a new slot")
+    @Test("a journal of an older history: a new slot, and what differs")
     func olderHistory() {
         func found(_ change: (inout CaptureFound) -> Void) -> CaptureFound {
             var found = Self.healthy
@@ -152,9 +159,11 @@ struct CaptureStartTests {
             change(&found)
             return found
         }
-        #expect(CaptureStart(found { _ in }) == .snapshot(dropsSlot: true, mode: .full))
-        #expect(CaptureStart(found { $0.slot = nil }) == .snapshot(dropsSlot: false, mode: .full))
-        #expect(CaptureStart(found { $0.slot?.lostCause = "wal_removed" }) == .snapshot(dropsSlot: true, mode: .full))
+        #expect(CaptureStart(found { _ in }) == .snapshot(dropsSlot: true, mode: .diff(.newHistory(4))))
+        #expect(CaptureStart(found { $0.slot = nil }) == .snapshot(dropsSlot: false, mode: .diff(.newHistory(4))))
+        #expect(
+            CaptureStart(found { $0.slot?.lostCause = "wal_removed" })
+                == .snapshot(dropsSlot: true, mode: .diff(.newHistory(4))))
         #expect(CaptureStart(found { $0.slot?.isActive = true }) == .wait(.slotBusy(pid: nil)))
         #expect(
             CaptureStart(found { $0.slot?.plugin = "test_decoding" })

@@ -153,12 +153,15 @@ struct SurvivorTests {
             _ = try await redis.ask("XADD", "rs:{_}:provisioning:us-east", "\(id)", "op", "commit")
             let control = JournalName.control(origin: "us-east").key
             for (time, peer, voice) in [
-                (1000, "eu-west", 10), (2000, "eu-west", 40), (2000, "ap", 900), (4000, "eu-west", 50),
+                (500, "eu-west", 10), (1000, "eu-west", 10), (2000, "eu-west", 40), (2000, "ap", 900),
+                (4000, "eu-west", 50),
             ] {
                 _ = try await redis.ask(
                     "XADD", control, "\(time)-\(voice)", "event", "probe", "key", peer, "voice", "\(voice)",
                     "provisioning", "0")
             }
+            // The region lives, and does not know what it has.
+            _ = try await redis.ask("XADD", control, "4500-0", "event", "probe", "key", "eu-west")
             let time = try await redis.ask("TIME").elements.compactMap { $0.string.flatMap { Int64($0) } }
             let heard = RegionHeard(
                 time: time[0] * 1000, entry: .zero, heartbeat: Heartbeat(peer: "eu-west", voice: 50, provisioning: 0))
@@ -168,6 +171,38 @@ struct SurvivorTests {
             #expect(found.history == 3 && found.declared == 2)
             #expect(found.heard?.voice == 50 && found.heard?.rate == 30)
             #expect(found.heard.map { $0.age >= .zero } == true)
+        }
+    }
+
+    @Test("a region lives that is heard again; silence is waited for, unless its Redis is known not to run")
+    func lives() async throws {
+        try await RedisServer.with { other in
+            try await Survivor.with { survivor, redis in
+                func region(peer: Int) throws -> RedisFailoverRegion {
+                    RedisFailoverRegion(
+                        region: try Survivor.region(survivor.server.port, peer: peer),
+                        database: .init(host: "127.0.0.1", port: 1, database: "d", user: "u"))
+                }
+                let control = JournalName.control(origin: "us-east").key
+                _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
+                #expect(try await !region(peer: other.port).lives("us-east"))
+                let answers = try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        while !Task.isCancelled {
+                            _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
+                            try? await Task.sleep(for: .milliseconds(5))
+                        }
+                    }
+                    let answers = [
+                        try await region(peer: other.port).lives("us-east"),
+                        // Nothing can be written there: what comes is an echo.
+                        try await region(peer: freePort()).lives("us-east"),
+                    ]
+                    group.cancelAll()
+                    return answers
+                }
+                #expect(answers == [true, false])
+            }
         }
     }
 
@@ -182,6 +217,7 @@ struct SurvivorTests {
                 try await call("c1", region: "eu-west", redis)
                 _ = try await redis.ask("HSET", "rs:{_}:projection", "down:eu-west", "2 5000-0")
                 _ = try await redis.ask("XADD", west.key, "9-1", "a", "b")
+                _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", "9-1")
                 _ = try await peer.ask("HSET", west.metaKey, "last", "9-1", "count", "43")
                 _ = try await peer.ask(
                     "HSET", "rs:{101}:projection", "voice:eu-west", "7-3", "cut:voice:eu-west", "7-3 40")
@@ -189,7 +225,7 @@ struct SurvivorTests {
                 let returning = RegionReturn(region: region, redis: redis)
                 #expect(try await returning.found() == FoundReturn(written: 0, behind: 0))
                 // Nobody mirrors here: what closes the call has to be carried over by hand.
-                async let rejoined = returning.rejoin(history: 2)
+                async let rejoined = returning.rejoin(history: 2, captures: false)
                 var last: String?
                 while last == nil || last == "9-1" {
                     try await Task.sleep(for: .milliseconds(10))
@@ -202,12 +238,53 @@ struct SurvivorTests {
                     "HMGET", "rs:{101}:projection", "voice:eu-west", "cut:voice:eu-west", "tail:voice:eu-west")
                 #expect(state.elements.map(\.string) == [last, nil, "7-3 5 \(last ?? "")"])
                 #expect(try await peer.ask("GET", "rs:{_}:reserved-history").string == "3")
+                try await RegionReturn.unreserve(region)
+                #expect(try await peer.ask("EXISTS", "rs:{_}:reserved-history").integer == 0)
                 let control = try await peer.ask("XRANGE", "rs:{_}:control:us-east", "-", "+")
                 #expect(control[0]?[1]?.elements.compactMap(\.string).prefix(2) == ["event", "region-rejoined"])
                 // Once more: there is nothing left to do, and nothing is said twice.
-                #expect(try await returning.rejoin(history: 2) == RejoinedJournals(journals: 0, withheld: 0))
+                _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", last ?? "")
+                let again = try await returning.rejoin(history: 2, captures: false)
+                #expect(again == RejoinedJournals(journals: 0, withheld: 0))
                 #expect(try await peer.ask("XLEN", "rs:{_}:control:us-east").integer == 1)
             }
+        }
+    }
+
+    @Test("a region that captures again keeps its calls, and rejoins where a peer still ends its journals")
+    func rejoinsCapturing() async throws {
+        try await RedisServer.with { other in
+            try await Survivor.with { survivor, redis in
+                let region = try Survivor.region(survivor.server.port, peer: other.port)
+                let peer = try await SurvivorRedis.connect(region, at: region.peers[0])
+                defer { peer.close() }
+                try await call("c1", region: "eu-west", redis)
+                _ = try await redis.ask("XADD", west.key, "9-1", "a", "b")
+                _ = try await peer.ask("HSET", west.metaKey, "last", "9-0", "count", "43")
+                _ = try await peer.ask(
+                    "HSET", "rs:{101}:projection", "voice:eu-west", "7-3", "cut:voice:eu-west", "7-3 40")
+                let returning = RegionReturn(region: region, redis: redis)
+                let rejoined = try await returning.rejoin(history: 3, captures: true)
+                #expect(rejoined == RejoinedJournals(journals: 1, withheld: 3))
+                #expect(try await redis.ask("XLEN", west.key).integer == 1)
+            }
+        }
+    }
+
+    @Test("a region that came back projects what it wrote last before anything of it is closed")
+    func awaitsOwn() async throws {
+        try await Survivor.with { _, redis in
+            _ = try await redis.ask("HSET", "rs:{_}:projection", "down:eu-west", "2 5000-0")
+            _ = try await redis.ask("XADD", west.key, "9-1", "a", "b")
+            _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", "8-0")
+            async let closed = OrphanAppending(
+                region: "eu-west", down: "eu-west", history: 2, redis: redis
+            ).run()
+            // Time enough for one that does not wait.
+            try await Task.sleep(for: .milliseconds(300))
+            try await call("c1", region: "eu-west", redis)
+            _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", "9-1")
+            #expect(try await closed == ClosedOrphans(calls: 1, agents: 0, events: 2))
         }
     }
 

@@ -2,19 +2,31 @@ import Failover
 import Synchronization
 import Testing
 
-/// Servers that do at once what they are asked; the database may be promoted by somebody else while the command runs.
+/// Servers that do at once what they are asked; the database may be promoted by somebody else while the command runs, and
+/// what it answers to an added row may be lost.
 private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
-    private let database = Mutex(FailoverMachineTests.standby)
+    private let database: Mutex<FoundDatabase>
     private let said = Mutex<[String]>([])
     let promotion: @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void
     let awaysBefore: Mutex<Int>
+    let lostAnswers: Mutex<Int>
+    let fences: Bool
+    /// Whether the region that is to be declared down gives a sign of life.
+    let isAlive: Bool
 
     init(
-        aways: Int = 0,
+        aways: Int = 0, lostAnswers: Int = 0, fences: Bool = true, lives: Bool = false,
+        history: [FoundDatabase.History] = [FailoverMachineTests.first],
         promotion: @escaping @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void = Stage.works
     ) {
         self.promotion = promotion
         awaysBefore = Mutex(aways)
+        self.lostAnswers = Mutex(lostAnswers)
+        self.fences = fences
+        isAlive = lives
+        var database = FailoverMachineTests.standby
+        database.history = history
+        self.database = Mutex(database)
     }
 
     @Sendable static func works(_ database: inout FoundDatabase) throws(FailoverFailure) {
@@ -27,18 +39,29 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     private func say(_ word: String) { said.withLock { $0.append(word) } }
 
     func look() -> FoundDatabase { database.withLock { $0 } }
-    func add(_ row: FoundDatabase.History, after newest: UInt64) -> Bool {
+    func add(_ row: FoundDatabase.History, after newest: UInt64) async throws(FailoverFailure) -> Bool {
         say("add \(row.number)")
-        return database.withLock { database in
+        let isAdded = database.withLock { database in
             guard database.history.first?.number == newest else { return false }
             database.history.insert(row, at: 0)
             return true
         }
+        let isLost = lostAnswers.withLock { left in
+            left -= 1
+            return left >= 0
+        }
+        if isLost { throw .unavailable("the connection is gone") }
+        return isAdded
     }
     func holding(of down: String?) -> FoundHolding { FailoverMachineTests.holding }
+    func lives(_ down: String) -> Bool { isAlive }
     func worker() -> FoundWorker { FoundWorker(region: "eu-west", waitingFor: []) }
     func returning() -> FoundReturn { FoundReturn(written: 0, behind: 0) }
-    func rejoin(history: UInt64) -> RejoinedJournals { RejoinedJournals(journals: 0, withheld: 0) }
+    func rejoin(history: UInt64, captures: Bool) -> RejoinedJournals {
+        say("rejoin \(history)")
+        return RejoinedJournals(journals: 0, withheld: 0)
+    }
+    func unreserve() { say("unreserve") }
     func drain(_ down: String) async throws(FailoverFailure) -> Int {
         say("drain")
         let isAway = awaysBefore.withLock { left in
@@ -60,8 +83,9 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     func verify(_ down: String?) -> FailoverChecks {
         FailoverChecks(objects: 1, drift: 0, openCalls: 0, loggedInAgents: 0, beyondCut: 0)
     }
-    func fence(_ down: String) -> HookResult {
+    func fence(_ down: String) async throws(FailoverFailure) -> HookResult {
         say("fence \(down)")
+        guard fences else { throw .failed("status 1") }
         return .succeeded
     }
     func promote(_ down: String) async throws(FailoverFailure) -> HookResult {
@@ -93,12 +117,44 @@ struct FailoverDriverTests {
             ])
     }
 
+    @Test("a row whose addition was not answered is found added")
+    func lostAnswer() async {
+        let stage = Stage(lostAnswers: 1)
+        var settings = FailoverMachineTests.settings()
+        settings.pause = .milliseconds(1)
+        #expect(await run(stage, settings).outcome == .passed)
+        #expect(
+            stage.calls == [
+                "fence us-east", "drain", "promote", "add 2", "add 2", "declare us-east 2", "close us-east 2",
+                "serve 2",
+            ])
+    }
+
     @Test("a dry run does none of it")
     func dryRun() async {
         let stage = Stage()
         #expect(await run(stage, FailoverMachineTests.settings { $0.isDryRun = true }).outcome == .planned)
         #expect(stage.calls == [])
     }
+
+    @Test("a region that gives a sign of life is given up only if that is confirmed, and handed back to without a word")
+    func lives() async {
+        let stage = Stage(lives: true)
+        #expect(await run(stage, FailoverMachineTests.settings()).outcome == .refused([.regionLives("us-east")]))
+        #expect(await run(stage, FailoverMachineTests.settings { $0.isDryRun = true }).outcome == .planned)
+        #expect(stage.calls == [])
+        let confirmed = await run(stage, FailoverMachineTests.settings { $0.evenIfAlive = true })
+        #expect(confirmed.outcome == .passed && confirmed.warnings.count == 1)
+        let back = Stage(lives: true, history: Self.replaced)
+        let machine = await run(back, FailoverMachineTests.settings { $0.kind = .failback })
+        #expect(machine.outcome == .passed && machine.warnings == [])
+    }
+
+    /// `us-east` has taken over from `eu-west`.
+    private static let replaced = [
+        FoundDatabase.History(number: 2, systemID: "71", timeline: 1, captureRegion: "us-east"),
+        FoundDatabase.History(number: 1, systemID: "71", timeline: 1, captureRegion: "eu-west"),
+    ]
 
     @Test("a command that fails because another operator has promoted the server is no failure")
     func promotedMeanwhile() async {
@@ -109,6 +165,14 @@ struct FailoverDriverTests {
         let machine = await run(stage, FailoverMachineTests.settings())
         #expect(machine.outcome == .passed)
         #expect(machine.record.first { $0.step == .promote }?.result == .found)
+    }
+
+    @Test("a failback that cannot stop the primary takes back what it reserved at the peers")
+    func notFenced() async {
+        let stage = Stage(fences: false, history: Self.replaced)
+        let machine = await run(stage, FailoverMachineTests.settings { $0.kind = .failback })
+        #expect(machine.outcome == .failed(.fence, reason: "status 1"))
+        #expect(stage.calls == ["rejoin 2", "fence us-east", "unreserve"])
     }
 
     @Test("a command that fails, and a server that replays still, end it there")

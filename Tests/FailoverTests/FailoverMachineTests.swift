@@ -50,7 +50,7 @@ struct FailoverMachineTests {
         #expect(machine.nextAction(now: .zero) == .promote("us-east"))
         machine.promoted(Self.promoted, by: .succeeded, now: .milliseconds(4))
         #expect(machine.nextAction(now: .zero) == .add(second, after: 1))
-        machine.numbered(isAdded: true, newest: 2, now: .milliseconds(5))
+        machine.numbered(isAdded: true, newest: second, now: .milliseconds(5))
         #expect(machine.nextAction(now: .zero) == .declare("us-east", history: 2))
         machine.declared(.init(journals: 3, entries: 990, wasDeclared: false), now: .milliseconds(6))
         #expect(machine.nextAction(now: .zero) == .close("us-east", history: 2))
@@ -115,6 +115,99 @@ struct FailoverMachineTests {
                 Self.found { $0.database = .success(database) }, Self.settings { $0.hasPromote = false }) == [])
     }
 
+    @Test("a region that captures, and hears the one before it, takes over from nobody")
+    func capturesAlready() {
+        // A failover to eu-west, a failback to us-east, and all is well since.
+        var database = Self.promoted
+        database.history = [
+            History(number: 3, systemID: "71", timeline: 3, captureRegion: "us-east"),
+            History(number: 2, systemID: "71", timeline: 2, captureRegion: "eu-west"), Self.first,
+        ]
+        database.timeline = 3
+        let settings = Self.settings {
+            $0.region = "us-east"
+            $0.peers = ["eu-west"]
+            $0.acceptedLoss = .any
+        }
+        func refusals(
+            age: Duration = .milliseconds(900), declared: UInt64? = nil, history: UInt64 = 3, recovers: Bool = false
+        ) -> [FailoverRefusal] {
+            var holding = Self.holding
+            (holding.declared, holding.history) = (declared, history)
+            holding.heard?.age = age
+            var server = database
+            server.isInRecovery = recovers
+            return self.refusals(
+                FailoverFound(
+                    database: .success(server), holding: .success(holding),
+                    worker: .success(.init(region: "us-east", waitingFor: []))), settings)
+        }
+        #expect(refusals() == [.capturesAlready])
+        #expect(refusals(declared: 1) == [.capturesAlready])
+        #expect(refusals(recovers: true) == [.capturesAlready])
+        // A run that was cut off: behind its number the region that died is silent, or it was declared down.
+        #expect(refusals(age: .seconds(5)) == [])
+        #expect(refusals(declared: 3) == [])
+        // eu-west has captured since, and this server has not heard of that.
+        #expect(refusals(history: 4, recovers: true) == [])
+    }
+
+    /// `us-east` was heard two seconds ago, and lives or not.
+    private static func heard(lives: Bool, declared: UInt64? = nil) -> FailoverFound {
+        var holding = Self.holding
+        (holding.lives, holding.declared) = (lives, declared)
+        return found { $0.holding = .success(holding) }
+    }
+
+    @Test("a region that lives is declared down only if that is confirmed; a dry run warns")
+    func regionLives() {
+        let confirmed = Self.settings { $0.evenIfAlive = true }
+        #expect(refusals(Self.heard(lives: true)) == [.regionLives("us-east")])
+        #expect(FailoverRefusal.regionLives("us-east").text.contains("--even-if-alive"))
+        #expect(refusals(Self.heard(lives: true), confirmed) == [])
+        #expect(refusals(Self.heard(lives: false)) == [])
+        // Declared down by a run before: that was decided then.
+        #expect(refusals(Self.heard(lives: true, declared: 1)) == [])
+        #expect(refusals(Self.heard(lives: true, declared: 0)) == [.regionLives("us-east")])
+
+        func warnings(_ found: FailoverFound, _ settings: FailoverMachine.Settings) -> [String] {
+            var machine = FailoverMachine(settings)
+            machine.looked(found, now: .zero)
+            return FailoverReport(machine, decidedAt: "").warnings
+        }
+        let dry = Self.settings { $0.isDryRun = true }
+        var planned = FailoverMachine(dry)
+        planned.looked(Self.heard(lives: true), now: .zero)
+        #expect(planned.outcome == .planned)
+        let report = FailoverReport(planned, decidedAt: "")
+        #expect(report.warnings.count == 1)
+        #expect(report.warnings.first?.hasPrefix("us-east lives: it was heard 2.0 s ago, and again") == true)
+        #expect(report.warnings.first?.hasSuffix("without --even-if-alive that is refused") == true)
+        #expect(report.text.contains("WARNING: us-east lives"), "\(report.text)")
+        #expect(warnings(Self.heard(lives: true), confirmed).first?.contains("--even-if-alive") == false)
+        // The refusal says it.
+        #expect(warnings(Self.heard(lives: true), Self.settings()) == [])
+        #expect(warnings(Self.heard(lives: false), dry).first?.contains("make sure that it is down") == true)
+        var holding = Self.holding
+        holding.heard?.age = .seconds(5)
+        #expect(warnings(Self.found { $0.holding = .success(holding) }, dry) == [])
+    }
+
+    @Test("rates are told to a tenth")
+    func rate() {
+        var holding = Self.holding
+        holding.heard?.rate = 455.3398058252427
+        var machine = FailoverMachine(
+            Self.settings {
+                $0.isDryRun = true
+                $0.acceptedLoss = .any
+            })
+        machine.looked(Self.found { $0.holding = .success(holding) }, now: .zero)
+        let report = FailoverReport(machine, decidedAt: "")
+        #expect(report.lossAtMost?.eventsPerSecond == 455.3)
+        #expect(report.text.contains("then 455.3/s)"), "\(report.text)")
+    }
+
     @Test("what may be lost: within the budget, beyond it, accepted, not known")
     func losses() {
         // 10 lacking, and 50 a second for two seconds.
@@ -169,9 +262,27 @@ struct FailoverMachineTests {
         #expect(late.outcome == .refused([.newerHistory(began: 1, found: 2)]))
         var beaten = atPromote()
         beaten.promoted(Self.promoted, by: .absent, now: .zero)
-        beaten.numbered(isAdded: false, newest: 2, now: .zero)
+        beaten.numbered(isAdded: false, newest: newer, now: .zero)
         #expect(beaten.outcome == .refused([.newerHistory(began: 1, found: 2)]))
         #expect(beaten.outcome?.exitCode == 2)
+    }
+
+    @Test("an answer that was lost: the row that is there is its own, and one of another region is not")
+    func lostAnswer() {
+        let second = History(number: 2, systemID: "71", timeline: 2, captureRegion: "eu-west")
+        var machine = FailoverMachine(Self.settings())
+        machine.looked(Self.healthy, now: .zero)
+        machine.fenced(.absent, now: .zero)
+        machine.drained(0, now: .zero)
+        machine.promoted(Self.promoted, by: .absent, now: .zero)
+        machine.failed(.unavailable("the connection is gone"), now: .zero)
+        #expect(machine.nextAction(now: .seconds(1)) == .add(second, after: 1))
+        var beaten = machine
+        machine.numbered(isAdded: false, newest: second, now: .seconds(1))
+        #expect(machine.nextAction(now: .seconds(1)) == .declare("us-east", history: 2))
+        let other = History(number: 2, systemID: "71", timeline: 2, captureRegion: "ap-south")
+        beaten.numbered(isAdded: false, newest: other, now: .seconds(1))
+        #expect(beaten.outcome == .refused([.newerHistory(began: 1, found: 2)]))
     }
 
     @Test("a server that was promoted while it was looked at is looked at again: a history never has an old timeline")
@@ -260,7 +371,7 @@ struct FailoverMachineTests {
     func failback() {
         var machine = Self.failback()
         machine.looked(Self.returned, now: .zero)
-        #expect(machine.nextAction(now: .zero) == .rejoin(history: 2))
+        #expect(machine.nextAction(now: .zero) == .rejoin(history: 2, captures: false))
         machine.rejoined(.init(journals: 3, withheld: 12), now: .zero)
         #expect(machine.nextAction(now: .zero) == .fence("eu-west"))
         machine.fenced(.succeeded, now: .zero)
@@ -271,7 +382,7 @@ struct FailoverMachineTests {
         machine.promoted(database, by: .succeeded, now: .zero)
         let third = History(number: 3, systemID: "71", timeline: 3, captureRegion: "us-east")
         #expect(machine.nextAction(now: .zero) == .add(third, after: 2))
-        machine.numbered(isAdded: true, newest: 3, now: .zero)
+        machine.numbered(isAdded: true, newest: third, now: .zero)
         #expect(machine.nextAction(now: .zero) == .serve(history: 3))
         machine.serves(now: .zero)
         #expect(machine.nextAction(now: .zero) == .verify(nil))
@@ -279,6 +390,66 @@ struct FailoverMachineTests {
             .init(objects: 7, drift: 0, openCalls: 0, loggedInAgents: 0, beyondCut: 0), now: .zero)
         #expect(machine.outcome == .passed)
         #expect(machine.record.map(\.step) == FailoverStep.handback)
+    }
+
+    @Test("a failback that is run again when the region captures knows that what is open there may live")
+    func failbackAgain() {
+        var found = Self.returned
+        var database = Self.promoted
+        database.timeline = 3
+        database.history = [
+            .init(number: 3, systemID: "71", timeline: 3, captureRegion: "us-east"),
+            .init(number: 2, systemID: "71", timeline: 2, captureRegion: "eu-west"), Self.first,
+        ]
+        found.database = .success(database)
+        found.returning = .success(.init(written: 5, behind: 1))
+        var machine = Self.failback()
+        machine.looked(found, now: .zero)
+        #expect(machine.nextAction(now: .zero) == .rejoin(history: 3, captures: true))
+    }
+
+    @Test("a failback that ends before it promotes takes back what it reserved, and later keeps it")
+    func unreserves() {
+        var machine = Self.failback()
+        machine.looked(Self.returned, now: .zero)
+        for step in [FailoverStep.rejoin, .fence, .drain] {
+            var failed = machine
+            failed.failed(.failed("status 1"), now: .zero)
+            #expect(failed.nextAction(now: .zero) == .unreserve)
+            #expect(failed.outcome == nil)
+            #expect(failed.record.last?.step == step && failed.record.last?.result == .failed)
+            var away = failed
+            failed.unreserved()
+            #expect(failed.nextAction(now: .zero) == nil)
+            #expect(failed.outcome == .failed(step, reason: "status 1"))
+            away.failed(.unavailable("no route"), now: .zero)
+            #expect(away.nextAction(now: .zero) == nil)
+            guard case .failed(step, let reason) = away.outcome else {
+                Issue.record("it ended with \(String(describing: away.outcome))")
+                continue
+            }
+            #expect(reason.hasPrefix("status 1; ") && reason.hasSuffix("no route"))
+            switch step {
+            case .rejoin: machine.rejoined(.init(journals: 3, withheld: 12), now: .zero)
+            case .fence: machine.fenced(.succeeded, now: .zero)
+            default: machine.drained(0, now: .zero)
+            }
+        }
+        #expect(machine.nextAction(now: .zero) == .promote("eu-west"))
+        machine.failed(.failed("status 1"), now: .zero)
+        #expect(machine.nextAction(now: .zero) == nil)
+        #expect(machine.outcome == .failed(.promote, reason: "status 1"))
+        // Somebody promoted the server before: peers may have heard of it.
+        var promoted = Self.failback()
+        var found = Self.returned
+        found.database = found.database.map { database in
+            var database = database
+            database.isInRecovery = false
+            return database
+        }
+        promoted.looked(found, now: .zero)
+        promoted.failed(.failed("status 1"), now: .zero)
+        #expect(promoted.outcome == .failed(.rejoin, reason: "status 1"))
     }
 
     @Test("failback is refused while front ends write, peers lack entries, or nothing stops the other primary")
@@ -297,6 +468,32 @@ struct FailoverMachineTests {
         #expect(
             refusals(Self.failback()) { $0.returning = .failure(Unreachable("away")) } == [.redisUnreachable("away")])
         #expect(refusals(Self.failback { $0.hasFence = false }) { _ in } == [.noFenceHook])
+    }
+
+    @Test("failback is refused to a region from which no other one has taken over")
+    func neverDown() {
+        func refusals(_ rows: [(UInt64, String)]) -> [FailoverRefusal] {
+            var (machine, found) = (Self.failback(), Self.returned)
+            found.database = found.database.map { database in
+                var database = database
+                database.history = rows.map {
+                    History(number: $0.0, systemID: "71", timeline: 2, captureRegion: $0.1)
+                }
+                return database
+            }
+            // Its front ends are at work, as they should be.
+            found.returning = .success(.init(written: 3, behind: 2))
+            machine.looked(found, now: .zero)
+            if case .refused(let refusals) = machine.outcome { return refusals }
+            return []
+        }
+        // It captures; another one does; it does since it took over itself.
+        #expect(refusals([(1, "us-east")]) == [.neverDown("us-east")])
+        #expect(refusals([(1, "eu-west")]) == [.neverDown("us-east")])
+        #expect(refusals([(2, "us-east"), (1, "eu-west")]) == [.neverDown("us-east")])
+        #expect(
+            refusals([(2, "eu-west"), (1, "us-east")]) == [.busy(journals: 3), .notMirrored(journals: 2)])
+        #expect(refusals([(3, "us-east"), (2, "eu-west"), (1, "us-east")]) == [])
     }
 
     @Test("a check that fails breaks it")

@@ -21,6 +21,7 @@ private struct World {
     var found: FailoverFound {
         var holding = FailoverMachineTests.holding
         holding.declared = declarations.keys.max()
+        holding.heard = FoundHolding.Heard(age: .seconds(6), voice: 1000, rate: 20)
         return FailoverFound(
             database: .success(database), holding: .success(holding),
             worker: .success(.init(region: "eu-west", waitingFor: [])))
@@ -45,6 +46,7 @@ private struct World {
         case .wait: break
         case .look: machine.looked(found, now: now)
         case .rejoin: machine.rejoined(.init(journals: 0, withheld: 0), now: now)
+        case .unreserve: machine.unreserved()
         case .fence: machine.fenced(.succeeded, now: now)
         case .drain: machine.drained(0, now: now)
         case .promote:
@@ -54,7 +56,7 @@ private struct World {
         case .add(let row, let newest):
             let isAdded = history.first?.number == newest
             if isAdded { history.insert(row, at: 0) }
-            machine.numbered(isAdded: isAdded, newest: history.first?.number ?? 0, now: now)
+            machine.numbered(isAdded: isAdded, newest: history.first, now: now)
         case .declare(_, let number):
             cuts = 1
             let wasDeclared = declarations[number] != nil

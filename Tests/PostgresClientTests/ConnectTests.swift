@@ -13,13 +13,16 @@ struct ConnectTests {
         try #require(await #expect(throws: PostgresError.self) { try await connect(change) })
     }
 
-    @Test("nobody listens: .connect")
+    @Test("nobody listens: .connect, with what libpq says on one line")
     func refused() async throws {
         let port = try freePort()
-        guard case .connect = try await failure({ $0.port = port }) else {
+        guard case .connect(let reason) = try await failure({ $0.port = port }) else {
             Issue.record("another error")
             return
         }
+        let hint = "(Is the server running on that host and accepting TCP/IP connections?)"
+        #expect(reason.hasSuffix("Connection refused \(hint)"), "\(reason)")
+        #expect(!reason.contains { $0.isNewline || $0 == "\t" }, "\(reason)")
     }
 
     @Test("credentials: the right ones connect, others are .authentication and never quoted")

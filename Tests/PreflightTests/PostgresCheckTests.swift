@@ -1,5 +1,9 @@
+import Journal
+import NIOPosix
 import PostgresClient
 import Preflight
+import RESP
+import RedisClient
 import RegionConfig
 import ServerFixtures
 import Testing
@@ -52,6 +56,53 @@ struct PostgresCheckTests {
             while try await database.texts("SELECT 1 FROM pg_replication_slots WHERE active").isEmpty == false {}
             try await database.expectNoFault()
             await other.close()
+        }
+    }
+
+    @Test("A slot from which capture streams is as it must be, whichever connection of a worker it is")
+    func ownStream() async throws {
+        try await PostgresDatabase.withOwnTables { database in
+            for name in ["regionsync capture", "regionsync-us-east-capture"] {
+                var options = PostgresOptions(
+                    host: database.server.host, port: database.server.port, database: "postgres", user: "postgres")
+                options.isReplication = true
+                options.applicationName = name
+                let capture = try await PostgresConnection.connect(options)
+                let slot = try await capture.createSlot("regionsync", exportsSnapshot: false, timeout: .seconds(20))
+                try await capture.startReplication(
+                    slot: "regionsync", from: slot.consistentPoint, publications: ["regionsync"])
+                let findings = try await database.region.check().findings(at: "postgres")
+                let said = findings.filter { $0.subject == "slot" }
+                #expect(said.count == 1 && said[0].severity == .ok, "\(said)")
+                #expect(said.first?.statement.hasPrefix("regionsync streams, ") == true, "\(said)")
+                await capture.close()
+                while try await database.texts("SELECT 1 FROM pg_replication_slots WHERE active").isEmpty == false {}
+                try await database.superuser.query("SELECT pg_drop_replication_slot('regionsync')")
+            }
+        }
+    }
+
+    @Test("A slot that is gone although the region has captured: a comparison follows, and that is said")
+    func droppedSlot() async throws {
+        try await PostgresDatabase.withOwnTables { database in
+            try await RedisServer.with { server in
+                var region = database.region
+                region.redis = ["host: 127.0.0.1", "port: \(server.port)"]
+                let before = try await region.check().findings(at: "postgres").filter { $0.subject == "slot" }
+                #expect(before.map(\.severity) == [.ok])
+                let redis = try await RedisConnection.connect(
+                    to: RedisEndpoint(host: server.host, port: server.port), name: "test",
+                    on: MultiThreadedEventLoopGroup.singleton.any())
+                let position = try #require(Position(history: 3, lsn: 0x1_0000_0020))
+                _ = try await redis.send(
+                    RedisCommand(
+                        "HSET", JournalName.provisioning(origin: "us-east").metaKey, "position", "\(position)"))
+                await redis.close()
+                let fault = try await region.check().fault("slot")
+                #expect(fault.severity == .warning)
+                #expect(fault.statement == "regionsync is gone, and the journal of us-east ends at 1/20 of history 3")
+                #expect(fault.remedy?.note?.contains("by comparing") == true, "\(fault)")
+            }
         }
     }
 

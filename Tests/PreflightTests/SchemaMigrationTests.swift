@@ -54,6 +54,31 @@ struct SchemaMigrationTests {
         }
     }
 
+    @Test("What is asked for and not there is refused: another region than captures, columns that a table lacks")
+    func contradicted() async throws {
+        try await PostgresDatabase.withOwnTables { database in
+            #expect(try await database.migrate(capturingRegion: "us-east") == [])
+            await #expect(throws: SchemaMigration.Refused.otherCaptures("us-east", asked: "eu-west")) {
+                try await database.migrate(capturingRegion: "eu-west")
+            }
+            try await database.superuser.query(
+                "INSERT INTO regionsync.history SELECT 2, system_identifier, 1, 'eu-west' FROM regionsync.history")
+            await #expect(throws: SchemaMigration.Refused.otherCaptures("eu-west", asked: "us-east")) {
+                try await database.migrate(capturingRegion: "us-east")
+            }
+            // Who captures does not matter to a migration that does not ask.
+            #expect(try await database.migrate() == [])
+            var other = database
+            other.region.catalog[1] = "  - {table: public.plain, key: [id], tenant: tenant, indexes: [{field: colour}]}"
+            let table = TableName(schema: "public", name: "plain")
+            await #expect(
+                throws: SchemaMigration.Refused.columnsMissing(table, ["colour"], present: ["id", "tenant"])
+            ) {
+                try await other.migrate()
+            }
+        }
+    }
+
     @Test("What cannot be done whole is not done at all")
     func refused() async throws {
         try await PostgresDatabase.with { database in

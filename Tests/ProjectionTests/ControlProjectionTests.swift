@@ -5,22 +5,32 @@ import Projection
 import RESP
 import Testing
 
+private let control = JournalName.control(origin: "us-east").key
+private let state = "rs:{101}:projection"
+
+private func trailing(_ field: String, _ redis: PlainRedis) throws -> String? {
+    try redis("HGET", "rs:{_}:projection", field).text
+}
+
 @Suite("Control journals of other regions", .serialized)
 struct ControlProjectionTests {
     private let states = ComponentStates()
     private let metrics = MetricsRegistry()
 
-    private func projection(_ redis: PlainRedis) -> ControlProjection {
+    private func projection(_ redis: PlainRedis, _ patience: Duration) -> ControlProjection {
         ControlProjection(
-            region: "eu-west", peers: ["us-east", "ap-south"], store: redis, tail: redis,
+            region: "eu-west", peers: ["us-east", "ap-south"], tenants: ["101"], rejoinPatience: patience, store: redis,
+            tail: redis,
             report: ProjectionReport(states: states, metrics: metrics, logger: Logger(label: "test")))
     }
 
     /// Runs the projection until `condition` holds; fails when that takes long.
-    private func run(_ redis: PlainRedis, until condition: @Sendable @escaping () throws -> Bool) async throws {
+    private func run(
+        _ redis: PlainRedis, patience: Duration = .seconds(3600), until condition: @Sendable @escaping () throws -> Bool
+    ) async throws {
         try redis.call(ProjectionFunctions.library.loadCommand)
         let held = try await withThrowingTaskGroup(of: Bool.self) { group in
-            let projection = projection(redis)
+            let projection = projection(redis, patience)
             group.addTask {
                 await projection.run()
                 return false
@@ -40,8 +50,8 @@ struct ControlProjectionTests {
         #expect(held)
     }
 
-    private func declaration(_ cuts: [JournalName: JournalCut]) -> [String] {
-        let down = RegionDown(region: "ap-south", history: 2, cuts: cuts)
+    private func declaration(_ cuts: [JournalName: JournalCut], history: UInt64 = 2) -> [String] {
+        let down = RegionDown(region: "ap-south", history: history, cuts: cuts)
         return ["event", RegionDown.event, "key", "ap-south", "data", down.data]
     }
 
@@ -79,7 +89,7 @@ struct ControlProjectionTests {
             try await run(redis) { states.state(of: "region ap-south")?.name == "declared-down" }
             #expect(try redis.hash("rs:{101}:projection")["cut:voice:ap-south"] == "7-1 42")
             #expect(try redis.hash("rs:{102}:projection")["cut:voice:ap-south"] == "3-0 3")
-            #expect(try redis.hash("rs:{_}:projection")["down:ap-south"] == "2 8-0")
+            #expect(try redis.hash("rs:{_}:projection")["down:ap-south"] == "2 us-east 8-0")
             // 8 beyond the one cut, 6 beyond the other.
             #expect(metrics.snapshot().number(.projectionWithheld, [.region: "ap-south"]) == 14)
         }
@@ -95,7 +105,7 @@ struct ControlProjectionTests {
             try redis(
                 "XADD", JournalName.control(origin: "us-east").key, "8-0", "event", RegionDown.event, "key", "eu-west",
                 "data", down.data)
-            try await run(redis) { try redis.hash("rs:{_}:projection")["down:eu-west"] == "3 8-0" }
+            try await run(redis) { try redis.hash("rs:{_}:projection")["down:eu-west"] == "3 us-east 8-0" }
             #expect(try redis.hash("rs:{101}:projection") == [:])
             try redis(
                 "XADD", JournalName.control(origin: "us-east").key, "9-0", "event", RegionDown.rejoinedEvent, "key",
@@ -113,6 +123,92 @@ struct ControlProjectionTests {
             try redis("XADD", control, "9-0", "event", RegionDown.rejoinedEvent, "key", "eu-west", "data", "{}")
             try await run(redis) { try redis.hash("rs:{_}:projection")["control:us-east"] == "9-0" }
             #expect(try redis.hash("rs:{_}:projection")["down:eu-west"] == nil)
+        }
+    }
+
+    // MARK: What is over
+
+    private func declare(_ id: String, history: UInt64 = 2, cut: String = "7-1 42", _ redis: PlainRedis) throws {
+        let end = try #require(JournalCut(cut))
+        let cuts = [JournalName.voice(tenant: "101", origin: "ap-south"): end]
+        try redis.call(["XADD", control, id] + declaration(cuts, history: history))
+    }
+
+    private func rejoin(_ id: String, _ redis: PlainRedis) throws {
+        try redis("XADD", control, id, "event", RegionDown.rejoinedEvent, "key", "ap-south", "data", "{}")
+    }
+
+    @Test("a third region that was declared down and has rejoined, read at once when both are over: nothing is cut")
+    func overAtOnce() async throws {
+        try await withRedis { redis in
+            try redis("HSET", state, "voice:ap-south", "9-9")
+            try declare("8-0", redis)
+            try rejoin("9-0", redis)
+            try await run(redis) { try trailing("control:us-east", redis) == "9-0" }
+            #expect(try redis.hash(state) == ["voice:ap-south": "9-9"])
+            #expect(try trailing("down:ap-south", redis) == nil)
+        }
+    }
+
+    @Test("read one after the other when both are over: the cut goes, and nothing behind the cursor is passed over")
+    func overOneByOne() async throws {
+        try await withRedis { redis in
+            try redis("HSET", state, "voice:ap-south", "9-9")
+            try declare("8-0", redis)
+            try await run(redis) { try trailing("down:ap-south", redis) == "2 us-east 8-0" }
+            #expect(try redis.hash(state) == ["voice:ap-south": "9-9", "cut:voice:ap-south": "7-1 42"])
+            try rejoin("9-0", redis)
+            try await run(redis, patience: .zero) { try trailing("down:ap-south", redis) == nil }
+            #expect(try redis.hash(state) == ["voice:ap-south": "9-9"])
+            #expect(try trailing("rejoining:ap-south", redis) == nil)
+        }
+    }
+
+    @Test("a region that rejoins now has its time to move the cursors behind what it wrote meanwhile")
+    func rejoinsItself() async throws {
+        try await withRedis { redis in
+            try redis("HSET", state, "voice:ap-south", "7-1")
+            try declare("8-0", redis)
+            try await run(redis) { try trailing("down:ap-south", redis) != nil }
+            try rejoin("9-0", redis)
+            try await run(redis) { try trailing("rejoining:ap-south", redis)?.hasSuffix(" 2 us-east 8-0") == true }
+            #expect(try redis.hash(state) == ["voice:ap-south": "7-1", "cut:voice:ap-south": "7-1 42"])
+            try redis("HSET", state, "voice:ap-south", "12-0")
+            try redis("HDEL", state, "cut:voice:ap-south")
+            try redis("HDEL", "rs:{_}:projection", "down:ap-south")
+            try await run(redis) { try trailing("rejoining:ap-south", redis) == nil }
+            #expect(try redis.hash(state) == ["voice:ap-south": "12-0"])
+        }
+    }
+
+    @Test("declared down once more while it has not been seen to yet: the later cut counts")
+    func declaredAnew() async throws {
+        try await withRedis { redis in
+            try declare("8-0", redis)
+            try await run(redis) { try trailing("down:ap-south", redis) != nil }
+            try rejoin("9-0", redis)
+            try await run(redis) { try trailing("rejoining:ap-south", redis) != nil }
+            try declare("10-0", history: 4, cut: "9-5 60", redis)
+            try await run(redis, patience: .zero) { try trailing("down:ap-south", redis) == "4 us-east 10-0" }
+            #expect(try redis.hash(state) == ["cut:voice:ap-south": "9-5 60"])
+            #expect(try trailing("rejoining:ap-south", redis) == nil)
+        }
+    }
+
+    @Test("what is over does not touch a later declaration of this region's own, nor one that another region made")
+    func laterDeclaration() async throws {
+        for note in ["3 7000-0", "3 af-south 7000-0"] {
+            try await withRedis { redis in
+                try redis("HSET", "rs:{_}:projection", "down:ap-south", note)
+                try redis("HSET", state, "cut:voice:ap-south", "5-0 5")
+                try declare("8-0", redis)
+                try await run(redis) { try trailing("control:us-east", redis) == "8-0" }
+                try rejoin("9-0", redis)
+                try await run(redis, patience: .zero) { try trailing("control:us-east", redis) == "9-0" }
+                #expect(try trailing("down:ap-south", redis) == note)
+                #expect(try trailing("rejoining:ap-south", redis) == nil)
+                #expect(try redis.hash(state) == ["cut:voice:ap-south": "5-0 5"])
+            }
         }
     }
 }

@@ -47,6 +47,61 @@ struct LagMeterTests {
         #expect(always.asked(of: [progress(0)]) == [progress(0)])
     }
 
+    @Test("a journal that is followed no more has no lag, and is counted anew when it is taken on again")
+    func forgets() {
+        let other = JournalProgress(.voice(tenant: "101", origin: "eu-west"), cursor: .zero, folded: 0)
+        var meter = LagMeter()
+        meter.answered(progress(3), passed: 3, added: 10)
+        meter.unanswered(other, isAbsent: true)
+        #expect(meter.lag == 7)
+        meter.follows([other])
+        #expect(meter.lag == 0)
+        meter.follows([other, progress(0)])
+        meter.answered(progress(0), passed: nil, added: 10)
+        #expect(meter.lag == nil)
+    }
+
+    @Test("on a real stream that was cut: what lies beyond is no lag, and what comes when that is over is counted")
+    func cut() async throws {
+        try await withRedis { redis in
+            try redis.loadFunctions()
+            let west = JournalName.voice(tenant: "101", origin: "eu-west")
+            func add(_ numbers: ClosedRange<Int>) throws {
+                for number in numbers { try redis("XADD", voice.key, "\(number)-0", "f", "v") }
+            }
+            try add(1...10)
+            try redis("HSET", "rs:{101}:projection", "cut:voice:us-east", "4-0 4")
+            var fold = VoiceFold(region: "eu-west", recordTime: .seconds(600))
+            var meter = LagMeter()
+            try await fold.follow([voice, west], from: redis)
+            func lag() async throws -> Int64? {
+                try await meter.measure(fold.progress, through: redis)
+                return meter.lag
+            }
+            func project() async throws {
+                for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
+                try await fold.project(into: redis)
+            }
+            #expect(try await lag() == 10)
+            try await project()
+            #expect(fold.ended == [voice])
+            #expect(try await lag() == 0)
+            try add(11...20)
+            for _ in 0..<2 {
+                try await fold.follow(fold.ended, from: redis)
+                #expect(try await lag() == 0)
+            }
+            // As a region that rejoins leaves it.
+            try redis("HSET", "rs:{101}:projection", "voice:us-east", "20-0")
+            try redis("HDEL", "rs:{101}:projection", "cut:voice:us-east")
+            try add(21...23)
+            try await fold.follow(fold.ended, from: redis)
+            #expect(try await lag() == 3)
+            try await project()
+            #expect(try await lag() == 0)
+        }
+    }
+
     @Test("nonsense from a server does not end the worker")
     func nonsense() {
         var meter = LagMeter()

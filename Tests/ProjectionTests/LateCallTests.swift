@@ -26,7 +26,7 @@ struct LateCallTests {
                 cursors: ["1": TenantCursor(ten)], quarantined: [absent])
             var performer = ProvisioningPerformer(store: redis)
             for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
-            _ = try await performer.perform(&fold, noted: { _, _ in })
+            _ = try await performer.perform(&fold, trailing: ten, noted: { _, _ in })
             let late = performer.take() + [ProjectionFunctions.advance(from: ten, to: Position(number: 11))]
             #expect(late.count == 3)
 
@@ -44,6 +44,40 @@ struct LateCallTests {
             #expect(before.objects.keys.sorted { $0.key < $1.key } == [known])
             #expect(try redis.members("rs:{1}:quarantine") == ["person:8"])
             #expect(try redis.hash("rs:{_}:projection")["provisioning"] == "13")
+        }
+    }
+
+    @Test("a late word on whether the cache is stale changes nothing, also before the next worker has moved the cursor")
+    func lateMark() async throws {
+        try await withRedis { redis in
+            func stale() throws -> Staleness? {
+                try redis("HGET", ProjectionKeys.trailing, "stale").text.flatMap { Staleness($0) }
+            }
+            func put(_ name: String) -> [Change] { [.put(Script.person("1", 7), ["user_name": name])] }
+            try Script.write(.init(position: 5, changes: put("a"), isSnapshot: true), to: east, redis)
+            try Script.write(.init(position: 10, changes: [], isSnapshot: true, mode: "due"), to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run()
+            #expect(try stale()?.description == "missed-changes:10")
+
+            // The late one has read what ends that, and sent nothing yet.
+            try Script.write(.init(position: 20, changes: put("b"), isSnapshot: true, mode: "diff"), to: east, redis)
+            let ten = Position(number: 10)
+            var fold = ProvisioningFold(
+                journals: [east], layouts: IndexLayouts(Script.catalog), trailing: ten,
+                cursors: ["1": TenantCursor(Position(number: 5))], staleness: try stale())
+            var performer = ProvisioningPerformer(store: redis)
+            for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
+            _ = try await performer.perform(&fold, trailing: ten, noted: { _, _ in })
+            let late = performer.take()
+            #expect(late.count == 2 && fold.staleness?.cause == .unverified)
+
+            try Script.write(.init(position: 30, changes: [], isSnapshot: true, mode: "due"), to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run(staleness: try stale())
+            for trailing in ["30", "10"] {
+                try redis("HSET", ProjectionKeys.trailing, "provisioning", trailing)
+                _ = await redis.send(late).replies()
+                #expect(try stale()?.description == "missed-changes:30", "the cursor at \(trailing)")
+            }
         }
     }
 }

@@ -68,6 +68,7 @@ final class PlainRedis: ProjectionStore, JournalTail {
     }
 
     func read(behind cursors: [JournalCursor], patience: Duration) async throws(StoreFailure) -> [JournalRead] {
+        guard !cursors.isEmpty else { return [] }
         let words =
             ["XREAD", "COUNT", "500", "STREAMS"] + cursors.map(\.journal.key) + cursors.map(\.last.description)
         let reply = try send([RedisCommand(words: words, runs: [])])[0].get()

@@ -30,7 +30,8 @@ struct ProvisioningRun {
 
     func run(staleness: Staleness? = nil) async throws -> Result {
         try redis.loadFunctions()
-        var trailing = try redis("HGET", ProjectionKeys.trailing, "provisioning").text.flatMap { Position($0) } ?? .zero
+        let held = try redis.hash(ProjectionKeys.trailing)
+        var trailing = held["provisioning"].flatMap { Position($0) } ?? .zero
         var cursors: [String: TenantCursor] = [:]
         var quarantined: Set<ObjectName> = []
         for tenant in try redis.members(tenantsKey) {
@@ -44,7 +45,8 @@ struct ProvisioningRun {
         }
         var fold = ProvisioningFold(
             journals: journals, layouts: IndexLayouts(Script.catalog), trailing: trailing, cursors: cursors,
-            quarantined: quarantined, counted: counted, staleness: staleness, limits: limits)
+            quarantined: quarantined, counted: counted, staleness: staleness,
+            inexactness: Inexactness(held["inexact"] ?? ""), limits: limits)
         let store = Killable(redis: redis, budget: budget, refused: refused)
         var performer = ProvisioningPerformer(store: store, sentBytes: sentBytes)
         var result = Result()
@@ -52,7 +54,8 @@ struct ProvisioningRun {
             while true {
                 var hasMore = true
                 while hasMore {
-                    hasMore = try await performer.perform(&fold, noted: { result.problems.append($1) })
+                    hasMore = try await performer.perform(
+                        &fold, trailing: trailing, noted: { result.problems.append($1) })
                     let completed = fold.completed
                     for reply in await store.send(performer.take()).replies() { _ = try reply.get() }
                     guard completed > trailing else { continue }

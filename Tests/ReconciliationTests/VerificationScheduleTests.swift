@@ -34,7 +34,7 @@ struct VerificationScheduleTests {
         _ = schedule.verified(isEqual: true, now: .zero)
         _ = schedule.verified(isEqual: true, now: .zero)
         _ = schedule.verified(isEqual: false, now: .seconds(1800))
-        schedule.requested(now: .seconds(1900))
+        schedule.requested(at: .seconds(1900))
         #expect(schedule.table(now: .seconds(1900)) == 0)
         #expect(schedule.verified(isEqual: true, now: .seconds(1901)) == nil)
         #expect(schedule.table(now: .seconds(1901)) == 1)

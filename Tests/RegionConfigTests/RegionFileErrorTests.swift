@@ -95,6 +95,10 @@ struct RegionFileErrorTests {
                 "    tenant: tenant", "    tenant: t\n    omit: [t]",
                 "r.yaml:16: catalog[0].omit: \"t\" is key, tenant or indexed"
             ),
+            (
+                "      host: redis.west", "      host: redis.west\n  - region: eu-west\n    redis: {host: r}",
+                "r.yaml:12: peers[1]: eu-west stands twice"
+            ),
             ("    key: [id]", "    key: [id, id]", "r.yaml:14: catalog[0].key: \"id\" stands twice"),
             ("    key: [id]", "    key: []", "r.yaml:14: catalog[0].key: expected the column or columns"),
         ])
@@ -108,11 +112,11 @@ struct RegionFileErrorTests {
         arguments: [
             (
                 "  - {table: b.thing, key: [id], tenant: t}",
-                "r.yaml:12: catalog: the object type \"thing\" stands twice"
+                "r.yaml:16: catalog[1]: the object type \"thing\" stands twice"
             ),
             (
                 "  - {table: public.thing, type: other, key: [id], tenant: t}",
-                "r.yaml:12: catalog: the table public.thing"
+                "r.yaml:16: catalog[1]: the table public.thing stands twice"
             ),
             ("tenants: [101, 101]", "r.yaml:16: tenants: 101 stands twice"),
             ("tenants: [0]", "r.yaml:16: tenants: expected dbids"),

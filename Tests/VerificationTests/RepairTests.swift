@@ -93,6 +93,19 @@ struct RepairTests {
         }
     }
 
+    @Test("what was amiss with the journals is forgotten when a pass that begins later finds all equal")
+    func forgetsInexactness() async throws {
+        try await LiveRegions.run(verification: "{delay: 0s, interval: 10s}") { live in
+            try await live.whileRunning { _ in
+                try await live.caughtUp()
+                try await live.redis(1, ["HSET", "rs:{_}:projection", "inexact", "incomplete:1:5-1"])
+                try await live.eventually("it is forgotten") {
+                    try await live.redis(1, ["HEXISTS", "rs:{_}:projection", "inexact"])[0].integer == 0
+                }
+            }
+        }
+    }
+
     @Test("a worker that is not to repair counts what differs, says so, and leaves it")
     func judges() async throws {
         try await LiveRegions.run(verification: "{delay: 0s, interval: 10s, repair: false}") { live in

@@ -14,6 +14,7 @@ struct StatusTests {
         metrics.counter(.mirrorAppended, [.peer: "eu-west", .topic: "voice"]).add(40)
         metrics.counter(.mirrorAppended, [.peer: "eu-west", .topic: "control"]).add(2)
         metrics.gauge(.mirrorLagEntries, [.peer: "eu-west", .topic: "voice"]).set(7)
+        metrics.gauge(.mirrorLagEntries, [.peer: "eu-west", .topic: "control"]).set(0)
         metrics.histogram(.mirrorLatencySeconds, [.peer: "eu-west"]).observe(0.0004, count: 10)
         return metrics
     }
@@ -39,6 +40,15 @@ struct StatusTests {
         #expect(link.lagSeconds == 0.004)
         #expect((link.latencyP50Ms ?? 0) > 0.2 && (link.latencyP99Ms ?? 9) <= 0.4)
         #expect(status.capture == nil && status.projection == nil)
+    }
+
+    @Test("what a peer lacks of one topic does not pass for all that it lacks")
+    func unknownBacklog() {
+        let metrics = Self.metrics()
+        metrics.gauge(.mirrorLagEntries, [.peer: "eu-west", .topic: "voice"]).set(nil as Double?)
+        let status = WorkerStatus(
+            region: "us-east", waitingFor: [], states: Self.states(), metrics: metrics.snapshot())
+        #expect(status.links.map(\.backlogEntries) == [nil])
     }
 
     @Test("read from admin ports: one worker answers, another does not run")

@@ -133,6 +133,14 @@ struct CacheVerificationTests {
     @Test("what keeps it from looking is an error of its own")
     func cannotLook() async throws {
         try await TwoRegions.run { regions in
+            await #expect(throws: VerificationError.unknownDown(region: "mars", known: ["east", "west"])) {
+                try await Verifier(regions: [regions.regions[0]], down: ["west", "mars"]).run()
+            }
+            for folder in ["/nonexistent", "/dev/null"] {
+                await #expect(throws: VerificationError.ledger("there is no folder \(folder)")) {
+                    try await regions.verify(ledger: folder)
+                }
+            }
             try await regions.database.query("ALTER PUBLICATION regionsync DROP TABLE bond")
             await #expect(throws: VerificationError.notPublished(table: "public.bond", publication: "regionsync")) {
                 try await regions.verify()

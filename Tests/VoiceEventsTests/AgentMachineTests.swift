@@ -45,10 +45,8 @@ struct AgentMachineTests {
         #expect(agent == AgentMachine(agentID: "A"))
         #expect(agent.eventRead(event(.agentLogin, agent: "A", "1"), at: entry(2), from: "east") == .moved)
         #expect(agent.eventRead(event(.queueLogout, agent: "A", "1"), at: entry(3), from: "east") == .noted)
-        for name: EventName in [.agentLogin, .agentNotReady] {
-            let transition = agent.eventRead(event(name, agent: "A", "1"), at: entry(4), from: "east")
-            #expect(transition == .illegal(.agent(from: .notReady, by: name)))
-        }
+        let again = agent.eventRead(event(.agentNotReady, agent: "A", "1"), at: entry(4), from: "east")
+        #expect(again == .illegal(.agent(from: .notReady, by: .agentNotReady)))
         let other = agent.eventRead(event(.agentReady, agent: "B", "1"), at: entry(5), from: "east")
         #expect(other == .illegal(.otherSubject))
     }
@@ -73,6 +71,26 @@ struct AgentMachineTests {
         }
     }
 
+    @Test("a login on the same DN without a Logout is a session of its own, and the later login counts")
+    func loginAgain() throws {
+        for before: EventName? in [nil, .agentReady, .agentAfterCallWork] {
+            var agent = AgentMachine(agentID: "A")
+            #expect(agent.eventRead(event(.agentLogin, agent: "A", "1"), at: entry(1), from: "east") == .moved)
+            #expect(agent.eventRead(event(.agentReady, agent: "A", "1"), at: entry(2), from: "east") == .moved)
+            if let before { _ = agent.eventRead(event(before, agent: "A", "1"), at: entry(3), from: "east") }
+            _ = agent.eventRead(event(.dndOn, agent: "A", "1"), at: entry(4), from: "east")
+            #expect(agent.eventRead(event(.agentLogin, agent: "A", "2"), at: entry(5), from: "west") == .moved)
+            #expect(agent.loss(of: "east") != nil)
+            let login = event(.agentLogin, agent: "A", "1", mode: .manualIn)
+            #expect(agent.eventRead(login, at: entry(7), from: "east") == .moved)
+            #expect(agent.region == "east" && agent.loss(of: "east") == nil)
+            let session = try #require(agent.session(region: "east", dn: "1"))
+            #expect(agent.current == [session] && agent.loss(of: "west")?.sessions.map(\.dn) == ["2"])
+            #expect(session.state == .notReady && session.workMode == .manualIn && session.login == entry(7))
+            #expect(session.features == .doNotDisturb)
+        }
+    }
+
     @Test("equal entry IDs: the greater region name counts")
     func ties() {
         var agent = AgentMachine(agentID: "A")
@@ -88,7 +106,7 @@ struct AgentMachineTests {
         _ = agent.eventRead(event(.agentLogin, agent: "A", "1"), at: entry(1), from: "east")
         _ = agent.eventRead(event(.agentLogin, agent: "A", "2"), at: entry(2), from: "west")
         _ = agent.eventRead(event(.agentLogout, agent: "A", "2"), at: entry(3), from: "west")
-        #expect(!agent.isLoggedIn)
+        #expect(agent.current.isEmpty)
         _ = agent.eventRead(event(.agentLogin, agent: "A", "3"), at: entry(4), from: "east")
         #expect(agent.current.map(\.dn) == ["3"])
         #expect(agent.loss(of: "east")?.sessions.map(\.dn) == ["1"])

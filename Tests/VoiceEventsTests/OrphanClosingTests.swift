@@ -47,7 +47,7 @@ struct OrphanClosingTests {
             let read = try VoiceEvent(fields: event.fields)
             #expect(agent.eventRead(read, at: entry(3), from: "west") == .moved)
         }
-        #expect(!agent.isLoggedIn)
+        #expect(agent.current.isEmpty)
         #expect(agent.session(region: "west", dn: "2") != nil)
     }
 

@@ -43,6 +43,7 @@ struct CaptureFold: Equatable {
             for change in pending { try applyClosed(change) }
             pending = []
             if operation == "commit" { transactions.append(fields["xid"] ?? "") }
+        case "": break  // somebody else's
         default:
             pending.append(fields)
         }

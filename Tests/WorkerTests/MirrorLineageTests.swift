@@ -46,9 +46,31 @@ struct MirrorLineageTests {
             try await regions.writeAndCopy(100, label: "c")
             try await regions.untilEqual()
             #expect(regions.healed == 1_500)
+            #expect(regions.log.count("A journal lost entries and got them back from its copy") > 0)
             #expect(try await regions.ask(regions.east, "HGET", journal.metaKey, "birth").string == birth)
             #expect(try await regions.ask(regions.west, "EXISTS", closedKey).integer == 0)
             #expect(regions.states.state(of: "mirror west closed copies") == nil)
+        }
+    }
+
+    @Test("a tail that the copy has trimmed is lost, and nothing is said to have come back")
+    func healsNothing() async throws {
+        try await withRegions { regions in
+            try await regions.writeAndCopy(100, label: "a")
+            let end = try await regions.east.appendOnlyEnd
+            try await regions.writeAndCopy(50, label: "b")
+            let client = try await regions.client(of: regions.west)
+            let meta = try await client.send(RedisCommand("HMGET", journal.metaKey, "birth", "last"))
+            let birth = try #require(meta[0]?.string)
+            let last = try #require(meta[1]?.string.flatMap { EntryID($0) })
+            let minimum = EntryID(first: last.first + 1, second: 0)
+            _ = try await client.send(JournalFunctions.trim(journal, minimum: minimum, birth: birth))
+            try await regions.east.restart(cutAt: end)
+            try await regions.until { regions.lost("tail-lost") == 50 }
+            try await regions.writeAndCopy(10, label: "c")
+            #expect(regions.healed == 0)
+            #expect(regions.log.count("A journal lost entries and got them back from its copy") == 0)
+            await client.close()
         }
     }
 

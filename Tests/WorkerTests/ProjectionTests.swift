@@ -64,8 +64,10 @@ struct ProjectionTests {
         try result.get()
     }
 
-    private func put(_ position: Int, _ id: String, _ name: String, _ client: RedisClient) async throws {
-        let key = JournalName.provisioning(origin: "eu-west").key
+    private func put(
+        _ position: Int, _ id: String, _ name: String, _ client: RedisClient, origin: String = "eu-west"
+    ) async throws {
+        let key = JournalName.provisioning(origin: origin).key
         _ = try await client.connection().pipeline([
             RedisCommand(
                 "XADD", key, "\(position)-1", "op", "put", "tenant", "101", "type", "person", "key", id, "data",
@@ -165,6 +167,24 @@ struct ProjectionTests {
         }
     }
 
+    @Test("What was amiss with the journals is known beyond a restart, and said until it is found to be over")
+    func remembersInexactness() async throws {
+        try await withProjector { _, client, states, _ in
+            try await begin(client)
+            try await put(10, "5", "anna", client)
+            try await wait("its state") { states.state(of: "projection provisioning")?.name == "projecting" }
+            let connection = try await client.connection()
+            _ = try await connection.send(
+                RedisCommand("HSET", "rs:{_}:projection", "inexact", "late:2:7-1 unreadable:1:9-1"))
+            _ = try await connection.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+            try await wait("its state") {
+                states.state(of: "projection provisioning")?.reason == "1 entries unreadable, 2 transactions too late"
+            }
+            _ = try await connection.send(RedisCommand("HDEL", "rs:{_}:projection", "inexact"))
+            try await wait("its end") { states.state(of: "projection provisioning")?.name == "projecting" }
+        }
+    }
+
     @Test("Loads its functions again where they were lost")
     func functionsLost() async throws {
         try await withProjector { _, client, _, _ in
@@ -196,23 +216,103 @@ struct ProjectionTests {
     }
 
     @Test(
-        "A journal whose cursor was turned back by a fork is projected from there, though its new entries have lower IDs"
-    )
-    func turnedBack() async throws {
-        try await withProjector { _, client, _, _ in
-            let journal = JournalName.voice(tenant: "7", origin: "us-east")
+        "A key of calls or cursors that somebody made something else stops nobody, and is written anew",
+        arguments: ["call:{7}:c2", "calls:{7}:active", "rs:{7}:superseded", "rs:{7}:projection"])
+    func foreignKey(key: String) async throws {
+        try await withProjector { _, client, _, metrics in
+            let connection = try await client.connection()
+            _ = try await connection.send(RedisCommand("SADD", tenantsKey, "101"))
             try await ring("7", "c1", client)
-            try await wait(["SMEMBERS", "calls:{7}:active"], for: "[\"c1\"]", client)
-            let commands = [
-                RedisCommand("MULTI"), RedisCommand("DEL", journal.key),
-                RedisCommand("HDEL", "rs:{7}:projection", "voice:us-east"),
-                RedisCommand(
-                    "XADD", journal.key, "5-1", "event", "EventRinging", "key", "c2", "data",
-                    #"{"ThisDN":"1","ConnID":"c2"}"#), RedisCommand("EXEC"),
-            ]
-            for result in try await client.connection().pipeline(commands) { _ = try result.get() }
-            try await wait(["SCARD", "calls:{7}:active"], for: "2", client)
-            try await wait(["HGET", "rs:{7}:projection", "voice:us-east"], for: "\"5-1\"", client)
+            try await wait(["SISMEMBER", "calls:{7}:active", "c1"], for: "1", client)
+            _ = try await connection.send(RedisCommand("SET", key, "x"))
+            // Some of them are read only when a session begins.
+            _ = try await connection.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+            try await ring("7", "c2", client)
+            try await ring("101", "c3", client)
+            try await wait(["SISMEMBER", "calls:{101}:active", "c3"], for: "1", client)
+            try await wait(["SISMEMBER", "calls:{7}:active", "c2"], for: "1", client)
+            try await wait(["HGET", "call:{7}:c2", "ConnID"], for: "\"c2\"", client)
+            try await wait("its count") { metrics.counter(.projectionReplaced).value == 1 }
+        }
+    }
+
+    @Test("A voice journal's key that is none is left out and named; others go on, and so does it when it is one again")
+    func strayVoice() async throws {
+        try await withProjector { _, client, states, _ in
+            let connection = try await client.connection()
+            _ = try await connection.send(RedisCommand("SADD", tenantsKey, "101"))
+            try await ring("7", "c1", client)
+            try await wait(["SISMEMBER", "calls:{7}:active", "c1"], for: "1", client)
+            let journal = JournalName.voice(tenant: "7", origin: "us-east")
+            _ = try await connection.send(RedisCommand("SET", journal.key, "x"))
+            let found = "first \(journal.key), which is a string"
+            try await wait("its name") {
+                states.state(of: "projection voice journals")?.reason?.contains(found) == true
+            }
+            try await ring("101", "c2", client)
+            try await wait(["SISMEMBER", "calls:{101}:active", "c2"], for: "1", client)
+            #expect(states.state(of: "projection voice")?.name == "projecting")
+            _ = try await connection.send(RedisCommand("DEL", journal.key))
+            try await ring("7", "c3", client)
+            try await wait(["SISMEMBER", "calls:{7}:active", "c3"], for: "1", client)
+            try await wait("its end") { states.state(of: "projection voice journals") == nil }
+        }
+    }
+
+    @Test("A provisioning or control journal's key that is none is left out and named; the others go on")
+    func strayProvisioning() async throws {
+        try await withProjector { _, client, states, _ in
+            let connection = try await client.connection()
+            try await begin(client)
+            try await put(10, "5", "anna", client)
+            try await wait(["HGET", "rs:{_}:projection", "provisioning"], for: "\"10\"", client)
+            let key = JournalName.provisioning(origin: "us-east").key
+            _ = try await connection.send(RedisCommand("SET", key, "x"))
+            _ = try await connection.send(RedisCommand("SET", JournalName.control(origin: "eu-west").key, "x"))
+            try await put(11, "6", "berta", client)
+            try await wait(["HGET", "rs:{_}:projection", "provisioning"], for: "\"11\"", client)
+            for component in ["projection provisioning journals", "projection control journals"] {
+                try await wait(component) { states.state(of: component)?.name == "left-out" }
+            }
+            #expect(states.state(of: "projection provisioning")?.health != .waiting)
+            _ = try await connection.send(RedisCommand("DEL", key))
+            try await put(12, "7", "carla", client, origin: "us-east")
+            try await wait(["HGET", "rs:{_}:projection", "provisioning"], for: "\"12\"", client)
+            try await wait("its end") { states.state(of: "projection provisioning journals") == nil }
+        }
+    }
+
+    @Test(
+        "A journal whose cursor a fork turned back goes on there, at lower IDs, also beside a tenant that is never quiet",
+        arguments: [false, true])
+    func turnedBack(hasBusyNeighbour: Bool) async throws {
+        try await withProjector { _, client, _, _ in
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                if hasBusyNeighbour {
+                    _ = try await client.connection().send(RedisCommand("SADD", tenantsKey, "101"))
+                    tasks.addTask {
+                        while !Task.isCancelled {
+                            try await ring("101", "n", client)
+                            try await Task.sleep(for: .milliseconds(50))
+                        }
+                    }
+                    try await wait(["SCARD", "calls:{101}:active"], for: "1", client)
+                }
+                let journal = JournalName.voice(tenant: "7", origin: "us-east")
+                try await ring("7", "c1", client)
+                try await wait(["SMEMBERS", "calls:{7}:active"], for: "[\"c1\"]", client)
+                let commands = [
+                    RedisCommand("MULTI"), RedisCommand("DEL", journal.key),
+                    RedisCommand("HDEL", "rs:{7}:projection", "voice:us-east"),
+                    RedisCommand(
+                        "XADD", journal.key, "5-1", "event", "EventRinging", "key", "c2", "data",
+                        #"{"ThisDN":"1","ConnID":"c2"}"#), RedisCommand("EXEC"),
+                ]
+                for result in try await client.connection().pipeline(commands) { _ = try result.get() }
+                try await wait(["SCARD", "calls:{7}:active"], for: "2", client)
+                try await wait(["HGET", "rs:{7}:projection", "voice:us-east"], for: "\"5-1\"", client)
+                tasks.cancelAll()
+            }
         }
     }
 }

@@ -1,176 +1,12 @@
-import Foundation
-import Journal
-import NIOPosix
 import Observability
-import PostgresClient
-import RESP
-import RedisClient
-import ServerFixtures
 import Testing
-
-/// Workers of region us-east as processes, its servers, the Redis of eu-west, and traffic.
-private struct StandbyRegion: Sendable {
-    static let voice = JournalName.voice(tenant: "101", origin: "us-east")
-    static let provisioning = JournalName.provisioning(origin: "us-east")
-
-    let postgres: PostgresServer
-    let east: RedisConnection
-    let west: RedisConnection
-    let environment: [String: String]
-    let folder: URL
-
-    private static let file =
-        #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/regions/us-east.yaml"
-
-    static func with(_ body: (StandbyRegion) async throws -> Void) async throws {
-        let postgres = try await PostgresServer.start()
-        let folder = FileManager.default.temporaryDirectory.appending(path: "regionsync-standby-\(UUID().uuidString)")
-        let result: Result<Void, any Error>
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try await RedisServer.with { east in
-                try await RedisServer.with { west in
-                    let region = try await StandbyRegion(postgres, east, west, folder)
-                    try await WorkerProcess.run(
-                        ["migrate", "--region", file, "--postgres-user", "postgres"],
-                        environment: region.environment, folder: folder)
-                    try await region.sql("INSERT INTO provisioning.tenant (name) VALUES ('one')")
-                    try await body(region)
-                    for client in [region.east, region.west] { await client.close() }
-                }
-            }
-            result = .success(())
-        } catch { result = .failure(error) }
-        await postgres.discard()
-        try? FileManager.default.removeItem(at: folder)
-        try result.get()
-    }
-
-    private init(_ postgres: PostgresServer, _ east: RedisServer, _ west: RedisServer, _ folder: URL) async throws {
-        self.postgres = postgres
-        self.folder = folder
-        environment = [
-            "REGIONSYNC_REDIS_PORT": "\(east.port)", "REGIONSYNC_PEERS_EU_WEST_REDIS_PORT": "\(west.port)",
-            "REGIONSYNC_POSTGRES_PORT": "\(postgres.port)", "REGIONSYNC_POSTGRES_DATABASE": "postgres",
-        ]
-        let loop = MultiThreadedEventLoopGroup.singleton.any()
-        self.east = try await .connect(to: RedisEndpoint(host: east.host, port: east.port), name: "test", on: loop)
-        self.west = try await .connect(to: RedisEndpoint(host: west.host, port: west.port), name: "test", on: loop)
-    }
-
-    /// Runs `body` with two workers, the first of which holds the lease and streams.
-    func withWorkers(_ body: (_ first: WorkerProcess, _ second: WorkerProcess) async throws -> Void) async throws {
-        let first = try WorkerProcess("first", region: Self.file, environment: environment, folder: folder)
-        defer { first.kill() }
-        try await until("the first works") {
-            var states: [String: String] = [:]
-            for report in await first.status()?.components ?? [] { states[report.component] = report.state.name }
-            return states["lease"] == "holding" && states["mirror eu-west"] == "streaming"
-                && states["capture"] == "streaming"
-        }
-        let second = try WorkerProcess("second", region: Self.file, environment: environment, folder: folder)
-        defer { second.kill() }
-        try await until("the second stands by") { await second.state(of: "lease")?.name == "standby" }
-        try await body(first, second)
-    }
-
-    @discardableResult
-    func sql(_ statement: String) async throws -> PostgresRows {
-        let connection = try await PostgresConnection.connect(
-            PostgresOptions(host: postgres.host, port: postgres.port, database: "postgres", user: "postgres"))
-        do {
-            let rows = try await connection.query(statement)
-            await connection.close()
-            return rows
-        } catch {
-            await connection.close()
-            throw error
-        }
-    }
-
-    /// Calls that ring and end, and rows of PostgreSQL, until cancelled. What was not acknowledged would be an error.
-    func load() async throws {
-        var number = 0
-        while !Task.isCancelled {
-            let commands = (0..<20).flatMap { index in
-                ["EventRinging", "EventReleased"].map { event in
-                    RedisCommand(
-                        "XADD", Self.voice.key, "*", "event", event, "key", "\(number)-\(index)", "data",
-                        #"{"ThisDN":"1","ConnID":"\#(number)-\#(index)","CallType":2}"#)
-                }
-            }
-            for result in await east.pipeline(commands) { _ = try result.get() }
-            if number % 10 == 0 {
-                try await sql("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'skill \(number)')")
-            }
-            number += 1
-            try? await Task.sleep(for: .milliseconds(10))
-        }
-    }
-
-    /// Waits until an event and a row that are written now have gone all the way: to the peer, and into the cache.
-    func flows(_ label: String) async throws {
-        try await sql("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, '\(label)')")
-        let data = #"{"ThisDN":"1","ConnID":"\#(label)","CallType":2}"#
-        let command = RedisCommand(
-            "XADD", Self.voice.key, "*", "event", "EventRinging", "key", label, "data", data)
-        let id = try #require(try await east.send(command).string)
-        try await until("\(label) mirrored") {
-            let found: RedisReply = try await west.send(RedisCommand("XRANGE", Self.voice.key, id, id))
-            return found.count == 1
-        }
-        try await until("\(label) projected") {
-            let call = try await east.send(RedisCommand("SISMEMBER", "calls:{101}:active", label))
-            let row = try await east.send(RedisCommand("HEXISTS", "cfg:{101}:skill:by:name", label))
-            return call.integer == 1 && row.integer == 1
-        }
-    }
-
-    /// Waits until everything has arrived; then copies must be exact, and the cache what PostgreSQL holds.
-    func expectInStep() async throws {
-        for journal in [Self.voice, Self.provisioning] {
-            try await until("the copy of \(journal) is complete") {
-                try await last(of: journal, on: east) == last(of: journal, on: west)
-            }
-            let command = RedisCommand("XRANGE", journal.key, "-", "+")
-            let (source, copy) = (try await east.send(command), try await west.send(command))
-            #expect(source.description == copy.description, "\(journal) differs")
-            #expect(source.count > 0)
-        }
-        let names = try await sql("SELECT name FROM provisioning.skill").map { try $0.string("name") }
-        try await until("the cache holds \(names.count) skills") {
-            try await east.send(RedisCommand("HLEN", "cfg:{101}:skill:by:name")).integer == Int64(names.count)
-        }
-        let commits = try await east.send(RedisCommand("XRANGE", Self.provisioning.key, "-", "+")).elements
-            .filter { $0[1]?[1]?.string == "commit" }.compactMap { $0[0]?.string }
-        #expect(Set(commits).count == commits.count)
-        try await until("every call is projected") {
-            let cursor = try await east.send(RedisCommand("HGET", "rs:{101}:projection", "voice:us-east"))
-            let last = try await last(of: Self.voice, on: east)
-            return cursor.string == last
-        }
-        #expect(try await east.send(RedisCommand("SCARD", "rs:{101}:quarantine")).integer == 0)
-    }
-
-    private func last(of journal: JournalName, on client: RedisConnection) async throws -> String? {
-        try await client.send(RedisCommand("XREVRANGE", journal.key, "+", "-", "COUNT", "1"))[0]?[0]?.string
-    }
-
-    /// Waits until `condition` holds, at most about a minute.
-    func until(_ what: String, _ condition: () async throws -> Bool) async throws {
-        for _ in 0..<3000 {
-            if try await condition() { return }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        try #require(Bool(false), "in vain: \(what)")
-    }
-}
+import Verification
 
 @Suite("Two workers of one region, as processes", .serialized)
 struct StandbyTests {
     @Test("one works, the other says that it stands by; the first one killed or stopped, the other takes over")
     func takesOver() async throws {
-        try await StandbyRegion.with { region in
+        try await WorkerRegion.with { region in
             try await region.withWorkers { first, second in
                 try await region.flows("first")
                 try await region.until("the second waits for the lease alone") {
@@ -195,7 +31,7 @@ struct StandbyTests {
 
     @Test("paused under load it is replaced; woken it harms nothing, warns, and stands by")
     func paused() async throws {
-        try await StandbyRegion.with { region in
+        try await WorkerRegion.with { region in
             try await region.withWorkers { first, second in
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     tasks.addTask { try await region.load() }

@@ -116,6 +116,22 @@ struct TrimmerTests {
         }
     }
 
+    @Test("a copy of a control journal is kept until it is read, this region's own is read by nobody here")
+    func keepsControl() async throws {
+        try await Trimmed.with { region in
+            let (own, copy) = (JournalName.control(origin: "east"), JournalName.control(origin: "west"))
+            for number in 1...10 {
+                for journal in [own, copy] { try await region.run("XADD", journal.key, "\(number)-0", "f", "v") }
+            }
+            await region.age()
+            #expect(try await region.length(own) == 1)
+            #expect(try await region.length(copy) == 10)
+            try await region.run("HSET", "rs:{_}:projection", "control:west", "9-0")
+            await region.trimmer.trim(through: region.client, at: .seconds(200))
+            #expect(try await region.length(copy) == 2)
+        }
+    }
+
     @Test("a provisioning journal is cut between transactions")
     func cutsBetween() async throws {
         try await Trimmed.with { region in

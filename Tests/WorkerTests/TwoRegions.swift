@@ -7,8 +7,21 @@ import Observability
 import RESP
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Testing
 import Worker
+
+/// Keeps what was logged.
+final class LogLines: Sendable {
+    private let text = Mutex("")
+
+    func append(_ line: [UInt8]) { text.withLock { $0 += String(decoding: line, as: UTF8.self) } }
+
+    /// How many lines have this message.
+    func count(_ message: String) -> Int {
+        text.withLock { $0 }.split(separator: "\n").count { $0.contains("msg=\"\(message)\"") }
+    }
+}
 
 /// Two real Redis servers and a link from the first to the second.
 struct TwoRegions {
@@ -16,10 +29,12 @@ struct TwoRegions {
     let west: RedisServer
     let states = ComponentStates()
     let metrics = MetricsRegistry()
+    let log = LogLines()
     let link: MirrorLink
 
     static let journal = JournalName.voice(tenant: "101", origin: "east")
 
+    /// Without `journals` the link is told of some, and that these are all, by the test.
     static func run(
         settings: [String] = [], mirroring journals: [JournalName] = [journal, .control(origin: "east")],
         _ body: (TwoRegions) async throws -> Void
@@ -28,7 +43,7 @@ struct TwoRegions {
             east: try await .start(settings: settings), west: try await .start(settings: settings))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await regions.link.run() }
-            await regions.link.mirror(journals)
+            await regions.link.mirror(journals, areAll: !journals.isEmpty)
             do {
                 try await body(regions)
             } catch {
@@ -52,7 +67,8 @@ struct TwoRegions {
                 remote: RedisEndpoint(host: west.host, port: west.port), eventLoop: loop),
             report: MirrorReport(
                 peer: "west", states: states, metrics: metrics,
-                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })), eventLoop: loop)
+                logger: LogOutput(format: .logfmt, level: .info, write: { [log] in log.append($0) }).logger("mirror")),
+            eventLoop: loop)
     }
 
     func client(of server: RedisServer) async throws -> RedisConnection {

@@ -27,12 +27,18 @@ final class WorkerProcess {
 
     /// Runs another command of the program to its end.
     static func run(_ arguments: [String], environment: [String: String], folder: URL) async throws {
+        let (status, text) = try await outcome(of: arguments, environment: environment, folder: folder)
+        guard status == 0 else { throw Failure.command(arguments[0], log: text) }
+    }
+
+    /// Runs another command of the program to its end; answers its exit status, and all that it wrote.
+    static func outcome(
+        of arguments: [String], environment: [String: String], folder: URL
+    ) async throws -> (status: Int32, text: String) {
         let log = folder.appending(path: "\(arguments[0]).log")
         let process = try launch(arguments, environment, log: log)
         while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
-        guard process.terminationStatus == 0 else {
-            throw Failure.command(arguments[0], log: try String(contentsOf: log, encoding: .utf8))
-        }
+        return (process.terminationStatus, try String(contentsOf: log, encoding: .utf8))
     }
 
     // MARK: Life
@@ -50,6 +56,12 @@ final class WorkerProcess {
     func stop() async throws {
         kill(process.processIdentifier, SIGTERM)
         while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
+    }
+
+    /// Whether it was ended by SIGKILL; nil while it runs.
+    var wasKilled: Bool? {
+        process.isRunning
+            ? nil : process.terminationReason == .uncaughtSignal && process.terminationStatus == SIGKILL
     }
 
     private func kill(_ process: Int32, _ signal: Int32) {

@@ -15,15 +15,19 @@ SLOT = "regionsync"
 class DiffBench:
     """One region by itself. Each round drops its slot twice: first its cache is compared, then everything is copied."""
 
-    def __init__(self, programs, load, rounds, quick):
+    def __init__(self, programs, load, rounds, quick, figures=None):
         self.program = programs / "regionsync"
         self.rounds = rounds
         self.objects = 10_000 if quick else 1_000_000
         self.drifted = 100
         self.marker = 0
-        self.figures = Figures()
+        self.figures = figures or Figures()
 
     def run(self):
+        self.measure()
+        self.tell()
+
+    def measure(self):
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(Folder("bench-diff"))
             self.postgres = stack.enter_context(Postgres(folder))
@@ -50,7 +54,6 @@ class DiffBench:
                 whole = self.resnapshot(self.commit_marker())
                 self.note(diff, whole)
             self.verify()
-        self.tell()
 
     def fill_database(self):
         self.postgres.sql(f"""
@@ -159,9 +162,12 @@ class DiffBench:
     def tell(self):
         self.figures.print_table(
             f"diff-resnapshot against a whole one: {self.rounds} rounds, {self.objects:,} objects, {self.drifted} drifted")
+        print_result({"bench": "diff"} | self.result())
+
+    def result(self):
         median = self.figures.median
-        print_result({
-            "bench": "diff", "objects": self.objects, "drifted": self.drifted,
+        return {
+            "objects": self.objects, "drifted": self.drifted,
             "writesRatio": median("changes in Redis: diff ÷ whole"), "entriesRatio": median("entries: diff ÷ whole"),
             "timeRatio": median("time: diff ÷ whole"), "slowestReadMs": median("diff: slowest read"),
-        })
+        }

@@ -1,4 +1,5 @@
-"""`ops/bench faults`: what a cut, a long way and lost packets cost the mirror.
+"""`ops/bench faults`: what a cut, a long way and lost packets cost the mirror; how long a region's death and a lost slot
+are felt.
 
 The link leads through a proxy of ours, and for the packets through a namespace of its own, where there is root.
 """
@@ -6,6 +7,8 @@ The link leads through a proxy of ours, and for the packets through a namespace 
 import contextlib
 import time
 
+from bench_diff import DiffBench
+from drill_region_kill import RegionKill
 from figures import Figures, print_result, progress
 import lossy
 from servers import Folder, Redis, ServerFailure, Worker, region_files, wait_until
@@ -30,6 +33,7 @@ class FaultsBench:
     def __init__(self, programs, load, rounds, quick):
         self.programs = programs
         self.load = load
+        self.quick = quick
         self.rounds = min(rounds, 3)
         self.cut_seconds = 5 if quick else 60
         self.seconds = 3 if quick else 20
@@ -47,6 +51,11 @@ class FaultsBench:
             for number in range(self.rounds):
                 progress(f"round {number + 1} of {self.rounds}: lost packets")
                 self.lose_packets(number + 1)
+        for number in range(1 if self.quick else self.rounds):
+            progress(f"round {number + 1} of {self.rounds}: a region dies")
+            self.fail_over(number + 1)
+        self.diff = DiffBench(self.programs, self.load, self.rounds, self.quick, self.figures)
+        self.diff.measure()
         self.tell()
 
     def run_proxied(self):
@@ -134,6 +143,15 @@ class FaultsBench:
             self.figures.add("lag p50 with 2 % loss", result["lag"]["p50Ms"], "ms", 1)
             self.figures.add("lag p99 with 2 % loss", result["lag"]["p99Ms"], "ms", 1, ("<=", 450))
 
+    # A region that dies.
+
+    def fail_over(self, seed):
+        with Folder("bench-failover") as folder:
+            report = RegionKill(seed, (self.programs / "regionsync").resolve(), folder).run()
+        if not report["pass"]:
+            raise ServerFailure(f"the drill region-kill with seed {seed} failed: {report['broken']}")
+        self.figures.add("region failover: serving after the decision", report["rtoSeconds"], "s", 2, ("<=", 5))
+
     # Figures.
 
     def sample(self, name):
@@ -167,7 +185,8 @@ class FaultsBench:
     def tell(self):
         self.figures.print_table(
             f"a link that is cut for {self.cut_seconds} s at {self.cut_rate:,} events/s; {self.far_rate:,} events/s at"
-            f" a round trip of 200 ms; {self.rounds} rounds; 0 lost, repeated or reordered")
+            f" a round trip of 200 ms; {self.rounds} rounds; 0 lost, repeated or reordered.\n"
+            f"A region killed under load; a slot lost with {self.diff.objects:,} objects, {self.diff.drifted} drifted")
         median = self.figures.median
         print_result({
             "bench": "faults", "linkDownKnownSeconds": median("link-down known after"),
@@ -176,5 +195,6 @@ class FaultsBench:
             "farLagP50Ms": median("lag p50 at a round trip of 200 ms"),
             "farLagP99Ms": median("lag p99 at a round trip of 200 ms"),
             "lossyLagP99Ms": None if self.obstacle else median("lag p99 with 2 % loss"),
-            "lossySkipped": self.obstacle,
+            "lossySkipped": self.obstacle, "failoverSeconds": median("region failover: serving after the decision"),
+            "diff": self.diff.result(),
         })

@@ -6,11 +6,6 @@ find_regionsync() {
     [[ -x $program ]] || program=regionsync
 }
 
-# region_of FILE: the name of the region that a region file describes.
-region_of() {
-    sed -n 's/^region: *\([a-z0-9-]*\).*/\1/p' "$1"
-}
-
 # take_files ARGUMENT...: sets $files to the arguments before the first option, $options to the rest, and $regions to
 # the files as regionsync takes them.
 take_files() {

@@ -55,17 +55,17 @@ class CommandTests(unittest.TestCase):
         code, lines = self.run_command("preflight", one, two, "--accept-loss", "5")
         self.assertEqual(code, 0)
         self.assertEqual(lines, [f"check --region {one} --region {two}",
-                                 f"failover --to us-east --region {one} --dry-run --accept-loss 5"])
+                                 f"failover --region {one} --dry-run --even-if-alive --accept-loss 5"])
 
     def test_preflight_says_what_weighs_most(self):
         for check, failover, expected in (("0", "2", 2), ("1", "0", 1), ("1", "3", 3), ("1", "2", 2)):
             code, lines = self.run_command("preflight", self.files[1], CHECK=check, FAILOVER=failover)
             self.assertEqual((code, len(lines)), (expected, 2), (check, failover))
 
-    def test_failover_and_failback_name_the_region_of_the_file(self):
+    def test_failover_and_failback_pass_on_what_they_are_told(self):
         for name in ("failover", "failback"):
             code, lines = self.run_command(name, self.files[1], "--dry-run", FAILOVER="0")
-            self.assertEqual(lines, [f"{name} --to eu-west --region {self.files[1]} --dry-run"])
+            self.assertEqual(lines, [f"{name} --region {self.files[1]} --dry-run"])
             self.assertEqual(code, 0)
 
     def test_each_explains_itself_and_wants_a_file(self):

@@ -23,13 +23,54 @@ struct CaptureLook {
         let system = try await connection.identifySystem()
         let hasHistory = try server.boolean("has_history")
         let published = try await publishedColumns()
-        return CaptureFound(
+        var found = CaptureFound(
             region: region, publicationName: publication, slotName: slot,
             isInRecovery: try server.boolean("recovering"), walLevel: try server.string("wal_level"),
             systemID: system.systemID, timeline: system.timeline, database: system.database ?? "",
             flushed: system.flushLSN, hasHistoryTable: hasHistory, history: hasHistory ? try await history() : nil,
-            tables: try await tables(published), publication: try await found(published), slot: try await foundSlot(),
-            journal: journal)
+            tables: try await tables(published), publication: try await self.found(published),
+            slot: try await foundSlot(), journal: journal)
+        // Behind all that: what changes in between is found to have changed.
+        found.shown = try await shown()
+        return found
+    }
+
+    /// What may change while it streams.
+    func survey() async throws(PostgresError) -> CaptureSurvey {
+        CaptureSurvey(history: try await history()?.number ?? 0, shown: try await shown())
+    }
+
+    /// A digest over all that decides what the stream shows (`CaptureSurvey.shown`). A row's xmin tells that it was written
+    /// since, to whatever end.
+    private func shown() async throws(PostgresError) -> String {
+        let name = PostgresText.literal(publication)
+        let row = try await one(
+            """
+            WITH wanted AS (
+                SELECT c.oid, c.relreplident FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE (n.nspname, c.relname) IN (\(tableNames))
+            ), parts AS (
+                SELECT oid, relreplident FROM wanted UNION
+                SELECT c.oid, c.relreplident FROM wanted w, pg_partition_tree(w.oid) t, pg_class c WHERE c.oid = t.relid
+            )
+            SELECT md5(string_agg(line, E'\\n' ORDER BY line COLLATE "C")) AS shown FROM (
+                SELECT format('publication %s %s', oid, xmin) AS line FROM pg_publication WHERE pubname = \(name)
+                UNION ALL
+                SELECT format('table %s %s', r.prrelid, r.xmin) FROM pg_publication_rel r
+                    JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = \(name)
+                UNION ALL
+                SELECT format('shown %s %s %s', schemaname, tablename, to_jsonb(s)) FROM pg_publication_tables s
+                    WHERE pubname = \(name) AND (schemaname, tablename) IN (\(tableNames))
+                UNION ALL
+                SELECT format('identity %s %s %s', t.oid, t.relreplident, i.indexrelid) FROM parts t
+                    LEFT JOIN pg_index i ON i.indrelid = t.oid
+                        AND CASE t.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END
+                UNION ALL
+                SELECT format('column %s %s %s %s', a.attrelid, a.attname, a.atttypid, a.atttypmod)
+                    FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid WHERE a.attnum > 0 AND NOT a.attisdropped
+            ) AS lines
+            """)
+        return try row.optionalString("shown") ?? ""
     }
 
     private func history() async throws(PostgresError) -> CaptureFound.History? {
@@ -105,11 +146,14 @@ struct CaptureLook {
 
     // MARK: Tables
 
+    /// The catalog's tables as a list of rows in SQL.
+    private var tableNames: String {
+        catalog.tables.map { "(\(PostgresText.literal($0.table.schema)), \(PostgresText.literal($0.table.name)))" }
+            .joined(separator: ", ")
+    }
+
     /// The columns of the catalog's tables that exist, in PostgreSQL's order, with those of the replica identity.
     func columns() async throws(PostgresError) -> [TableName: [(name: String, isIdentity: Bool)]] {
-        let names = catalog.tables.map {
-            "(\(PostgresText.literal($0.table.schema)), \(PostgresText.literal($0.table.name)))"
-        }
         let rows = try await connection.query(
             """
             SELECT n.nspname, c.relname, a.attname,
@@ -123,7 +167,7 @@ struct CaptureLook {
                 ) AS identity
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
             WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-                AND (n.nspname, c.relname) IN (\(names.joined(separator: ", ")))
+                AND (n.nspname, c.relname) IN (\(tableNames))
             ORDER BY n.nspname, c.relname, a.attnum
             """)
         var tables: [TableName: [(name: String, isIdentity: Bool)]] = [:]

@@ -112,6 +112,16 @@ package actor PostgresCaptureSource: CaptureSource {
         }
     }
 
+    package func survey() async -> CaptureSurvey? {
+        do throws(PostgresError) {
+            return try await CaptureLook(
+                region: region, catalog: catalog, publication: publication, slot: slot, connection: try await asking()
+            ).survey()
+        } catch {
+            return nil
+        }
+    }
+
     package func slotHealth() async -> SlotHealth? {
         do throws(PostgresError) {
             let connection = try await asking()

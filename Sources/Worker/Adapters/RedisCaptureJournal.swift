@@ -24,13 +24,32 @@ package final class RedisCaptureJournal: CaptureJournal {
     package func open() async throws(Refusal) -> JournalState {
         let connection: RedisConnection
         do { connection = try await connected() } catch { throw Refusal(error) }
-        let reply: RedisReply
         do {
-            reply = try await connection.send(JournalFunctions.open(journal, birth: Self.freshBirth()))
+            let reply = try await connection.send(JournalFunctions.open(journal, birth: Self.freshBirth()))
+            var found = try Self.state(reply)
+            guard found.generated > found.last else { return found.state(foreign: nil) }
+            let accepted = try await connection.send(
+                JournalFunctions.accept(journal, birth: found.birth, last: found.last))
+            guard let count = accepted[0]?.integer, let first = accepted[1]?.entryID else {
+                throw Refusal.unexpected("rsj2_accept answered \(accepted)")
+            }
+            found.last = found.generated
+            return found.state(foreign: ForeignEntries(count: Int(count), first: first))
+        } catch let refusal as Refusal {
+            throw refusal
         } catch {
             throw Self.refusal(error, on: connection)
         }
-        return try Self.state(reply)
+    }
+
+    package func note(shown: String, birth: String) async throws(Refusal) {
+        do {
+            let connection = try await connected()
+            let _: RedisReply = try await connection.send(
+                JournalFunctions.note(shown: shown, of: journal, birth: birth))
+        } catch {
+            throw Refusal(error)
+        }
     }
 
     package func append(
@@ -79,8 +98,8 @@ package final class RedisCaptureJournal: CaptureJournal {
         else { return nil }
         let reserved = mark.string.flatMap { UInt64($0) } ?? 0
         let projected = reply[0]?.string.flatMap { Position($0) }?.history ?? 0
-        let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
-        return max(projected, declared, reserved)
+        let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) }
+        return max(projected, declared.map { $0 == .max ? $0 : $0 + 1 } ?? 0, reserved)
     }
 
     package func settlingTime() async throws(Refusal) -> Duration {
@@ -130,14 +149,31 @@ package final class RedisCaptureJournal: CaptureJournal {
         return Refusal(error)
     }
 
+    /// A journal by its own word.
+    private struct Found {
+        let birth: String
+        /// Where it ends by its meta.
+        var last: EntryID
+        /// Where its stream ends.
+        let generated: EntryID
+        let position: Position?
+        let shown: String?
+
+        func state(foreign: ForeignEntries?) -> JournalState {
+            JournalState(birth: birth, last: last, position: position, shown: shown, foreign: foreign)
+        }
+    }
+
     /// A mirror that came first, to an empty journal, has left a meta without `last`.
-    private static func state(_ reply: RedisReply) throws(Refusal) -> JournalState {
+    private static func state(_ reply: RedisReply) throws(Refusal) -> Found {
         let parts = Array(reply.elements)
-        guard parts.count == 11, let generated = parts[6].isNull ? .zero : parts[6].entryID, let birth = parts[0].string
+        guard parts.count == 12, let generated = parts[6].isNull ? .zero : parts[6].entryID, let birth = parts[0].string
         else { throw .forked }  // a stream without meta: somebody else made it
         guard parts[4].isNull else { throw .fenced }
-        guard generated == (parts[1].isNull ? .zero : parts[1].entryID) else { throw .forked }
-        return JournalState(birth: birth, last: generated, position: parts[5].string.flatMap { Position($0) })
+        guard let last = parts[1].isNull ? .zero : parts[1].entryID, last <= generated else { throw .forked }
+        return Found(
+            birth: birth, last: last, generated: generated, position: parts[5].string.flatMap { Position($0) },
+            shown: parts[11].string)
     }
 
     /// A mark never drawn before.

@@ -159,8 +159,8 @@ struct RedisMirrorSource: MirrorSource {
         }
     }
 
-    func probe(_ journal: JournalName, _ heartbeat: Heartbeat) -> EventLoopFuture<EntryID> {
-        connection.send(heartbeat.command(appendingTo: journal))
+    func probe(_ journal: JournalName, to peer: String, _ heartbeat: Heartbeat?) -> EventLoopFuture<EntryID> {
+        connection.send(Heartbeat.probe(to: peer, with: heartbeat, appendingTo: journal))
             .leavingElsewhere(connection).refusing().flatMapThrowing { reply in
                 guard let id = reply.entryID else { throw Refusal.unexpected("XADD answered \(reply)") }
                 return id
@@ -216,7 +216,7 @@ struct RedisMirrorTarget: MirrorTarget {
     func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState> {
         connection.call(JournalFunctions.open(journal, birth: birth)).flatMapThrowing { reply in
             let parts = Array(reply.elements)
-            guard parts.count == 11, let generated = parts[6].entryID else {
+            guard parts.count == 12, let generated = parts[6].entryID else {
                 throw Refusal.unexpected("open of \(journal): \(reply)")
             }
             return CopyState(

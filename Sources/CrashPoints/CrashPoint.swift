@@ -1,0 +1,89 @@
+internal import Foundation
+internal import Synchronization
+
+/// A step between input and output at which a worker can be made to die, so that tests kill it at each of them.
+///
+/// `REGIONSYNC_CRASH_AT=capture.appended:3` sends SIGKILL to the process that passes the step for the third time; without
+/// the variable a step costs a comparison. What each name stands for has happened when it is passed; what follows it has
+/// not.
+package enum CrashPoint: String, CaseIterable, Sendable {
+    /// The region's lease is this worker's.
+    case leaseTaken = "lease.taken"
+
+    /// The history's row is in PostgreSQL.
+    case historyBegun = "capture.history-begun"
+    case publicationCreated = "capture.publication-created"
+    /// The journal says that a snapshot comes; there is no slot yet.
+    case snapshotAnnounced = "capture.snapshot-announced"
+    case slotCreated = "capture.slot-created"
+    /// Rows of a snapshot are on their way to Redis.
+    case snapshotCopied = "capture.snapshot-copied"
+    /// All rows of a snapshot are, and its end.
+    case snapshotEnded = "capture.snapshot-ended"
+    /// Bytes of PostgreSQL were read.
+    case captureReceived = "capture.received"
+    /// Entries are on their way to Redis.
+    case captureSent = "capture.sent"
+    /// Redis has answered that they are in the journal.
+    case captureAppended = "capture.appended"
+    /// PostgreSQL was told what it may forget.
+    case captureConfirmed = "capture.confirmed"
+
+    /// A journal's copy was looked at.
+    case mirrorAligned = "mirror.aligned"
+    case mirrorRead = "mirror.read"
+    /// Entries are on their way to the peer.
+    case mirrorSent = "mirror.sent"
+    /// The peer has answered that it has them.
+    case mirrorAcknowledged = "mirror.acknowledged"
+
+    case provisioningRead = "provisioning.read"
+    /// Changes of state are on their way to Redis.
+    case provisioningSent = "provisioning.sent"
+    /// Redis has answered that they are made.
+    case provisioningApplied = "provisioning.applied"
+    case voiceRead = "voice.read"
+    case voiceSent = "voice.sent"
+    case voiceApplied = "voice.applied"
+    case controlRead = "control.read"
+    case controlApplied = "control.applied"
+
+    case trimmed = "trim.trimmed"
+    /// Objects that may differ are watched.
+    case repairWatched = "repair.watched"
+    case repairMended = "repair.mended"
+
+    /// The variable of the environment that names a step and, behind a colon, the how many-th time; 1 without it.
+    package static let variable = "REGIONSYNC_CRASH_AT"
+
+    /// Dies here if this is the step, and the time, that the environment names.
+    package func pass() {
+        guard let armed = Self.armed, armed.point == self else { return }
+        if armed.left.subtract(1, ordering: .relaxed).newValue == 0 { kill(getpid(), SIGKILL) }
+    }
+
+    /// What the environment names; nil if nothing, or nothing that is one.
+    private static let armed = value.flatMap { Armed($0) }
+
+    private static let value = ProcessInfo.processInfo.environment[variable]
+
+    /// What the environment names and is no step; nil if there is nothing wrong.
+    package static var misnamed: String? { armed == nil ? value : nil }
+
+    /// Whether this process will die at a step.
+    package static var isArmed: Bool { armed != nil }
+
+    private final class Armed: Sendable {
+        let point: CrashPoint
+        let left: Atomic<Int>
+
+        init?(_ text: String) {
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard let point = CrashPoint(rawValue: String(parts[0])), parts.count <= 2,
+                let times = parts.count == 2 ? Int(parts[1]) : 1, times > 0
+            else { return nil }
+            self.point = point
+            left = Atomic(times)
+        }
+    }
+}
