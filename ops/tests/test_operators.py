@@ -55,7 +55,7 @@ class CommandTests(unittest.TestCase):
         code, lines = self.run_command("preflight", one, two, "--accept-loss", "5")
         self.assertEqual(code, 0)
         self.assertEqual(lines, [f"check --region {one} --region {two}",
-                                 f"failover --region {one} --dry-run --even-if-alive --accept-loss 5"])
+                                 f"failover --region {one} --dry-run --accept-loss 5"])
 
     def test_preflight_says_what_weighs_most(self):
         for check, failover, expected in (("0", "2", 2), ("1", "0", 1), ("1", "3", 3), ("1", "2", 2)):
