@@ -117,9 +117,9 @@ class BadEntries(ForeignDrill):
     def expect_field(self, skills, field, value, seconds=15):
         for region in REGIONS:
             redis = self.regions.redis[region]
-            servers.wait_until(
-                f"{region}: field {field} of {len(skills)} skills is {value}",
-                lambda: all(redis.ask("HGET", self.regions.skill_key(dbid), field) == value for dbid in skills), seconds)
+            values = lambda: {redis.ask("HGET", self.regions.skill_key(dbid), field) for dbid in skills}
+            servers.wait_until(f"{region}: field {field} of {len(skills)} skills being {value}",
+                               lambda: values() == {value}, seconds)
 
 
 class BadKeys(ForeignDrill):
@@ -168,7 +168,8 @@ class BadKeys(ForeignDrill):
         self.stay(5)
         for place in REGIONS:
             regions.wait_moving(place, time.monotonic_ns(), 5)
-            self.require(regions.is_visible(mark, place), f"{place}: other objects are projected beside a key of a wrong type")
+            self.require(regions.is_visible(mark, place),
+                         f"{place}: other objects are projected beside a key of a wrong type")
             self.require(regions.state(place, "projection voice") == "projecting",
                          f"{place}: other calls are projected beside a key of a wrong type")
         said = regions.complaints(region)

@@ -1,7 +1,7 @@
 """Drills of the link between two regions: cut, cut one way, slow, reset, flapping (operations.md, fault matrix).
 
-In their reports `rtoSeconds` is the longest time from heal until events moved again, `knownSeconds` the longest from cut
-until a worker said so.
+In their reports `rtoSeconds` is the longest time from heal until events moved again, `knownSeconds` the longest from
+cut until a worker said so.
 """
 
 import time

@@ -1,4 +1,5 @@
-"""Drills of the peer's Redis as a link meets it: refusing in the middle of a pipeline, or away for long (operations.md)."""
+"""Drills of a peer's Redis as a link meets it: refusing in the middle of a pipeline, or away for long (operations.md).
+"""
 
 import time
 
@@ -113,7 +114,7 @@ class PeerAway(PeerDrill):
     """Down for so long that a great backlog has gathered."""
 
     name = "peer-away"
-    summary = "a region's Redis is down for an hour's scaled backlog; caught up at 5 times the live rate, memory bounded"
+    summary = "a region's Redis is down for an hour, scaled; caught up at 5 times the live rate, memory bounded"
     scale = "10 s of absence and 60,000 entries written meanwhile stand for an hour"
     away_seconds = 10
     entries = 60_000
@@ -128,13 +129,14 @@ class PeerAway(PeerDrill):
         redis.start()
         since = time.monotonic_ns()
         moving = self.expect_all_moving(since, limit=None)
-        servers.wait_until(f"{self.other}: backlog caught up", lambda: source.ask("XLEN", key) == redis.ask("XLEN", key),
-                           120, pause=0.05)
+        servers.wait_until(f"{self.other}: backlog caught up",
+                           lambda: source.ask("XLEN", key) == redis.ask("XLEN", key), 120, pause=0.05)
         # Five times the live rate, which comes on top of the backlog.
         limit = self.entries / (4 * self.events_per_second)
         caught_up = self.promise(f"{self.other}: {self.entries} entries caught up", seconds_since(since), limit)
-        self.rounds.append({"fault": "away", "region": self.victim, "movingSeconds": moving, "caughtUpSeconds": caught_up,
-                            "catchUpRatio": round(self.entries / caught_up / self.events_per_second + 1, 1)})
+        ratio = self.entries / caught_up / self.events_per_second + 1
+        self.rounds.append({"fault": "away", "region": self.victim, "movingSeconds": moving,
+                            "caughtUpSeconds": caught_up, "catchUpRatio": round(ratio, 1)})
 
 
 DRILLS = [PeerReadonly, PeerOOM, PeerNoReplicas, PeerAway]

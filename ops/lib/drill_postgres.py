@@ -106,8 +106,8 @@ class PostgresCrash(PostgresDrill):
 
 
 class SlotDropped(PostgresDrill):
-    """Capture is locked out for a moment, and in it the slot is dropped, or PostgreSQL gives it up. What was committed in
-    between nobody will ever send: it is found by comparing, and journaled alone.
+    """Capture is locked out for a moment, and in it the slot is dropped, or PostgreSQL gives it up. What was committed
+    in between nobody will ever send: it is found by comparing, and journaled alone.
     """
 
     name = "slot-dropped"

@@ -19,7 +19,7 @@ class RedisRestart(FaultDrill):
     """Stopped in order or killed, away for a moment or longer than the lease, and back with its append-only file."""
 
     name = "redis-restart"
-    summary = "a region's Redis is stopped or killed, and comes back with its append-only file; both regions, five times"
+    summary = "a region's Redis is stopped or killed, and comes back with its append-only file; five times"
 
     def disturb(self):
         places = [*REGIONS, *REGIONS, self.random.choice(REGIONS)]
@@ -41,8 +41,8 @@ class RedisRestart(FaultDrill):
 
 
 class RedisLoss(FaultDrill):
-    """A Redis comes back with less than it had acknowledged. What its peer holds heals it or is kept aside; what had not
-    left the region is lost, and nothing else is.
+    """A Redis comes back with less than it had acknowledged. What its peer holds heals it or is kept aside; what had
+    not left the region is lost, and nothing else is.
     """
 
     def __init__(self, *words, **settings):

@@ -14,8 +14,8 @@ KEPT_SKILLS = 100
 
 
 class StandbyPromoted(FaultDrill):
-    """The primary dies after commits that its standby never got, and that every cache shows; the standby is promoted. The
-    capturing region stays the same. What PostgreSQL lost must leave the caches, what it has again must come back.
+    """The primary dies after commits that its standby never got, and that every cache shows; the standby is promoted.
+    The capturing region stays the same. What PostgreSQL lost must leave the caches, what it has again must come back.
     """
 
     name = "standby-promoted"

@@ -12,7 +12,8 @@ def unbuilt(name, summary, reason):
 
 
 DRILLS = [
-    unbuilt("kafka-lost", "the broker dies and comes back; voice and provisioning untouched, resumes exactly once", NO_KAFKA),
+    unbuilt("kafka-lost", "the broker dies and comes back; voice and provisioning untouched, resumes exactly once",
+            NO_KAFKA),
     unbuilt("kafka-slow", "the broker is slow; the queue stays bounded, voice and provisioning untouched", NO_KAFKA),
     unbuilt("kafka-fenced", "another producer takes the transactional ID; the fenced one stops and says so", NO_KAFKA),
     unbuilt("clients-slow", "a client reads slowly or not at all; it is cut off and can resume, others unharmed",

@@ -49,9 +49,11 @@ class WorkerPause(FaultDrill):
 
     def stage(self):
         regions = Regions(self)
-        self.others = {name: self.start(servers.Worker(
-            self.folder, self.program, regions.files[name], name=f"worker-{name}-second", port=servers.free_ports(1)[0]))
-            for name in REGIONS}
+        self.others = {}
+        for name in REGIONS:
+            [port] = servers.free_ports(1)
+            self.others[name] = self.start(servers.Worker(
+                self.folder, self.program, regions.files[name], name=f"worker-{name}-second", port=port))
         for name, worker in self.others.items():
             servers.wait_until(f"{name}: second worker stands by", lambda: state_of(worker, "lease") == "standby")
         return regions

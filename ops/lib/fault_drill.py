@@ -9,8 +9,8 @@ MISTAKES = ("duplicated", "reordered", "altered", "invented")
 
 
 class FaultDrill(drilling.Drill):
-    """Sets the stage, breaks something in `disturb`, drains, compares, reports. In its report `rtoSeconds` is the longest
-    time from the end of a fault until all moved again that it had stopped.
+    """Sets the stage, breaks something in `disturb`, drains, compares, reports. In its report `rtoSeconds` is the
+    longest time from the end of a fault until all moved again that it had stopped.
     """
 
     events_per_second = 300
@@ -37,7 +37,7 @@ class FaultDrill(drilling.Drill):
             "versions": self.versions(self.regions.postgres, self.regions.redis[EAST]), "load": self.load,
             **({"scale": self.scale} if self.scale else {}),
             "times": {name: round(seconds, 3) for name, seconds in self.times.items()}, "rounds": self.rounds,
-            "rtoSeconds": longest(self.moving), "promises": self.promises, **counts, **self.figures,
+            "rtoSeconds": longest(self.moving), "promises": self.promises, **counts, "figures": self.figures,
             "checkers": {"during": found["events"], "drift": found["provisioning"]["drift"],
                          "transactions": found["provisioning"]["transactions"]},
         }

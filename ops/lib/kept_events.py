@@ -1,4 +1,4 @@
-"""What became of acknowledged events in a region whose Redis lost some: in its journals, in their copies, in closed ones."""
+"""What became of acknowledged events in a region whose Redis lost some: in journals, in copies, in closed copies."""
 
 import ledgers
 

@@ -1,13 +1,17 @@
 """What ops/drill makes of verdicts, refusals and reports that lack something. Run by ops/test."""
 
 import contextlib
+import fnmatch
 import importlib.machinery
 import importlib.util
 import io
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import tempfile
+import time
 import types
 import unittest
 import unittest.mock
@@ -16,8 +20,13 @@ sys.dont_write_bytecode = True
 OPS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(OPS / "lib"))
 
+import drill_clocks
+import drill_redis
 import drilling
+import fault_drill
+import kept_events
 import ledgers
+import regions
 import servers
 
 loader = importlib.machinery.SourceFileLoader("drill", str(OPS / "drill"))
@@ -45,8 +54,8 @@ GOOD = {"name": "made", "pass": True, "seed": 7, "lost": 2, "duplicated": 0, "re
 
 class DrillTests(unittest.TestCase):
     def outcome(self, *outcomes):
-        """Exit status and last line of `ops/drill --all` over drills with these outcomes."""
-        kinds = [kind(one) for one in outcomes]
+        """Exit status and last line of `ops/drill --all` over drills with these outcomes, or over these drills."""
+        kinds = [one if isinstance(one, type) else kind(one) for one in outcomes]
         said, errors = io.StringIO(), io.StringIO()
         with unittest.mock.patch.object(drill, "DRILLS", kinds), \
                 unittest.mock.patch.object(drill.building, "ensure_packages"), \
@@ -77,12 +86,156 @@ class DrillTests(unittest.TestCase):
         code, last = self.outcome(GOOD, drilling.Broken("x"), GOOD)
         self.assertEqual((code, last["passed"], last["failed"]), (1, 2, 1))
 
+    def test_what_cannot_be_tried_is_skipped_and_counted(self):
+        unbuilt = kind(GOOD)
+        unbuilt.obstacle = "it is not built"
+        code, last = self.outcome(unbuilt, drilling.Skipped("x"), GOOD)
+        self.assertEqual((code, last["passed"], last["failed"], last["skipped"]), (0, 1, 0, 2))
+
+    def test_the_short_set_is_among_the_drills(self):
+        names = [one.name for one in drill.DRILLS]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertLessEqual(set(drill.SHORT), {one.name for one in drill.DRILLS if not one.obstacle})
+        for one in drill.DRILLS:
+            self.assertTrue(one.summary, one.name)
+            self.assertNotIn("\n", one.summary)
+
     def test_broken_invariants_are_kept_and_the_drill_goes_on(self):
         one = kind(GOOD)(1, "/bin/true", types.SimpleNamespace())
         with contextlib.redirect_stderr(io.StringIO()):
             one.require(True, "a")
             one.require(False, "b")
         self.assertEqual(one.broken, ["b"])
+
+    def test_promises_of_time_are_reported_and_judged_only_where_that_is_wanted(self):
+        for deadlines, broken in ((True, 1), (False, 0)):
+            one = kind(GOOD)(1, "/bin/true", types.SimpleNamespace(), deadlines=deadlines)
+            with contextlib.redirect_stderr(io.StringIO()):
+                self.assertEqual(one.promise("quick", 1.23456, 2), 1.235)
+                one.promise("slow", 2.5, 2)
+            self.assertEqual([promise["kept"] for promise in one.promises], [True, False])
+            self.assertEqual(len(one.broken), broken)
+
+
+def found(**counts):
+    """What `regionsync verify --json` might find, with these counts of events."""
+    events = {word: 0 for word in (
+        "lost", "duplicated", "reordered", "altered", "invented", "trimmed", "produced", "mirrored")}
+    provisioning = {"drift": 0, "transactionsLost": 0, "transactionsDuplicated": 0,
+                    "regions": [{"region": "us-east", "ledgerDrift": 0}]}
+    return {"events": {**events, **counts}, "provisioning": provisioning, "ok": True, "journals": []}
+
+
+class VerdictTests(unittest.TestCase):
+    def broken(self, verdict):
+        one = fault_drill.FaultDrill(1, "/bin/true", types.SimpleNamespace())
+        with contextlib.redirect_stderr(io.StringIO()):
+            one.judge(verdict)
+        return one.broken
+
+    def test_whatever_is_wrong_breaks_it(self):
+        self.assertEqual(self.broken(found()), [])
+        for word in ("lost", "duplicated", "reordered", "altered", "invented", "trimmed"):
+            self.assertEqual(len(self.broken(found(**{word: 1}))), 1, word)
+        for word in ("drift", "transactionsLost", "transactionsDuplicated"):
+            verdict = found()
+            verdict["provisioning"][word] = 1
+            self.assertEqual(len(self.broken(verdict)), 1, word)
+        verdict = found()
+        verdict["provisioning"]["regions"][0]["ledgerDrift"] = 1
+        self.assertEqual(len(self.broken(verdict)), 1)
+        self.assertEqual(len(self.broken({**found(), "ok": False})), 1)
+
+    def test_times_are_those_of_the_first_sight(self):
+        looks = {"early": iter([True]), "late": iter([False, False, True])}
+        took = regions.seconds_until(
+            {name: lambda answers=answers: next(answers) for name, answers in looks.items()}, since=0)
+        self.assertEqual(list(took), ["early", "late"])
+        self.assertLess(took["early"], took["late"])
+
+    def test_what_did_not_happen_is_named(self):
+        with self.assertRaisesRegex(servers.ServerFailure, "^never did not happen"):
+            regions.seconds_until({"at once": lambda: True, "never": lambda: False}, since=0, seconds=0)
+
+
+KEY = "rs:{101}:voice:us-east"
+
+
+class Stream:
+    """Redis, as far as KeptEvents asks it: streams by key, each a list of entry IDs."""
+
+    def __init__(self, **streams):
+        self.streams = {KEY + name.removeprefix("own"): ids for name, ids in streams.items()}
+
+    def ask(self, command, *words):
+        if command == "KEYS":
+            pattern = words[0].replace("{", "[{]")
+            return [key for key in self.streams if fnmatch.fnmatchcase(key, pattern)]
+        _, _, key, begin = words
+        first = (0, 0) if begin == "-" else ledgers.entry_id(begin.removeprefix("("))
+        return [one for one in self.streams.get(key, []) if ledgers.entry_id(one) > first][:2]
+
+
+class KeptEventsTests(unittest.TestCase):
+    """Acknowledged: 10 to 70. The peer had up to 40 when the server went, at 60; it came back with 10 and 20, then got 70.
+    """
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        ids = [f"{number}0-0" for number in range(1, 8)]
+        text = f"regionsync-ledger 1\nJ 0 {KEY}\nR 0 17\n"
+        text += "".join(f"E 0 0 {number} {one} ff\n" for number, one in enumerate(ids))
+        (pathlib.Path(self.folder.name) / "voice-us-east.ledger").write_text(text)
+        self.own = Stream(own=["10-0", "20-0", "70-0"])
+        self.peer = Stream(own=["10-0", "20-0", "70-0"], **{":closed:1": ["10-0", "20-0", "30-0", "40-0"]})
+
+    def kept(self, closed):
+        return kept_events.KeptEvents(pathlib.Path(self.folder.name), "us-east", self.own, self.peer, closed)
+
+    def closed(self):
+        return {KEY: kept_events.entry_ids(self.peer, kept_events.closed_copies(self.peer, KEY)[0])}
+
+    def test_what_is_lost_is_told_apart(self):
+        kept = self.kept(self.closed())
+        self.assertEqual(kept.missing[KEY], {(30, 0), (40, 0), (50, 0), (60, 0)})
+        self.assertEqual(kept.closed_only[KEY], {(30, 0), (40, 0)})
+        self.assertEqual(kept.nowhere[KEY], {(50, 0), (60, 0)})
+        self.assertEqual(kept_events.count(kept.missing), 4)
+
+    def test_only_what_the_peer_never_had_may_be_nowhere(self):
+        one = drill_redis.RedisLost(1, "/bin/true", types.SimpleNamespace())
+        one.faulted["us-east"].append(({KEY: (40, 0)}, 60))
+        kept = self.kept(self.closed())
+        self.assertTrue(all(one.had_not_left("us-east", kept, KEY, entry) for entry in kept.nowhere[KEY]))
+        # Without the closed copy 30 and 40 are nowhere, and the peer had them.
+        kept = self.kept({})
+        allowed = {entry for entry in kept.nowhere[KEY] if one.had_not_left("us-east", kept, KEY, entry)}
+        self.assertEqual(allowed, {(50, 0), (60, 0)})
+        # Nor may one be nowhere that came later, or before another one that the peer got.
+        self.assertFalse(one.had_not_left("us-east", kept, KEY, (65, 0)))
+        self.peer.streams[KEY].append("55-0")
+        self.assertFalse(one.had_not_left("us-east", self.kept({}), KEY, (50, 0)))
+
+
+class ClockTests(unittest.TestCase):
+    def test_a_program_lives_by_the_clock_of_a_drill(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            try:
+                library = drill_clocks.compile_library(folder)
+            except drilling.Skipped as reason:
+                self.skipTest(str(reason))
+            clock = drill_clocks.Clock(folder / "clock", library)
+            for ahead in (0, 3600, -3600):
+                clock.set(ahead)
+                began = time.monotonic()
+                answer = subprocess.run(
+                    [sys.executable, "-c", "import time; print(time.time(), time.monotonic())"], capture_output=True,
+                    text=True, env={**os.environ, **clock.environment}, check=True)
+                wall, monotonic = map(float, answer.stdout.split())
+                self.assertAlmostEqual(wall - time.time(), ahead, delta=60)
+                self.assertTrue(began <= monotonic <= time.monotonic())
 
 
 class LedgerTests(unittest.TestCase):

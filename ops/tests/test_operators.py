@@ -1,0 +1,107 @@
+"""What the commands for operators make of region files, and ops/drain of what a worker says. Run by ops/test."""
+
+import importlib.machinery
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+OPS = pathlib.Path(__file__).resolve().parent.parent
+
+loader = importlib.machinery.SourceFileLoader("drain", str(OPS / "drain"))
+drain = importlib.util.module_from_spec(importlib.util.spec_from_loader("drain", loader))
+loader.exec_module(drain)
+
+# Says what it was told; ends with CHECK, FAILOVER or VERIFY of the environment.
+PROGRAM = """#!/bin/sh
+echo "$*"
+case $1 in
+check) exit "${CHECK:-0}" ;;
+failover) exit "${FAILOVER:-0}" ;;
+verify) exit "${VERIFY:-0}" ;;
+esac
+"""
+
+
+class CommandTests(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.program = pathlib.Path(folder.name) / "regionsync"
+        self.program.write_text(PROGRAM)
+        self.program.chmod(0o755)
+        self.files = [pathlib.Path(folder.name) / name for name in ("a b.yaml", "c.yaml")]
+        for file, region in zip(self.files, ("us-east", "eu-west")):
+            file.write_text(f"# one\nregion: {region}\nredis:\n")
+
+    def run_command(self, name, *words, **environment):
+        """Exit status and lines."""
+        answer = subprocess.run(
+            [OPS / name, *words], capture_output=True, text=True,
+            env={**os.environ, "REGIONSYNC": str(self.program), **environment})
+        return answer.returncode, [line for line in answer.stdout.splitlines() if line]
+
+    def test_verify_takes_files_and_passes_on_the_rest(self):
+        one, two = self.files
+        code, lines = self.run_command("verify", one, two, "--wait", "5", VERIFY="1")
+        self.assertEqual((code, lines), (1, [f"verify --region {one} --region {two} --wait 5"]))
+
+    def test_preflight_checks_all_and_plans_for_the_first(self):
+        one, two = self.files
+        code, lines = self.run_command("preflight", one, two, "--accept-loss", "5")
+        self.assertEqual(code, 0)
+        self.assertEqual(lines, [f"check --region {one} --region {two}",
+                                 f"failover --region {one} --dry-run --accept-loss 5"])
+
+    def test_preflight_says_what_weighs_most(self):
+        for check, failover, expected in (("0", "2", 2), ("1", "0", 1), ("1", "3", 3), ("1", "2", 2)):
+            code, lines = self.run_command("preflight", self.files[1], CHECK=check, FAILOVER=failover)
+            self.assertEqual((code, len(lines)), (expected, 2), (check, failover))
+
+    def test_failover_and_failback_pass_on_what_they_are_told(self):
+        for name in ("failover", "failback"):
+            code, lines = self.run_command(name, self.files[1], "--dry-run", FAILOVER="0")
+            self.assertEqual(lines, [f"{name} --region {self.files[1]} --dry-run"])
+            self.assertEqual(code, 0)
+
+    def test_each_explains_itself_and_wants_a_file(self):
+        for name in ("verify", "preflight", "failover", "failback", "drain"):
+            code, lines = self.run_command(name, "--help")
+            self.assertEqual(code, 0, name)
+            self.assertTrue(lines[0].lower().startswith("usage: ops/"), name)
+            self.assertNotEqual(self.run_command(name)[0], 0, name)
+
+
+def status(links, *components):
+    return {"links": links, "components": list(components)}
+
+
+def link(**fields):
+    return {"peer": "eu-west", "up": True, "backlogEntries": 0, **fields}
+
+
+class DrainTests(unittest.TestCase):
+    def test_a_peer_that_has_everything_is_no_reason_to_wait(self):
+        self.assertEqual(drain.missing(status([link()])), {})
+        standby = {"component": "lease", "state": {"name": "standby", "health": "waiting"}}
+        self.assertEqual(drain.missing(status([], standby)), {})
+
+    def test_whatever_is_missing_or_unknown_is_one(self):
+        for found in (status([link(up=False)]), status([link(backlogEntries=3)]), status([]),
+                      status([{"peer": "eu-west", "up": True}]), status([link(), link(peer="ap-south", backlogEntries=1)]),
+                      status([link()], {"component": "mirror eu-west journals",
+                                        "state": {"name": "stopped-copy-written", "health": "stopped"}})):
+            self.assertEqual(len(drain.missing(found)), 1, found)
+
+    def test_a_process_that_is_no_worker_is_left_alone(self):
+        for pid in (os.getpid(), 2 ** 22 + 1):
+            with self.assertRaises(drain.Unknown):
+                drain.require_worker(pid)
+
+
+if __name__ == "__main__":
+    unittest.main()
