@@ -170,7 +170,7 @@ let package = Package(
         tests(of: "Lease"),
         .testTarget(name: "LoadTests", dependencies: ["regionsync-load"], swiftSettings: testing),
         tests(of: "Mirror", ["Journal", nioCore]),
-        tests(of: "Observability"),
+        tests(of: "Observability", [logging]),
         tests(of: "PGOutput"),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),
         tests(

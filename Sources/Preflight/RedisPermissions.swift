@@ -24,7 +24,7 @@ extension RedisCheck {
     /// such; the projection writes whole objects with the latter).
     private static let rights =
         "~rs:* ~cfg:* ~call:* ~calls:* ~agent:* +@read +@write +@connection +@scripting +@transaction +@blocking "
-        + "-@dangerous +info +restore +client|unblock +client|list"
+        + "-@dangerous +info +restore +time +client|unblock +client|list"
 
     private var user: String { redis.username ?? "default" }
 
@@ -138,7 +138,7 @@ extension RedisCheck {
             "rs:{1}:projection", "rs:{1}:quarantine", "rs:{1}:superseded", "rs:{1}:digest:probe", "rs:{1}:watch:probe",
             "rs:{_}:projection", tenantsKey,
         ].flatMap { [Probe("HDEL", $0, "f"), Probe("HINCRBY", $0, "f", "1"), Probe("TYPE", $0)] }
-        + [Probe("PEXPIRE", "rs:{1}:watch:probe", "1")]
+        + [Probe("PEXPIRE", "rs:{1}:watch:probe", "1"), Probe("TIME")]
         + ["cfg:{1}:probe", "call:{1}:probe", "calls:{1}:probe", "agent:{1}:probe"].flatMap { key in
             [
                 Probe("FCALL_RO", "regionsync_probe", "1", key), Probe("DEL", key), Probe("EXPIRE", key, "1"),

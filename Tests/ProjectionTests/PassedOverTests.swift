@@ -1,4 +1,5 @@
 import Journal
+import Logging
 import Observability
 import Synchronization
 import Testing

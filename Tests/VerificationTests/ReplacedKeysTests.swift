@@ -1,4 +1,5 @@
 import Observability
+import RedisClient
 import Testing
 import Verification
 import Worker
