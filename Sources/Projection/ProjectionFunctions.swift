@@ -28,7 +28,9 @@ package enum ProjectionFunctions {
         body: [guards, indexes, objects, functions, steps, repairs].joined(separator: "\n"))
 
     /// Everything that the projection calls.
-    package static let libraries = [JournalFunctions.library, library, VoiceFunctions.library]
+    package static let libraries = [
+        JournalFunctions.library, library, VoiceFunctions.library, RestateFunctions.library,
+    ]
 
     /// Raises the provisioning cursor that trails those of all tenants.
     package static func advance(from expected: Position, to position: Position) -> RedisCommand {
