@@ -47,6 +47,10 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case voiceApplied = "voice.applied"
     case controlRead = "control.read"
     case controlApplied = "control.applied"
+    /// Some of what was asked for was restated.
+    case restateTold = "restate.told"
+    /// All of a tenant's was, and that is noted.
+    case restateEnded = "restate.ended"
 
     case trimmed = "trim.trimmed"
     /// Objects that may differ are watched.

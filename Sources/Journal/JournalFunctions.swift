@@ -277,6 +277,14 @@ package enum JournalFunctions {
         RedisCommand("FCALL", "rsj2_note", "1", journal.metaKey, birth, peer, "\(known)", "\(missed)")
     }
 
+    /// Notes beside the copy in `region` what it will never have; `known` is what was noted before.
+    package static func note(
+        _ gap: CopyGap, known: CopyGap?, in region: String, of journal: JournalName, birth: String
+    ) -> RedisCommand {
+        RedisCommand(
+            "FCALL", "rsj2_note", "1", journal.metaKey, birth, region, known?.description ?? "0", gap.description)
+    }
+
     /// Appends a batch to a journal that must end with the batch's `previous`; else the answer is `CURSOR <last>`.
     /// `position` is capture's position behind the batch, when the batch ends a transaction or a snapshot.
     package static func append(

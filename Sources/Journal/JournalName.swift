@@ -52,7 +52,7 @@ package struct JournalName: Hashable, Sendable {
     package var key: String { "rs:{\(tenant)}:\(topic.rawValue):\(origin)" }
 
     /// The key of the hash beside the stream, in the same slot: birth, last, count, floor, closed, position, guard
-    /// (the last ID that a transaction was let in behind), and where it is born `missed:<peer>`.
+    /// (the last ID that a transaction was let in behind), where it is born `missed:<peer>`, and beside a copy `CopyGap`.
     package var metaKey: String { key + ":meta" }
 }
 

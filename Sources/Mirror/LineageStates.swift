@@ -20,10 +20,12 @@ package struct CopyState: Hashable, Sendable {
     package var fork: ClosedCopy?
     /// Of what its newest entry holds; nil where there is none.
     package var digest: String?
+    /// What it will never have, as it was noted beside it; nil where nothing was.
+    package var gap: CopyGap?
 
     package init(
         birth: String?, last: EntryID, count: UInt64, length: UInt64, generated: EntryID, floor: EntryID = .zero,
-        isClosed: Bool = false, fork: ClosedCopy? = nil, digest: String? = nil
+        isClosed: Bool = false, fork: ClosedCopy? = nil, digest: String? = nil, gap: CopyGap? = nil
     ) {
         self.birth = birth
         self.last = last
@@ -34,6 +36,7 @@ package struct CopyState: Hashable, Sendable {
         self.isClosed = isClosed
         self.fork = fork
         self.digest = digest
+        self.gap = gap
     }
 }
 

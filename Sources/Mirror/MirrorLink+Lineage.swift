@@ -13,7 +13,7 @@ extension MirrorLink {
         eventLoop.scheduleTask(in: TimeAmount(pause)) {}.futureResult
             .flatMap { source.lineage(of: name, cursor: .zero, peer: peer, copyBirth: nil) }
             .flatMap { born in
-                target.open(name, birth: born.birth).flatMap { copy in
+                target.open(name, birth: born.birth, in: peer).flatMap { copy in
                     source.lineage(of: name, cursor: copy.last, peer: peer, copyBirth: copy.birth).map {
                         Found(copy: copy, source: $0, trimmed: born.passed ?? 0)
                     }
@@ -84,6 +84,7 @@ extension MirrorLink {
         journal.birth = source.birth
         journal.copied = copy.count
         journal.missed = source.missed ?? 0
+        journal.gap = copy.gap
         journal.isMeasured = true
         journal.isCaughtUp = false
         journal.passed = source.passed ?? copy.count + journal.missed
@@ -93,6 +94,7 @@ extension MirrorLink {
         let missed = journal.passed - copy.count  // a verdict to resume found no fewer
         // Noted also where it is nothing: it tells that this peer has a copy.
         if source.missed != missed { note(missed: missed, of: journal, in: session) }
+        noteGap(missed, through: source.generated, of: journal, in: session)
         if resumption.lost > 0 { report.lost(resumption.lost, of: journal.name, cause: "trimmed") }
         session.refusal = nil
         journal.machine.aligned(at: resumption.cursor)
@@ -139,6 +141,18 @@ extension MirrorLink {
         journal.missed = count
     }
 
+    /// Tells the copy's region what it will never have of a voice journal: on its way before anything behind the gap.
+    private func noteGap(
+        _ missed: UInt64, through last: EntryID, of journal: MirroredJournal, in session: Session
+    ) {
+        guard journal.name.topic == .voice, journal.gap?.missed != missed else { return }
+        let known = journal.gap
+        let through = missed > known?.missed ?? 0 ? last : known?.through ?? .zero
+        let gap = CopyGap(missed: missed, through: through)
+        session.target.note(gap, known: known, in: settings.peer, of: journal.name, birth: journal.birth)
+        journal.gap = gap
+    }
+
     /// Compares, once a second, how many entries were read with how many there were: what somebody else trimmed before it
     /// was read leaves no other trace. Asked through the reader between two reads, so that nothing is on its way.
     func count(_ group: ReadGroup, through reader: any JournalReader, in session: Session) async {
@@ -162,6 +176,7 @@ extension MirrorLink {
                 let lost = count - journal.passed
                 report.lost(lost, of: journal.name, cause: "trimmed")
                 note(missed: journal.missed + lost, of: journal, in: session)
+                noteGap(journal.missed, through: cursors[index].last, of: journal, in: session)
                 journal.passed = count
             }
             reconsider(journal)

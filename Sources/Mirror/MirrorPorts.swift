@@ -73,8 +73,10 @@ package protocol MirrorSource: Sendable {
 
 /// A peer region's Redis, to which a link appends. Appends are sent in the order in which they are called.
 package protocol MirrorTarget: Sendable {
-    /// Where the copy stands; an empty one is born with the journal's mark, `birth`.
-    func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState>
+    /// Where the copy in `region` stands; an empty one is born with the journal's mark, `birth`.
+    func open(_ journal: JournalName, birth: String, in region: String) -> EventLoopFuture<CopyState>
+    /// Notes beside the copy in `region` what it will never have, where that is `known` still.
+    func note(_ gap: CopyGap, known: CopyGap?, in region: String, of journal: JournalName, birth: String)
     /// The newest entry at or below an ID.
     func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?>
     /// Up to `count` entries of the copy behind an entry; nil for none.

@@ -20,6 +20,8 @@ final class MirroredJournal {
     var copied: UInt64 = 0
     /// Entries that left the journal before this copy had them.
     var missed: UInt64 = 0
+    /// The same as it is noted beside the copy.
+    var gap: CopyGap?
     /// Entries of the journal up to the read cursor: those read and those missed. What the source counts beyond it, it
     /// lost between two reads.
     var passed: UInt64 = 0

@@ -89,6 +89,11 @@ extension MetricFamily {
     package static let projectionReplaced = counter(
         "regionsync_projection_replaced",
         "Keys of the cache, calls, agents and cursors that held something of another kind and were replaced.")
+    package static let projectionLackingJournals = gauge(
+        "regionsync_projection_lacking_journals",
+        "Voice journals of other regions of which something is missing here that was not restated yet.")
+    package static let projectionRestated = counter(
+        "regionsync_projection_restated", "Calls and agents of this region restated to regions that lacked them.")
     package static let verifyLastSuccessTimestampSeconds = gauge(
         "regionsync_verify_last_success_timestamp_seconds", "When a verification last found no difference.",
         unit: .seconds)

@@ -1,7 +1,8 @@
 package import Journal
 internal import NIOCore
 
-/// What a batch of another region's control journal says: the last probe for this region, and the last word on each region.
+/// What a batch of another region's control journal says: the last probe for this region, the last word on each
+/// region, and what this one is asked to restate.
 package struct ControlNews: Sendable {
     /// What a survivor says of a region.
     package enum Word: Hashable, Sendable {
@@ -12,12 +13,15 @@ package struct ControlNews: Sendable {
 
     package let heard: (entry: EntryID, heartbeat: Heartbeat)?
     package let words: [String: Word]
+    /// The last request to this region.
+    package let request: RestateRequest?
 
     /// Reads a batch for `region`. Throws `EntryBatch.Malformed`.
     package init(_ batch: EntryBatch, for region: String) throws {
         var heard: (entry: EntryID, heartbeat: Heartbeat)?
         var words: [String: Word] = [:]
         var rejoined: Set<String> = []
+        var request: RestateRequest?
         try batch.forEachEntry { entry in
             if let heartbeat = Heartbeat(entry) {
                 if heartbeat.peer == region { heard = (entry.id, heartbeat) }
@@ -26,10 +30,13 @@ package struct ControlNews: Sendable {
             } else if let region = entry.rejoinedRegion {
                 words[region] = .rejoined
                 rejoined.insert(region)
+            } else if let asked = RestateRequest(entry), asked.owner == region {
+                request = asked
             }
         }
         self.heard = heard
         self.words = words
+        self.request = request
     }
 }
 

@@ -97,6 +97,10 @@ package struct ControlProjection: Sendable {
             commands.append(
                 ["HSET", ProjectionKeys.trailing, ProjectionKeys.heard(origin: origin), word.description])
         }
+        if let request = news.request {
+            commands.append(
+                ["HSET", ProjectionKeys.trailing, ProjectionKeys.asked(by: origin), request.note])
+        }
         for (index, name) in regions.enumerated() {
             guard let word = news.words[name] else { continue }
             let known = (note: held[2 * index], isRejoining: held[2 * index + 1] != nil)

@@ -30,7 +30,9 @@ package enum ProjectionFunctions {
         body: [guards, claims, indexes, objects, functions, inspections, steps, repairs].joined(separator: "\n"))
 
     /// Everything that the projection calls.
-    package static let libraries = [JournalFunctions.library, library, VoiceFunctions.library]
+    package static let libraries = [
+        JournalFunctions.library, library, VoiceFunctions.library, RestateFunctions.library,
+    ]
 
     /// Raises the provisioning cursor that trails those of all tenants.
     package static func advance(from expected: Position, to position: Position) -> RedisCommand {

@@ -13,6 +13,13 @@ package enum ProjectionKeys {
     /// Field of `cursors(tenant:)` while a region counts as down: where its voice journal was cut (`JournalCut`).
     package static func voiceCut(origin: String) -> String { "cut:voice:\(origin)" }
 
+    /// Field of `cursors(tenant:)`: as of which entry a region's voice journal was restated, where some of it is missing
+    /// here; zero where it was whole from the beginning (`Wholeness`).
+    package static func restated(origin: String) -> String { "restated:voice:\(origin)" }
+
+    /// Field of `trailing` while a region's request to restate is not answered: `RestateRequest.note`.
+    package static func asked(by region: String) -> String { "asked:\(region)" }
+
     /// Field of `trailing`: the cursor of a region's control journal.
     package static func controlCursor(origin: String) -> String { "control:\(origin)" }
 

@@ -16,6 +16,8 @@ package struct ProjectionReport: Sendable {
     private let unreadable: Counter
     private let logouts: Counter
     private let replaced: Counter
+    private let restated: Counter
+    private let lacking: Gauge
     private let visible: Histogram
     private let metrics: MetricsRegistry
     private let lags: [Topic: Gauge]
@@ -29,6 +31,8 @@ package struct ProjectionReport: Sendable {
         unreadable = metrics.counter(.projectionUnreadable)
         logouts = metrics.counter(.projectionLogouts)
         replaced = metrics.counter(.projectionReplaced)
+        restated = metrics.counter(.projectionRestated)
+        lacking = metrics.gauge(.projectionLackingJournals)
         visible = metrics.histogram(.commitToVisibleSeconds)
         lags = Dictionary(
             uniqueKeysWithValues: [Topic.provisioning, .voice].map {
@@ -77,6 +81,39 @@ package struct ProjectionReport: Sendable {
         replaced.add(records)
         logger.warning(
             "Keys of calls or agents held something else and were written anew", [.count: "\(records)"])
+    }
+
+    /// So many voice journals are incomplete here, and their owners have not restated what lives.
+    func lacks(_ journals: Int) { lacking.set(Double(journals)) }
+
+    /// A region was asked to restate what lives of so many tenants.
+    func asked(_ request: RestateRequest) {
+        logger.info(
+            "Asked a region to restate its live calls and agents",
+            [.region: "\(request.owner)", .journals: "\(request.tenants.count)"])
+    }
+
+    /// Calls and agents were taken over as their owners restated them.
+    func tookRestated(_ records: Int) {
+        guard records > 0 else { return }
+        logger.info("Calls and agents were taken over as restated", [.count: "\(records)"])
+    }
+
+    /// So many of a tenant's calls and agents were restated for a region, which are all.
+    func restated(_ records: Int, tenant: String, for region: String) {
+        restated.add(records)
+        logger.info(
+            "Live calls and agents were restated",
+            [.region: "\(region)", .tenant: "\(tenant)", .count: "\(records)"])
+    }
+
+    /// A region waits for what lives of so many tenants (nil: for none), and why that takes long, if it does.
+    func restating(_ tenants: Int?, for region: String, _ obstacle: String? = nil) {
+        let component = "restating \(region)"
+        guard let tenants else { return states.remove(component) }
+        let reason = "\(region) lacks what lives of \(tenants) tenants" + (obstacle.map { ": \($0)" } ?? "")
+        states.set(
+            component, ComponentState("restating", obstacle == nil ? .working : .degraded, reason: reason))
     }
 
     /// Keys of objects, indexes and digests held something else and were replaced: a sentence for each.

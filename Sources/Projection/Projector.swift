@@ -7,6 +7,7 @@ package struct Projector: Sendable {
     private let provisioning: ProvisioningProjection
     private let voice: VoiceProjection
     private let control: ControlProjection?
+    private let restating: Restating
 
     /// `tail` makes a reader for whoever has this name. Provisioning has a store of its own, so that a large transaction
     /// does not keep events waiting behind it.
@@ -19,15 +20,15 @@ package struct Projector: Sendable {
             journals: settings.regions.map { .provisioning(origin: $0) }, layouts: IndexLayouts(catalog),
             limits: limits, store: provisioningStore, tail: tail("provisioning"), report: report)
         voice = VoiceProjection(settings: settings, store: voiceStore, tail: tail, report: report)
-        // The own region stands first.
-        let peers = Array(settings.regions.dropFirst())
-        control = settings.regions.first.flatMap { region in
-            peers.isEmpty
-                ? nil
-                : ControlProjection(
-                    region: region, peers: peers, tenants: settings.tenants, store: voiceStore, tail: tail("control"),
-                    report: report)
-        }
+        control =
+            settings.peers.isEmpty
+            ? nil
+            : ControlProjection(
+                region: settings.region, peers: settings.peers, tenants: settings.tenants, store: voiceStore,
+                tail: tail("control"), report: report)
+        restating = Restating(
+            region: settings.region, peers: settings.peers, tenants: settings.tenants, store: voiceStore,
+            report: report)
     }
 
     /// `voiceExecutor` is where the readers of voice journals should wait, of which there are many with little to do.
@@ -36,6 +37,7 @@ package struct Projector: Sendable {
             tasks.addTask { await provisioning.run() }
             tasks.addTask(executorPreference: voiceExecutor) { await voice.run() }
             tasks.addTask(executorPreference: voiceExecutor) { await control?.run() }
+            tasks.addTask(executorPreference: voiceExecutor) { await restating.run() }
         }
     }
 }

@@ -19,6 +19,7 @@ extension VoiceFold {
                 journal, behind: held.first.flatMap { $0 }.flatMap { EntryID($0) } ?? .zero,
                 cut: held.last.flatMap { $0 }.flatMap { JournalCut($0) }?.last)
         }
+        try await lookForGaps(in: store)
         let tenants = Set(journals.map(\.tenant)).sorted()
         let agents = try await store.answers(
             tenants.map { RedisCommand("SMEMBERS", ProjectionKeys.superseded(tenant: $0)) })

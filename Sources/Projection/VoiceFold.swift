@@ -32,14 +32,15 @@ package struct VoiceFold: Sendable {
         package var logouts = 0
         /// Records written in the place of something else.
         package var replaced = 0
+        /// Records that were taken over as their owners restated them.
+        package var restated = 0
 
         package init() {}
     }
 
     private struct Event: Sendable {
         let entry: EntryID
-        /// nil for an entry that is none.
-        let event: VoiceEvent?
+        let content: VoiceContent
     }
 
     private struct Source: Sendable {
@@ -48,6 +49,9 @@ package struct VoiceFold: Sendable {
         var cut: EntryID?
         /// Everything up to the cut was folded; what lies beyond is left alone.
         var isPastCut = false
+        var wholeness = Wholeness.whole
+        /// The server is to know that all of the journal was here.
+        var isToBeNoted = false
         var folded: UInt64 = 0
         var events: [Event] = []
         var names: Set<VoiceRecordName> = []
@@ -85,8 +89,23 @@ package struct VoiceFold: Sendable {
         let known = sources[journal]
         sources[journal] = Source(
             cursor: cursor, cut: cut, isPastCut: cut.map { cursor >= $0 } ?? false,
-            folded: known?.cursor == cursor ? known?.folded ?? 0 : 0)
+            wholeness: known?.wholeness ?? .whole, folded: known?.cursor == cursor ? known?.folded ?? 0 : 0)
     }
+
+    /// What is known of a copy's beginning, when everything read was folded; see `Wholeness` for `gap` and `restated`.
+    package mutating func found(_ gap: CopyGap?, restated: EntryID?, of journal: JournalName) {
+        guard journal.origin != region, sources[journal]?.events.isEmpty == true else { return }
+        sources[journal]?.wholeness = Wholeness(gap: gap, restated: restated)
+        sources[journal]?.isToBeNoted = gap?.missed == 0 && restated == nil
+    }
+
+    /// The journals that are not known to be whole here.
+    package var incomplete: [JournalName: Wholeness] {
+        sources.compactMapValues { $0.wholeness == .whole ? nil : $0.wholeness }
+    }
+
+    /// The journals of other regions.
+    var copies: [JournalName] { sources.keys.filter { $0.origin != region } }
 
     /// Where to read on; only when everything read was folded.
     package var wanted: [JournalCursor] {
@@ -108,16 +127,9 @@ package struct VoiceFold: Sendable {
         try read.batch.forEachEntry { entry in
             if let cut = source.cut, entry.id >= cut { source.isPastCut = true }
             if let cut = source.cut, entry.id > cut { return }
-            let event = VoiceEvent(entry)
-            switch event?.subject {
-            case .call(let id): source.names.insert(VoiceRecordName(tenant: tenant, kind: .call, id: id))
-            case .agent(let id): source.names.insert(VoiceRecordName(tenant: tenant, kind: .agent, id: id))
-            case .some(.none), nil: break
-            }
-            if let left = event?.connIDLeft {
-                source.names.insert(VoiceRecordName(tenant: tenant, kind: .call, id: left))
-            }
-            source.events.append(Event(entry: entry.id, event: event))
+            let content = VoiceContent(entry, from: read.journal.origin)
+            source.names.formUnion(content.subjects(of: tenant))
+            source.events.append(Event(entry: entry.id, content: content))
         }
         sources[read.journal] = source
     }
@@ -183,16 +195,25 @@ package struct VoiceFold: Sendable {
 
     private mutating func fold(_ journal: JournalName, _ source: Source) -> Call {
         var now: [VoiceRecordName: VoiceRecord] = [:]
+        var commands = GuardedCommands()
+        var wholeness = source.wholeness
+        if source.isToBeNoted { commands.note(journal, restated: .zero) }
         for event in source.events {
-            guard let voice = event.event else {
+            switch event.content {
+            case .unreadable:
                 counts.unreadable += 1
                 firstUnreadable = firstUnreadable ?? PassedOver(journal: journal, entry: event.entry)
-                continue
+            case .event(let voice):
+                counts.events += 1
+                if !apply(voice, event.entry, journal, &now) { counts.illegal += 1 }
+            case .restated(.end(let since)):
+                guard case .lacking(let through, _) = wholeness, since >= through else { continue }
+                wholeness = .whole
+                commands.note(journal, restated: since)
+            case .restated(let told):
+                if apply(told, journal, replacing: wholeness.isLacking, &now) { counts.restated += 1 }
             }
-            counts.events += 1
-            if !apply(voice, event.entry, journal, &now) { counts.illegal += 1 }
         }
-        var commands = GuardedCommands()
         for (name, record) in now {
             if !record.isNew {
                 commands.write(record, name, over: records[name], region: region, recordTime: recordTime)
@@ -211,7 +232,7 @@ package struct VoiceFold: Sendable {
         }
         let last = source.events.last?.entry ?? source.cursor
         sources[journal] = Source(
-            cursor: last, cut: source.cut, isPastCut: source.isPastCut,
+            cursor: last, cut: source.cut, isPastCut: source.isPastCut, wholeness: wholeness,
             folded: source.folded + UInt64(source.events.count))
         let expected = source.cursor == .zero ? "0" : source.cursor.description
         return Call(

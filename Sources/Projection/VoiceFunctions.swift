@@ -19,42 +19,11 @@ package enum VoiceFunctions {
     package static let library = FunctionLibrary(
         name: "regionsync_voice_1",
         body: """
-            \(JournalFunctions.generated)
-
-            -- Numbers of up to 64 bits, which Lua cannot hold: the longer text is the greater.
-            local function less(left, right)
-                if #left ~= #right then return #left < #right end
-                return left < right
-            end
-
-            local function precedes(left, right)
-                local first, second = string.match(left, '^(%d+)%-(%d+)$')
-                local other, otherSecond = string.match(right, '^(%d+)%-(%d+)$')
-                if first ~= other then return less(first, other) end
-                return less(second, otherSecond)
-            end
-
-            -- The keys of the entries behind the cursor, or a word for why nothing may be appended.
-            local function unread(keys, field, limit)
-                local cursor = redis.call('HGET', keys[1], field) or '0-0'
-                local own = generated(keys[2])
-                if not own then return nil, 'MISSING' end
-                if precedes(own, cursor) then return nil, 'BEFORE' end
-                if redis.pcall('HGET', keys[3], 'closed') then return nil, 'CLOSED' end
-                local rest = redis.call('XRANGE', keys[2], '(' .. cursor, '+', 'COUNT', limit + 1)
-                if #rest > limit then return nil, 'BEHIND' end
-                local about = {}
-                for _, entry in ipairs(rest) do
-                    for k = 1, #entry[2], 2 do
-                        if entry[2][k] == 'key' then about[entry[2][k + 1]] = true end
-                    end
-                end
-                return about
-            end
+            \(unread)
 
             redis.register_function('rsv1_logout', function(keys, args)
-                local about, reason = unread(keys, args[1], tonumber(args[2]))
-                if not about then return redis.status_reply(reason) end
+                local about, rest = unread(keys, args[1], tonumber(args[2]))
+                if not about then return redis.status_reply(rest) end
                 local answers, at = {}, 3
                 for k = 4, #keys do
                     local agent, sessions, appended = args[at], tonumber(args[at + 1]), 0
@@ -72,4 +41,40 @@ package enum VoiceFunctions {
                 return answers
             end)
             """)
+
+    /// Lua: what stands behind a journal's cursor, for those who append to it by what is in state.
+    static let unread = """
+        \(JournalFunctions.generated)
+
+        -- Numbers of up to 64 bits, which Lua cannot hold: the longer text is the greater.
+        local function less(left, right)
+            if #left ~= #right then return #left < #right end
+            return left < right
+        end
+
+        local function precedes(left, right)
+            local first, second = string.match(left, '^(%d+)%-(%d+)$')
+            local other, otherSecond = string.match(right, '^(%d+)%-(%d+)$')
+            if first ~= other then return less(first, other) end
+            return less(second, otherSecond)
+        end
+
+        -- The keys of the entries behind the cursor, and those entries; or nil and a word for why nothing may be appended.
+        local function unread(keys, field, limit)
+            local cursor = redis.call('HGET', keys[1], field) or '0-0'
+            local own = generated(keys[2])
+            if not own then return nil, 'MISSING' end
+            if precedes(own, cursor) then return nil, 'BEFORE' end
+            if redis.pcall('HGET', keys[3], 'closed') then return nil, 'CLOSED' end
+            local rest = redis.call('XRANGE', keys[2], '(' .. cursor, '+', 'COUNT', limit + 1)
+            if #rest > limit then return nil, 'BEHIND' end
+            local about = {}
+            for _, entry in ipairs(rest) do
+                for k = 1, #entry[2], 2 do
+                    if entry[2][k] == 'key' then about[entry[2][k + 1]] = true end
+                end
+            end
+            return about, rest
+        end
+        """
 }

@@ -48,15 +48,33 @@ package struct VoiceProjection: Sendable {
         let roster = VoiceRoster(tenantsPerGroup: max(1, settings.streamsPerReader / max(1, settings.regions.count)))
         await withDiscardingTaskGroup { tasks in
             var pause = SessionPause()
+            var asking = RestateAsking()
+            let began = ContinuousClock.now
             while !Task.isCancelled {
                 do throws(StoreFailure) {
-                    let known = try await store.answers([RedisCommand("SMEMBERS", tenantsKey)])
+                    let fields = settings.peers.map { ProjectionKeys.down(region: $0) }
+                    let known = try await store.answers([
+                        RedisCommand("SMEMBERS", tenantsKey),
+                        // One field more, as there may be no peer.
+                        RedisCommand(["HMGET", ProjectionKeys.trailing, "provisioning"] + fields),
+                    ])
                     let tenants = known[0].elements.compactMap(\.text)
+                    let marks = zip(settings.peers, known[1].elements.dropFirst())
+                    let down = Set(marks.filter { $1.text != nil }.map(\.0))
                     for group in await roster.enrol(settings.tenants + tenants.sorted()) {
                         tasks.addTask { await follow(group, of: roster) }
                     }
                     pause.aligned()
-                    report.set(ProjectionReport.voice, await roster.state)
+                    let now = began.duration(to: .now)
+                    let lacking = await roster.lacking(except: down)
+                    let peers = settings.peers.filter { !down.contains($0) }
+                    report.set(
+                        ProjectionReport.voice, await roster.state(lacking: lacking, peers: peers, at: now))
+                    report.lacks(lacking.count)
+                    for request in asking.due(lacking, at: now) {
+                        _ = try await store.answers([request.command(from: settings.region)])
+                        report.asked(request)
+                    }
                     report.leftOut(await roster.leftOut, of: ProjectionReport.voice)
                     report.lag(await roster.lag, topic: .voice)
                     try? await Task.sleep(for: .seconds(1))
@@ -90,7 +108,7 @@ package struct VoiceProjection: Sendable {
     ) async throws(StoreFailure) {
         var session = Session(VoiceFold(region: settings.region, recordTime: settings.callRecordTime))
         var followed = 0
-        var nextLook = ContinuousClock.now
+        var (nextLook, nextGaps) = (ContinuousClock.now, ContinuousClock.now)
         while !Task.isCancelled {
             let tenants = await roster.tenants(of: group)
             if tenants.count > followed {
@@ -115,8 +133,15 @@ package struct VoiceProjection: Sendable {
                 try await session.lag.measure(progress, through: store)
                 await roster.measured(group, lag: session.lag.lag)
             }
+            if ContinuousClock.now >= nextGaps {
+                try await session.fold.lookForGaps(in: store)
+                nextGaps = .now + (session.fold.incomplete.isEmpty ? .seconds(5) : .seconds(1))
+            }
+            await roster.looked(group, incomplete: session.fold.incomplete)
             // A group that may grow looks now and then; so does one whose lag is to be seen going, or that leaves out a key.
-            let isCalm = await roster.isFull(group) && session.lag.lag == 0 && reader.strays.kinds.isEmpty
+            let isCalm =
+                await roster.isFull(group) && session.lag.lag == 0 && reader.strays.kinds.isEmpty
+                && session.fold.incomplete.isEmpty
             let reads = try await reader.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
             if !reads.isEmpty { CrashPoint.voiceRead.pass() }
             for read in reads {
@@ -161,6 +186,7 @@ package struct VoiceProjection: Sendable {
             component: ProjectionReport.voice)
         report.loggedOut(counts.logouts - reported.logouts)
         report.replaced(counts.replaced - reported.replaced)
+        report.tookRestated(counts.restated - reported.restated)
         session.reported = counts
     }
 }

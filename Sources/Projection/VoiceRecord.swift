@@ -81,12 +81,23 @@ struct GuardedCommands {
         }
     }
 
+    /// Notes as of which entry a journal was restated.
+    mutating func note(_ journal: JournalName, restated since: EntryID) {
+        append(
+            [
+                "HSET", ProjectionKeys.cursors(tenant: journal.tenant),
+                ProjectionKeys.restated(origin: journal.origin), since.description,
+            ])
+    }
+
     /// Writes a record over what the server of this region holds of it, and the sets that name such records.
     mutating func write(
         _ record: VoiceRecord, _ name: VoiceRecordName, over old: VoiceRecord?, region: String, recordTime: Int64
     ) {
-        let change = record.changes(since: old)
-        if old == nil { append(["DEL", name.key]) }
+        // What has ended is to expire: one that goes on is written anew.
+        let known = old?.hasEnded == true && !record.hasEnded ? nil : old
+        let change = record.changes(since: known)
+        if known == nil { append(["DEL", name.key]) }
         append("HDEL", name.key, change.removed)
         append("HSET", name.key, change.set.flatMap { [$0.0, $0.1] })
         switch name.kind {

@@ -10,6 +10,11 @@ actor VoiceRoster {
     private var troubles: [Int: String] = [:]
     /// Journals that groups leave out, and what their keys hold.
     private var strays: [Int: [JournalName: String]] = [:]
+    /// Journals of other regions that are not known to be whole, of the groups that have looked.
+    private var incomplete: [Int: [JournalName: Wholeness]] = [:]
+    private var awaited = AwaitedPeers()
+    /// Some group began behind other cursors since the last look.
+    private var isAnew = true
     /// Entries that are not in state, of the groups of which that is known.
     private var lags: [Int: Int64] = [:]
 
@@ -40,7 +45,12 @@ actor VoiceRoster {
     func failed(_ group: Int, _ failure: StoreFailure) {
         troubles[group] = "\(failure)"
         lags[group] = nil
+        guard failure.isCursorMoved else { return }
+        incomplete[group] = nil
+        isAnew = true
     }
+
+    func looked(_ group: Int, incomplete journals: [JournalName: Wholeness]) { incomplete[group] = journals }
 
     func measured(_ group: Int, lag: Int64?) { lags[group] = lag }
 
@@ -52,11 +62,47 @@ actor VoiceRoster {
         strays.values.reduce(into: [:]) { all, some in all.merge(some) { $1 } }
     }
 
-    /// How all groups together do.
-    var state: ComponentState {
-        guard let trouble = troubles.min(by: { $0.key < $1.key }) else { return ComponentState("projecting", .working) }
+    /// Of which journals of regions that do not count as down something is missing, over all groups.
+    func lacking(except down: Set<String>) -> [LackingJournal] {
+        incomplete.values.joined().compactMap { journal, wholeness in
+            guard case .lacking(let through, let isFirst) = wholeness, !down.contains(journal.origin) else {
+                return nil
+            }
+            return LackingJournal(journal: journal, through: through, isFirst: isFirst)
+        }.sorted { $0.journal < $1.journal }
+    }
+
+    /// How all groups together do at `now`, by a clock that does not jump; `peers` are those that do not count as down.
+    func state(lacking: [LackingJournal], peers: [String], at now: Duration) -> ComponentState {
+        let awaited = awaited.looked(unknown: unknown(of: peers), of: known.count, anew: isAnew, at: now)
+        isAnew = false
+        if let trouble = troubles.min(by: { $0.key < $1.key }) {
+            return ComponentState(
+                "waiting", .waiting,
+                reason: "\(troubles.count) of \(groups.count) groups of tenants wait: \(trouble.value)")
+        }
+        let isNew = lacking.contains(where: \.isFirst)
+        if !isNew, let peer = awaited.first {
+            return ComponentState(
+                "awaiting-peers", .waiting,
+                reason:
+                    "nothing was heard of \(peer) here yet: whether its live calls and agents are missing is not known")
+        }
+        guard let first = lacking.first else { return ComponentState("projecting", .working) }
         return ComponentState(
-            "waiting", .waiting, reason: "\(troubles.count) of \(groups.count) groups of tenants wait: \(trouble.value)"
-        )
+            "restating", isNew ? .waiting : .degraded,
+            reason: "of \(lacking.count) voice journals entries were trimmed before they came here, first "
+                + "\(first.journal.key): their regions are asked to restate their live calls and agents",
+            advice: "if this lasts, look at the mirror links from and to those regions, and at their workers")
+    }
+
+    /// Of how many tenants each of the regions has not said whether something is missing here.
+    private func unknown(of peers: [String]) -> [String: Int] {
+        let unseen = groups.indices.filter { incomplete[$0] == nil }.reduce(0) { $0 + groups[$1].count }
+        var counts = Dictionary(uniqueKeysWithValues: peers.map { ($0, unseen) })
+        for (journal, wholeness) in incomplete.values.joined() where wholeness == .unknown {
+            if let count = counts[journal.origin] { counts[journal.origin] = count + 1 }
+        }
+        return counts
     }
 }

@@ -14,7 +14,8 @@ struct RedisCheckTests {
             #expect(findings.allSatisfy { $0.severity == .ok }, "\(findings)")
             #expect(
                 findings.map(\.subject) == [
-                    "version", "eviction policy", "persistence", "functions", "functions", "functions", "permissions",
+                    "version", "eviction policy", "persistence", "functions", "functions", "functions", "functions",
+                    "permissions",
                 ])
             try await with(server) { connection in
                 let libraries = try await connection.send(RedisCommand("FUNCTION", "LIST"))

@@ -41,6 +41,19 @@ struct ControlNewsTests {
         #expect(try word([down(2), rejoined, down(3)]) == "down 3 by 3-0, anew")
     }
 
+    @Test("the last request to restate that is for this region is kept")
+    func request() throws {
+        let requests = [("eu-west", "7"), ("eu-west", "8"), ("ap-south", "9")].map { owner, tenant in
+            let request = RestateRequest(owner: owner, tenants: [tenant: EntryID(first: 5, second: 0)])
+            return ["event", RestateRequest.event, "key", owner, "data", request.data]
+        }
+        let unreadable = [["event", RestateRequest.event, "key", "eu-west", "data", #"{"tenants":7}"#]]
+        let request = try #require(try news(requests + unreadable).request)
+        #expect(request.entry == EntryID(first: 2, second: 0))
+        #expect(request.tenants == ["8": EntryID(first: 5, second: 0)])
+        #expect(try news([Self.rejoined]).request == nil)
+    }
+
     @Test("probes for others and entries that cannot be read say nothing")
     func nothing() throws {
         let probes = [("eu-west", 5), ("ap-south", 70)].map { peer, voice in

@@ -126,6 +126,17 @@ struct ControlProjectionTests {
         }
     }
 
+    @Test("what this region is asked to restate is kept until it is answered")
+    func asked() async throws {
+        try await withRedis { redis in
+            let request = RestateRequest(owner: "eu-west", tenants: ["101": EntryID(first: 5, second: 0)])
+            try redis(
+                "XADD", control, "8-0", "event", RestateRequest.event, "key", "eu-west", "data", request.data)
+            try await run(redis) { try trailing("control:us-east", redis) == "8-0" }
+            #expect(try trailing("asked:us-east", redis) == #"8-0 {"tenants":{"101":"5-0"}}"#)
+        }
+    }
+
     // MARK: What is over
 
     private func declare(_ id: String, history: UInt64 = 2, cut: String = "7-1 42", _ redis: PlainRedis) throws {

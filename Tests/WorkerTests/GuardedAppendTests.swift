@@ -86,7 +86,7 @@ struct GuardedAppendTests {
     @Test("batches follow each other, many in flight, and the meta says what the stream holds", arguments: sizes)
     func follows(size: UInt64) async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             var answers: [EventLoopFuture<EntryID>] = []
             for start in stride(from: UInt64(1), through: 19 * size + 1, by: Int(size)) {
                 let batch = try #require(peer.batch(start...(start + size - 1)))
@@ -101,7 +101,7 @@ struct GuardedAppendTests {
     @Test("a batch that is not the next is refused with the cursor, and nothing is written", arguments: sizes)
     func refusesGap(size: UInt64) async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             #expect(try await peer.append(1...size) == .success(EntryID(first: size, second: 0)))
             let gap = try await peer.append((size + 2)...(2 * size + 1))
             #expect(gap == .failure(.cursor(last: EntryID(first: size, second: 0))))
@@ -115,7 +115,7 @@ struct GuardedAppendTests {
         try await Peer.with { peer in
             #expect(try await peer.append(1...size) == .failure(.fenced))
             #expect(try await peer.run("EXISTS", Peer.journal.key) == "0")
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             #expect(try await peer.append(1...size, birth: "c") == .failure(.fenced))
             try await peer.run("HSET", Peer.journal.metaKey, "closed", "yes")
             #expect(try await peer.append(1...size) == .failure(.fenced))
@@ -127,7 +127,7 @@ struct GuardedAppendTests {
     @Test("a stream that somebody else wrote to, deleted or set back is forked, and left as it is", arguments: sizes)
     func noticesOthers(size: UInt64) async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             _ = try await peer.append(1...size)
             let key = Peer.journal.key
             try await peer.run("XADD", key, "\(size)-7", "foreign", "1")
@@ -144,7 +144,7 @@ struct GuardedAppendTests {
     @Test("keys of another kind are refused, not written to", arguments: sizes)
     func refusesOtherKinds(size: UInt64) async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             _ = try await peer.append(1...size)
             try await peer.run("SET", Peer.journal.metaKey, "text")
             guard case .failure = try await peer.append((size + 1)...(2 * size)) else {
@@ -160,7 +160,7 @@ struct GuardedAppendTests {
     @Test("entries of thousands of fields are appended", arguments: [1, 10] as [UInt64])
     func appendsWide(size: UInt64) async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             #expect(try await peer.append(1...size, fields: 5_000) == .success(EntryID(first: size, second: 0)))
             #expect(try await peer.length() == "\(size)")
         }
@@ -169,7 +169,7 @@ struct GuardedAppendTests {
     @Test("a guard that cannot look closes the journal; the copy stays")
     func closesUnguarded() async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             _ = try await peer.append(1...100)
             let blind = try await peer.restricted("-xinfo")
             guard case .failure(.unexpected) = try await blind.append(101...200) else {
@@ -185,7 +185,7 @@ struct GuardedAppendTests {
     @Test("a guard that cannot refuse: what went in behind it is never continued", arguments: [false, true])
     func poisons(isForeign: Bool) async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             _ = try await peer.append(1...100)
             if isForeign { try await peer.run("XADD", Peer.journal.key, "100-7", "foreign", "1") }
             let weak = try await peer.restricted("-xsetid")
@@ -193,7 +193,7 @@ struct GuardedAppendTests {
             #expect(answer == .failure(.unexpected("BROKEN 200-0")))
             #expect(try await peer.meta() == "[\"b\", \"100-0\", \"100\"]")
             #expect(try await peer.append(201...300) == .failure(.fenced))
-            #expect(try await peer.target.open(Peer.journal, birth: "b").get().isClosed)
+            #expect(try await peer.target.open(Peer.journal, birth: "b", in: "west").get().isClosed)
             weak.target.close()
         }
     }
@@ -201,7 +201,7 @@ struct GuardedAppendTests {
     @Test("an append of which an entry is missing is never continued, though it ends as it should")
     func countsEntries() async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             _ = try await peer.append(1...100)
             var builder = EntryBatchBuilder(previous: EntryID(first: 100, second: 0))
             for number in 101...200 as ClosedRange<UInt64> {
@@ -221,7 +221,7 @@ struct GuardedAppendTests {
     @Test("a stream at the highest ID keeps what it is set back to")
     func keepsRestore() async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             _ = try await peer.append(1...100)
             // As a guard leaves it whose closing script never came.
             try await peer.run("XSETID", Peer.journal.key, "18446744073709551615-18446744073709551615")
@@ -250,7 +250,7 @@ struct GuardedAppendTests {
             let journal = JournalName.provisioning(origin: "east")
             let seen = try await source.lineage(of: journal, cursor: .zero, peer: "west", copyBirth: nil).get()
             #expect(try await peer.run("HMGET", journal.metaKey, "last", "count") == "[\"0-0\", \"0\"]")
-            let state = try await peer.target.open(journal, birth: "other").get()
+            let state = try await peer.target.open(journal, birth: "other", in: "west").get()
             #expect(state == CopyState(birth: seen.birth, last: .zero, count: 0, length: 0, generated: .zero))
             try await peer.run("HDEL", journal.metaKey, "last")
             let opened = try await peer.plain.send(JournalFunctions.open(journal, birth: "other"))
@@ -268,7 +268,7 @@ struct GuardedAppendTests {
             try await peer.run("FUNCTION", "FLUSH")
             _ = try await source.lineage(of: Peer.journal, cursor: .zero, peer: "west", copyBirth: nil).get()
             try await peer.run("FUNCTION", "FLUSH")
-            let opened = try await peer.target.open(Peer.journal, birth: "b").get()
+            let opened = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             let birth = try #require(opened.birth)
             try await peer.run("FUNCTION", "FLUSH")
             #expect(try await peer.append(1...1, birth: birth) == .success(EntryID(first: 1, second: 0)))
@@ -282,7 +282,7 @@ struct GuardedAppendTests {
     @Test("a full server can be read from and trimmed; it is connected to if it has the functions")
     func trimsFull() async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             _ = try await peer.append(1...100)
             try await peer.run("CONFIG", "SET", "maxmemory", "1")
             let source = try await peer.connector.source()
@@ -304,7 +304,7 @@ struct GuardedAppendTests {
     @Test("a connection to a server that became a replica is given up", arguments: sizes)
     func leavesReplica(size: UInt64) async throws {
         try await Peer.with { peer in
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             let source = try await peer.connector.source()
             try await flip(peer, on: true, kind: 2)
             guard case .failure(.unavailable) = try await peer.append(1...size) else {
@@ -332,7 +332,7 @@ struct GuardedAppendTests {
                 return try await reader.passed([cursor], limit: 10).get()[0]
             }
             #expect(try await passed(0) == 0)
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             _ = try await peer.append(1...40)
             #expect(try await passed(0) == 0)
             #expect(try await passed(20) == nil)
@@ -354,7 +354,7 @@ struct GuardedAppendTests {
     func survivesFlips(seed: Int) async throws {
         try await Peer.with { given in
             var peer = given
-            _ = try await peer.target.open(Peer.journal, birth: "b").get()
+            _ = try await peer.target.open(Peer.journal, birth: "b", in: "west").get()
             var last: UInt64 = 0
             var refusals = 0
             for round in 0..<20 {

@@ -88,6 +88,7 @@ struct MirrorLinkTests {
                 last = try await client.pipeline(commands).last?.get()[19]?.string
                 try await regions.waitForCopy(last)
                 try await regions.until { lost.value == 15 * round }
+                try await regions.until { try await regions.gap()?.missed == UInt64(15 * round) }
             }
             let copied = try await regions.client(of: regions.west)
             #expect(try await copied.send(RedisCommand("XLEN", TwoRegions.journal.key)).integer == 20)
@@ -142,10 +143,14 @@ struct MirrorLinkTests {
             )
             #expect(source == copy)
             #expect(lost.value == 90)
+            // None of what is missing stands above.
+            let gap = try #require(try await regions.gap())
+            #expect(gap.missed == 90 && gap.through >= minimum)
             _ = try await peer.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
             let last = try await regions.write(10, through: client, label: "c")
             try await regions.waitForCopy(last.last)
             #expect(lost.value == 90)
+            #expect(try await regions.gap() == gap)
             await peer.close()
             await client.close()
         }

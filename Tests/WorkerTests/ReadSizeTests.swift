@@ -177,7 +177,9 @@ private struct TakingTarget: MirrorTarget {
 
     func close() { end.succeed(LinkLoss(.unavailable("closed"))) }
 
-    func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState> {
+    func note(_ gap: CopyGap, known: CopyGap?, in region: String, of journal: JournalName, birth: String) {}
+
+    func open(_ journal: JournalName, birth: String, in region: String) -> EventLoopFuture<CopyState> {
         let last = journals.asked.copied[journal] ?? .zero
         return journals.loop.makeSucceededFuture(
             CopyState(birth: birth, last: last, count: last.first, length: last.first, generated: last))

@@ -135,6 +135,11 @@ struct TwoRegions {
         return reply
     }
 
+    /// What the copy will never have, as it is noted there.
+    func gap() async throws -> CopyGap? {
+        try await ask(west, "HGET", Self.journal.metaKey, CopyGap.field(in: "west")).string.flatMap { CopyGap($0) }
+    }
+
     /// Everything in the journal on one server, or in another stream there, as text.
     func contents(of server: RedisServer, key: String = Self.journal.key) async throws -> String {
         let client = try await client(of: server)

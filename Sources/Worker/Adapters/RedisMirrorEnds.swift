@@ -212,8 +212,9 @@ struct RedisMirrorTarget: MirrorTarget {
 
     func close() { connection.closeSoon() }
 
-    func open(_ journal: JournalName, birth: String) -> EventLoopFuture<CopyState> {
-        connection.call(JournalFunctions.open(journal, birth: birth)).flatMapThrowing { reply in
+    func open(_ journal: JournalName, birth: String, in region: String) -> EventLoopFuture<CopyState> {
+        let gap = connection.send(RedisCommand("HGET", journal.metaKey, CopyGap.field(in: region))).refusing()
+        return connection.call(JournalFunctions.open(journal, birth: birth)).and(gap).flatMapThrowing { reply, gap in
             let parts = Array(reply.elements)
             guard parts.count == 12, let generated = parts[6].entryID else {
                 throw Refusal.unexpected("open of \(journal): \(reply)")
@@ -222,8 +223,13 @@ struct RedisMirrorTarget: MirrorTarget {
                 birth: parts[0].string, last: parts[1].entryID ?? .zero,
                 count: parts[2].entryCount ?? 0, length: parts[7].entryCount ?? 0, generated: generated,
                 floor: parts[3].entryID ?? .zero, isClosed: !parts[4].isNull,
-                fork: parts[8].string.flatMap { ClosedCopy($0, told: parts[9].string) }, digest: parts[10].string)
+                fork: parts[8].string.flatMap { ClosedCopy($0, told: parts[9].string) }, digest: parts[10].string,
+                gap: gap.string.flatMap { CopyGap($0) })
         }
+    }
+
+    func note(_ gap: CopyGap, known: CopyGap?, in region: String, of journal: JournalName, birth: String) {
+        _ = connection.call(JournalFunctions.note(gap, known: known, in: region, of: journal, birth: birth))
     }
 
     func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?> {
