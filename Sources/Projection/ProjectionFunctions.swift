@@ -199,6 +199,8 @@ package enum ProjectionFunctions {
             if was then tally(group, sum, -was, -1) end
         end
 
+        -- A part that is applied again may have taken away a value that its object held for a moment, and that another
+        -- object, which comes later and is there already, holds now. So there every object claims its values anew.
         local function put(group, args, at)
             local id, digest, indexes = args[at + 1], args[at + 2], group.indexes
             local key = group.prefix .. id
@@ -209,6 +211,8 @@ package enum ProjectionFunctions {
                 if was ~= new then
                     if was then unlink(group, k, was, id) end
                     if new ~= '\\0' then link(group, k, new, id) end
+                elseif group.isPart and group.pairs[k] then
+                    link(group, k, new, id)
                 end
             end
             group.call('RESTORE', key, '0', args[at + 3], 'REPLACE')
@@ -246,6 +250,7 @@ package enum ProjectionFunctions {
             while at <= last do
                 local objects, group = tonumber(args[at])
                 group, at = open(args[1], args, at + 1, replaced)
+                group.isPart = args[3] ~= '' or args[5] ~= ''
                 -- What objects changed must be kept whatever stops us.
                 local done, result = pcall(change, group, args, at, objects)
                 flush(group)
