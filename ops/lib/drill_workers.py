@@ -87,7 +87,7 @@ class WorkerPause(FaultDrill):
         servers.wait_until(f"{first.name} standing by", lambda: state_of(first, "lease") == "standby")
         refused = round(seconds_since(woken), 3)
         applied, appended = self.done(first)
-        said = first.log.read_text(errors="replace")[before:]
+        said = first.log.read_bytes()[before:].decode(errors="replace")
         self.require("Lease changed state" in said and "level=warning" in said.lower(),
                      f"{first.name} warns that it works no more")
         self.expect_moving(time.monotonic_ns(), [region])

@@ -1,8 +1,10 @@
 """Drills of one shape: two regions under load, faults, and at the end everything compared with the ledger."""
 
+import contextlib
 import time
 
 import drilling
+from reading import Reading
 from regions import EAST, REGIONS, Regions
 
 MISTAKES = ("duplicated", "reordered", "altered", "invented")
@@ -89,6 +91,19 @@ class FaultDrill(drilling.Drill):
             took.append(seconds)
         self.moving += took
         return max(took)
+
+    @contextlib.contextmanager
+    def reading(self, skills, stale):
+        """Skills of the drill's own, which do not change, are read in both regions for the length of the block, and never
+        in vain; with `stale` the caches must be marked so at some time.
+        """
+        with Reading(self.regions.redis, map(self.regions.skill_key, skills)) as reading:
+            yield
+        for region, found in reading.found.items():
+            for word in ("misses", "changed", "errors"):
+                self.require(found[word] == 0, f"{region}: {found[word]} of {found['reads']} reads: {word}")
+            self.require(found["stale"] > 0 or not stale, f"{region}: the cache was marked stale meanwhile")
+        self.figures["readers"] = reading.found
 
     def stay(self, least, most=None):
         """Waits, if `most` is given for a random time."""
