@@ -149,8 +149,8 @@ class BadKeys(ForeignDrill):
                             "mendedSeconds": round((time.monotonic_ns() - since) / 1e9, 3)})
 
     def spoil_state(self):
-        """Keys of a wrong type stand where an object, a type's IDs, its index, a call and an agent have to be. What stands
-        in the way is replaced and written anew; nothing else stands still meanwhile.
+        """Keys of a wrong type stand where an object, a type's IDs, its index, a call and an agent have to be. What
+        stands in the way is replaced and written anew; nothing else stands still meanwhile.
         """
         regions, tenant = self.regions, self.regions.tenant
         region = self.random.choice(REGIONS)
@@ -180,9 +180,9 @@ class BadKeys(ForeignDrill):
                     and redis.ask("HGET", f"{types}:by:name", "after") == changed)
 
         servers.wait_until(f"{region}: what was spoilt written anew", is_back, 60, pause=0.1)
-        back = round(seconds_since(since), 3)
+        back, whole = round(seconds_since(since), 3), round(regions.wait_whole(region, since), 3)
         self.rounds.append({"fault": "state of a wrong type", "region": region, "writtenAnewSeconds": back,
-                            "wholeSeconds": round(regions.wait_whole(region, since), 3), "call": redis.ask("TYPE", call)})
+                            "wholeSeconds": whole, "call": redis.ask("TYPE", call)})
 
 
 class VerifyingRegions(Regions):
