@@ -11,7 +11,7 @@ import lossy
 import servers
 from far_regions import FarRegions, LossyRegions
 from fault_drill import FaultDrill, longest
-from regions import REGIONS, peer, seconds_since
+from regions import REGIONS, peer, seconds_since, seconds_until
 
 KNOWN_SECONDS = 3
 
@@ -35,9 +35,9 @@ class LinkDrill(FaultDrill):
     # Steps.
 
     def expect_known(self, since, regions=REGIONS):
-        for region in regions:
-            seconds = self.regions.wait_known(region, since)
-            self.known.append(self.promise(f"{region}: link known to be down", seconds, KNOWN_SECONDS))
+        took = seconds_until({f"{region}: link known to be down": lambda region=region: self.regions.is_known(region)
+                              for region in regions}, since)
+        self.known += [self.promise(what, seconds, KNOWN_SECONDS) for what, seconds in took.items()]
 
     def expect_told(self, since, told):
         """`told` is {region: direction}."""

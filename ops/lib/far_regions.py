@@ -57,12 +57,9 @@ class FarRegions(Regions):
         directions = self.traffic.numbers()["directions"]
         return max((one["lastSecondLagMs"][quantile] for one in directions if one.get("lastSecondLagMs")), default=None)
 
-    def wait_known(self, region, since):
-        """Seconds from `since` (ns) until the worker says that its link is down, in metric and state."""
-        servers.wait_until(
-            f"{region}: link known to be down",
-            lambda: not self.is_up(region) and self.state(region, f"mirror {peer(region)}") == "connecting")
-        return seconds_since(since)
+    def is_known(self, region):
+        """Whether the worker says that its link is down, in metric and state."""
+        return not self.is_up(region) and self.state(region, f"mirror {peer(region)}") == "connecting"
 
     def wait_told(self, region, direction, since):
         """Seconds from `since` (ns) until the worker says that its link is cut in that direction."""

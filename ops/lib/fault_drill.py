@@ -5,7 +5,7 @@ import time
 
 import drilling
 from reading import Reading
-from regions import EAST, REGIONS, Regions
+from regions import EAST, REGIONS, Regions, seconds_until
 
 MISTAKES = ("duplicated", "reordered", "altered", "invented")
 
@@ -83,14 +83,15 @@ class FaultDrill(drilling.Drill):
         """Events move again in these regions, within `limit` seconds behind `since` (ns) if that is given; how long it
         took in the slowest.
         """
-        took = []
-        for region in regions:
-            seconds = round(self.regions.wait_moving(region, since), 3)
-            if limit:
-                self.promise(f"{region}: events moving", seconds, limit)
-            took.append(seconds)
-        self.moving += took
-        return max(took)
+        before = {region: self.regions.appended(region) for region in regions}
+        took = seconds_until({
+            f"{region}: events moving": lambda region=region: self.regions.appended(region) > before[region]
+            for region in regions}, since)
+        if limit:
+            for what, seconds in took.items():
+                self.promise(what, seconds, limit)
+        self.moving += took.values()
+        return longest(took.values())
 
     @contextlib.contextmanager
     def reading(self, skills, stale):
