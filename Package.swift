@@ -105,6 +105,12 @@ let package = Package(
         layer("WANProxy", [nioCore, nioPosix]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
         layer(
+            "Simulation",
+            [
+                "Capture", "Journal", "Lease", "Mirror", "PGOutput", "Projection", "Provisioning", "RESP", "RegionConfig",
+                "Traffic", "VoiceEvents", nioCore,
+            ]),
+        layer(
             "Generator",
             [
                 "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
@@ -181,6 +187,12 @@ let package = Package(
         tests(of: "Reconciliation", ["Journal", "Provisioning"]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", "WANProxy", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
+        tests(
+            of: "Simulation",
+            [
+                "Journal", "Mirror", "Projection", "RESP", "RedisClient", "ServerFixtures", "Traffic", crypto, nioCore,
+                nioPosix,
+            ]),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(
             of: "Verification",

@@ -37,7 +37,7 @@ package enum ProjectionFunctions {
     }
 
     /// Puts an object's name into its tenant's quarantine, or takes it out.
-    static func quarantine(
+    package static func quarantine(
         _ command: String, _ name: ProvisioningEntry.ObjectName, at cursor: TenantCursor
     ) -> RedisCommand {
         RedisCommand(

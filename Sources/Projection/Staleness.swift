@@ -1,5 +1,5 @@
 package import Journal
-internal import RESP
+package import RESP
 
 /// Why a cache may differ from what PostgreSQL committed, though it serves readers: the field `stale` beside the cursor
 /// that trails all tenants', `<cause>:<position>`.
@@ -47,7 +47,7 @@ extension Staleness {
     package static let field = "stale"
 
     /// Writes or removes the field.
-    static func command(_ staleness: Staleness?) -> RedisCommand {
+    package static func command(_ staleness: Staleness?) -> RedisCommand {
         if let staleness {
             RedisCommand("HSET", ProjectionKeys.trailing, field, "\(staleness)")
         } else {

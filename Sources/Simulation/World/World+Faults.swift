@@ -1,0 +1,100 @@
+internal import Traffic
+
+/// What is to be mended later.
+enum Damage: Hashable, Sendable {
+    case cut(Direction)
+    case slow(Direction)
+    case mood(region: Int)
+}
+
+// What goes wrong.
+extension World {
+    mutating func fault() {
+        let region = random.below(regions.count)
+        switch random.weighted([3, 4, 3, 3, 3, 3]) {
+        case 0: kill(region, random.below(plan.workers))
+        case 1: cut()
+        case 2: slow()
+        case 3: resetAny()
+        case 4: turn(region, to: .readOnly)
+        default: turn(region, to: .full)
+        }
+    }
+
+    private mutating func kill(_ region: Int, _ slot: Int) {
+        guard regions[region].workers[slot].isRunning else { return }
+        tell("worker \(slot) of \(regions[region].name) is killed")
+        regions[region].workers[slot].isRunning = false
+        regions[region].workers[slot].inbox.removeAll()
+        for number in wires.indices where wires[number].isHeld {
+            let owner = wires[number].owner
+            if owner.region == region, owner.slot == slot { close(owner, wires[number].channel) }
+        }
+        agenda.add(.start(region: region, slot: slot), at: now + 20 + random.below(400))
+    }
+
+    private mutating func anyDirection() -> Direction {
+        let from = random.below(regions.count)
+        return Direction(from: from, to: (from + 1 + random.below(regions.count - 1)) % regions.count)
+    }
+
+    /// One direction, or both.
+    private mutating func cut() {
+        let direction = anyDirection()
+        let time = 100 + random.below(random.chance(percent: 30) ? 6_000 : 900)
+        let back = Direction(from: direction.to, to: direction.from)
+        for direction in random.chance(percent: 50) ? [direction] : [direction, back] {
+            tell("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) for \(time)")
+            cuts.insert(direction)
+            agenda.add(.mend(.cut(direction)), at: now + time)
+        }
+    }
+
+    private mutating func slow() {
+        let direction = anyDirection()
+        delays[direction] = 20 + random.below(400)
+        agenda.add(.mend(.slow(direction)), at: now + 200 + random.below(1_000))
+    }
+
+    private mutating func resetAny() {
+        let held = wires.indices.filter { wires[$0].isHeld }
+        guard !held.isEmpty else { return }
+        reset(held[random.below(held.count)])
+    }
+
+    private mutating func turn(_ region: Int, to mood: SimulatedRedis.Mood) {
+        tell("Redis of \(regions[region].name) is \(mood)")
+        regions[region].redis.mood = mood
+        agenda.add(.mend(.mood(region: region)), at: now + 10 + random.below(1_000))
+    }
+
+    mutating func mend(_ damage: Damage) {
+        switch damage {
+        case .cut(let direction):
+            cuts.remove(direction)
+            release()
+        case .slow(let direction): delays[direction] = nil
+        case .mood(let region): regions[region].redis.mood = .writable
+        }
+    }
+
+    /// No more faults: all is mended but for what is to last.
+    mutating func calm() {
+        tell("calm")
+        isCalm = true
+        cuts.removeAll()
+        delays.removeAll()
+        if plan.hasLastingCut {
+            let direction = anyDirection()
+            tell("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) any more")
+            cuts = [direction]
+        }
+        for region in regions.indices {
+            regions[region].redis.mood = .writable
+            for slot in 0..<plan.workers where !regions[region].workers[slot].isRunning {
+                agenda.add(.start(region: region, slot: slot), at: now)
+            }
+        }
+        release()
+    }
+}

@@ -1,0 +1,146 @@
+internal import Capture
+internal import Journal
+internal import Mirror
+internal import Projection
+
+// Whether everything has come to rest, and what must hold then.
+extension World {
+    /// Whatever can be reached has everything.
+    var isSettled: Bool {
+        let isMirrored = regions.indices.allSatisfy { region in
+            regions.indices.allSatisfy { peer in region == peer || isSettled(region, peer) }
+        }
+        return isMirrored && isCaptured && regions.indices.allSatisfy(isProjected)
+    }
+
+    /// A link works while messages come through both ways.
+    private func isOpen(_ region: Int, _ peer: Int) -> Bool {
+        cuts.isDisjoint(with: [Direction(from: region, to: peer), Direction(from: peer, to: region)])
+    }
+
+    private func isSettled(_ region: Int, _ peer: Int) -> Bool {
+        guard isOpen(region, peer) else { return true }
+        let index = peer < region ? peer : peer - 1
+        let isStreaming = regions[region].workers.contains { worker in
+            worker.isRunning && worker.links[index].journals.allSatisfy(\.machine.isStreaming)
+        }
+        guard isStreaming else { return false }
+        return shipped(from: region).allSatisfy { journal in
+            // The control journal never rests.
+            if journal.topic == .control { return true }
+            let (own, copy) = (regions[region].redis.stream(journal.key), regions[peer].redis.stream(journal.key))
+            return own?.generated ?? .zero == copy?.generated ?? .zero
+        }
+    }
+
+    /// The region that captures, as the newest history has it.
+    private var capturing: Int? {
+        regions.firstIndex { $0.name == postgres.history.last?.row.captureRegion }
+    }
+
+    private var isCaptured: Bool {
+        guard plan.hasProvisioning, let capturing, canReachPostgres(capturing) else { return true }
+        let end = postgres.transactions.last?.end ?? 0
+        return regions[capturing].workers.contains { $0.isRunning && $0.capture?.isAtRest(at: end) == true }
+    }
+
+    private func canReachPostgres(_ region: Int) -> Bool { region == 0 || isOpen(region, 0) }
+
+    /// Everything in a region's journals is in its state.
+    private func isProjected(_ region: Int) -> Bool {
+        let redis = regions[region].redis
+        for origin in regions {
+            for tenant in plan.tenants {
+                let journal = JournalName.voice(tenant: tenant, origin: origin.name)
+                let cursor = redis.hash(ProjectionKeys.cursors(tenant: tenant))["voice:\(origin.name)"]
+                let last = redis.stream(journal.key)?.entries.last?.id ?? .zero
+                if last > cursor.flatMap({ EntryID($0) }) ?? .zero { return false }
+            }
+        }
+        guard plan.hasProvisioning else { return true }
+        let last = regions.compactMap { redis.stream(JournalName.provisioning(origin: $0.name).key)?.entries.last?.id.first }
+        let trailing = redis.hash(ProjectionKeys.trailing)["provisioning"].flatMap { Position($0) }?.number ?? 0
+        return last.allSatisfy { $0 <= trailing }
+    }
+
+    mutating func judgeProgress() {
+        offend("no progress after calm: \(unsettled)")
+    }
+
+    /// What has not come to rest, for people.
+    private var unsettled: String {
+        var words: [String] = []
+        for region in regions.indices {
+            for peer in regions.indices where region != peer && !isSettled(region, peer) {
+                words.append("link \(regions[region].name) to \(regions[peer].name)")
+            }
+            if !isProjected(region) { words.append("projection in \(regions[region].name)") }
+        }
+        if !isCaptured { words.append("capture") }
+        return words.joined(separator: ", ")
+    }
+
+    // MARK: The end
+
+    /// Everything came to rest: copies are what their journals are, caches what PostgreSQL is, calls what journals make.
+    mutating func judgeEnd() {
+        for region in regions.indices {
+            for peer in regions.indices where peer != region && isOpen(region, peer) {
+                for journal in shipped(from: region) where journal.topic != .control {
+                    let (own, copy) = (regions[region].redis.stream(journal.key), regions[peer].redis.stream(journal.key))
+                    guard own?.entries ?? [] != copy?.entries ?? [] else { continue }
+                    offend("\(journal) and its copy in \(regions[peer].name) differ")
+                }
+            }
+            judgeCalls(region)
+            if plan.hasProvisioning { judgeCache(region) }
+        }
+        if plan.hasProvisioning, let capturing { judgeTransactions(capturing) }
+    }
+
+    private mutating func judgeCalls(_ region: Int) {
+        let (name, redis) = (regions[region].name, regions[region].redis)
+        let journals = regions.flatMap { origin in plan.tenants.map { JournalName.voice(tenant: $0, origin: origin.name) } }
+        if redis.calls != redis.replayed(journals, region: name).calls {
+            offend("the calls in \(name) are not what the journals there make of them")
+        }
+    }
+
+    private mutating func judgeCache(_ region: Int) {
+        let (name, redis) = (regions[region].name, regions[region].redis)
+        guard let capturing, region == capturing || isOpen(capturing, region) else { return }
+        let rows = Dictionary(
+            uniqueKeysWithValues: postgres.rows.map { ($0.key.name, SimulatedPostgres.columns(of: $0.key, $0.value)) })
+        let objects = redis.objects
+        if objects != rows {
+            let differing = Set(rows.keys).union(objects.keys).filter { rows[$0] != objects[$0] }.map { "\($0.tenant)/\($0.key)" }
+            offend("the cache of \(name) is not what PostgreSQL holds: \(differing.sorted())")
+        }
+        for tenant in plan.tenants {
+            let problems = redis.problems(tenant: tenant, type: "person", unique: "user_name", shared: "place")
+            if !problems.isEmpty { offend("in the cache of \(name), tenant \(tenant): \(problems)") }
+        }
+    }
+
+    /// The journal of the region that captures holds every transaction behind its last snapshot once, whole, in order.
+    private mutating func judgeTransactions(_ region: Int) {
+        let journal = JournalName.provisioning(origin: regions[region].name)
+        let entries = regions[region].redis.stream(journal.key)?.entries ?? []
+        var counts: [UInt64: Int] = [:]
+        for entry in entries { counts[entry.id.first, default: 0] += 1 }
+        var ends: [UInt64] = []
+        for entry in entries {
+            switch entry.value(of: "op") {
+            case "end-snapshot": ends.removeAll()
+            case "commit":
+                ends.append(UInt64(entry.value(of: "end") ?? "") ?? 0)
+                guard let count = entry.value(of: "count"), Int(count) != counts[entry.id.first, default: 0] - 1 else { continue }
+                offend("the transaction at \(entry.id) has \(counts[entry.id.first, default: 0]) entries")
+            default: break
+            }
+        }
+        let point = entries.last { $0.value(of: "op") == "end-snapshot" }?.value(of: "end").flatMap { UInt64($0) } ?? 0
+        let due = postgres.transactions.filter { $0.end > point && !$0.changes.isEmpty }.map(\.end)
+        if ends != due { offend("the journal holds the transactions that end at \(ends), not those at \(due)") }
+    }
+}

@@ -1,0 +1,219 @@
+internal import Journal
+internal import Projection
+internal import RESP
+internal import Traffic
+
+// How connections begin, carry and end.
+extension World {
+    /// Where a server stands.
+    private func place(of server: Server) -> Int {
+        switch server {
+        case .redis(let region): region
+        case .postgres: 0
+        }
+    }
+
+    private func direction(of wire: Wire, toServer: Bool) -> Direction {
+        let place = place(of: wire.server)
+        return toServer
+            ? Direction(from: wire.owner.region, to: place) : Direction(from: place, to: wire.owner.region)
+    }
+
+    /// Time that a message takes.
+    private mutating func delay(_ direction: Direction) -> Int {
+        guard direction.from != direction.to else { return random.below(2) }
+        return 8 + random.below(5) + (delays[direction] ?? 0)
+    }
+
+    // MARK: What owners do
+
+    mutating func connect(_ owner: Owner, _ channel: Channel, to server: Server) {
+        close(owner, channel)
+        channels[ChannelName(owner: owner, channel: channel)] = wires.count
+        wires.append(Wire(owner: owner, channel: channel, server: server))
+        send(owner, channel, .connect, .connect)
+    }
+
+    mutating func send(_ owner: Owner, _ channel: Channel, _ request: Request, _ question: Question) {
+        guard let number = channels[ChannelName(owner: owner, channel: channel)] else { return }
+        let due = max(wires[number].lastRequest, now + delay(direction(of: wires[number], toServer: true)))
+        wires[number].lastRequest = due
+        sentCount += 1
+        wires[number].requests.append(
+            Wire.Sent(number: sentCount, due: due, request: request, question: question, sentAt: now))
+        agenda.add(.request(wire: number), at: due)
+    }
+
+    /// The owner gives a connection up: some of what was sent may still arrive, no answer does.
+    mutating func close(_ owner: Owner, _ channel: Channel) {
+        guard let number = channels.removeValue(forKey: ChannelName(owner: owner, channel: channel)) else { return }
+        wires[number].isHeld = false
+        wires[number].answers.removeAll()
+        wires[number].parked.removeAll()
+        let kept = random.below(wires[number].requests.count + 1)
+        wires[number].requests.removeSubrange(kept...)
+        waiting.remove(number)
+        guard channel == .stream else { return }
+        let isCut = cuts.contains(direction(of: wires[number], toServer: true))
+        agenda.add(.hangUp(wire: number), at: now + (isCut ? 2_000 : delay(direction(of: wires[number], toServer: true))))
+    }
+
+    /// A connection is cut off somewhere between: the same, and the owner hears of it.
+    mutating func reset(_ number: Int) {
+        guard wires[number].isHeld else { return }
+        let (owner, channel) = (wires[number].owner, wires[number].channel)
+        close(owner, channel)
+        tell(owner, .lost(channel))
+    }
+
+    // MARK: What arrives
+
+    /// The first request of a wire is at the server, unless its direction is cut: then it waits.
+    mutating func arrive(_ number: Int) {
+        guard let sent = wires[number].requests.first, sent.due <= now else { return }
+        guard !cuts.contains(direction(of: wires[number], toServer: true)) else { return }
+        wires[number].requests.removeFirst()
+        note(number)
+        guard isUp(wires[number].server) else {
+            wires[number].requests.removeAll()
+            return reset(number)
+        }
+        if let answer = carryOut(sent, number) {
+            give(answer, to: sent, number)
+        } else {
+            wires[number].parked.append(sent)
+            waiting.insert(number)
+            agenda.add(.timeout(wire: number, sent: sent.number), at: now + 1000)
+        }
+        changed(wires[number].server)
+    }
+
+    func isUp(_ server: Server) -> Bool {
+        switch server {
+        case .redis(let region): regions[region].isUp
+        case .postgres: true
+        }
+    }
+
+    private mutating func give(_ answer: Answer, to sent: Wire.Sent, _ number: Int) {
+        guard wires[number].isHeld else { return }
+        let due = max(wires[number].lastAnswer, now + delay(direction(of: wires[number], toServer: false)))
+        wires[number].lastAnswer = due
+        wires[number].answers.append(
+            Wire.Returning(due: due, answer: answer, question: sent.question, sentAt: sent.sentAt))
+        agenda.add(.answer(wire: number), at: due)
+    }
+
+    /// The first answer of a wire is at its owner, unless its direction is cut.
+    mutating func deliver(_ number: Int) {
+        guard let first = wires[number].answers.first, first.due <= now, wires[number].isHeld else { return }
+        guard !cuts.contains(direction(of: wires[number], toServer: false)) else { return }
+        wires[number].answers.removeFirst()
+        let (owner, channel) = (wires[number].owner, wires[number].channel)
+        if case .connected = first.answer {
+            tell(owner, .connected(channel))
+        } else {
+            tell(owner, .answered(first.question, first.answer))
+        }
+    }
+
+    /// What was held up in a direction goes on.
+    mutating func release() {
+        for number in wires.indices where wires[number].isHeld || !wires[number].requests.isEmpty {
+            for _ in wires[number].requests { agenda.add(.request(wire: number), at: max(now, wires[number].lastRequest)) }
+            for _ in wires[number].answers { agenda.add(.answer(wire: number), at: max(now, wires[number].lastAnswer)) }
+        }
+    }
+
+    // MARK: At the server
+
+    /// What a server answers; nil where it waits.
+    private mutating func carryOut(_ sent: Wire.Sent, _ number: Int) -> Answer? {
+        switch (sent.request, wires[number].server) {
+        case (.connect, _): return .connected
+        case (.redis(let command), .redis(let region)):
+            return .redis(run(command, at: region))
+        case (.read(let cursors, let count, let mark, let waits), .redis(let region)):
+            return read(cursors, count, mark, waits: waits, at: region)
+        case (.look(let journals), .redis(let region)):
+            let redis = regions[region].redis
+            return .look(runID: redis.runID, births: journals.map { redis.hash($0.metaKey)["birth"] })
+        case (.cache, .redis(let region)): return .cache(regions[region].redis.objects)
+        case (.postgres(let request), .postgres): return carryOut(request, number).map { .postgres($0) }
+        default: return nil
+        }
+    }
+
+    /// Carries a command out, and records it where that is wanted.
+    mutating func run(_ command: RedisCommand, at region: Int) -> Result<StoreReply, StoreFailure> {
+        regions[region].redis.clock = clock
+        let result: Result<StoreReply, StoreFailure>
+        do throws(StoreFailure) {
+            result = .success(try regions[region].redis.run(command))
+        } catch {
+            result = .failure(error)
+        }
+        guard plan.recordedRegion == region, regions[region].redis.mood == .writable else { return result }
+        var words = SimulatedRedis.words(of: command)
+        guard words[0] == "XADD", words[2] == "*", let id = try? result.get().text else {
+            recorded.append(command)
+            return result
+        }
+        // Another server's clock would give another ID.
+        words[2] = id
+        recorded.append(RedisCommand(words: words, runs: []))
+        return result
+    }
+
+    private func read(
+        _ cursors: [JournalCursor], _ count: Int, _ mark: JournalName?, waits: Bool, at region: Int
+    ) -> Answer? {
+        let redis = regions[region].redis
+        var reads: [JournalRead] = []
+        for cursor in cursors {
+            guard let stream = redis.stream(cursor.journal.key) else { continue }
+            if let batch = stream.entries(behind: cursor.last, count: count).batch(behind: cursor.last) {
+                reads.append(JournalRead(cursor.journal, batch))
+            }
+        }
+        guard !reads.isEmpty || !waits else { return nil }
+        return .read(reads, mark: mark.flatMap { redis.hash($0.metaKey)["birth"] })
+    }
+
+    /// Something may have changed at a server: reads that wait there look again, and so do we.
+    mutating func changed(_ server: Server) {
+        for number in waiting.sorted() where wires[number].server == server {
+            for sent in wires[number].parked {
+                guard let answer = carryOut(sent, number) else { continue }
+                wires[number].parked.removeAll { $0.number == sent.number }
+                give(answer, to: sent, number)
+            }
+            if wires[number].parked.isEmpty { waiting.remove(number) }
+        }
+        if case .redis(let region) = server { inspect(region) }
+    }
+
+    /// What waited at a server for as long as it may is answered with nothing.
+    mutating func timeOut(_ number: Int, _ sent: Int) {
+        guard let index = wires[number].parked.firstIndex(where: { $0.number == sent }) else { return }
+        let sent = wires[number].parked.remove(at: index)
+        if wires[number].parked.isEmpty { waiting.remove(number) }
+        switch (sent.request, wires[number].server) {
+        case (.read(_, _, let mark, _), .redis(let region)):
+            give(.read([], mark: mark.flatMap { regions[region].redis.hash($0.metaKey)["birth"] }), to: sent, number)
+        default: give(.postgres(keepAlive(number)), to: sent, number)
+        }
+    }
+
+    /// Connections that were silent for too long are given up.
+    mutating func sweep() {
+        for number in wires.indices where wires[number].isHeld {
+            let limit = wires[number].requests.isEmpty && wires[number].answers.isEmpty ? 3_500 : 2_500
+            guard let since = wires[number].waitingSince, now - since > limit else { continue }
+            guard !regions[wires[number].owner.region].workers[wires[number].owner.slot].isPaused else { continue }
+            reset(number)
+        }
+        guard isCalm, offences.isEmpty else { return }
+        if isSettled { settledAt = now }
+    }
+}
