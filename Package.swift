@@ -107,7 +107,8 @@ let package = Package(
         layer(
             "Simulation",
             [
-                "Capture", "Journal", "Lease", "Mirror", "PGOutput", "Projection", "Provisioning", "RESP", "RegionConfig",
+                "Capture", "Journal", "Lease", "Mirror", "PGOutput", "Projection", "Provisioning", "RESP",
+                "RegionConfig",
                 "Traffic", "VoiceEvents", nioCore,
             ]),
         layer(
@@ -145,6 +146,9 @@ let package = Package(
                 "Journal", "PostgresClient", "RESP", "RedisClient", "Traffic", "WANProxy", arguments, nioCore, nioPosix,
             ],
             path: "Sources/Load", swiftSettings: testing),
+        .executableTarget(
+            name: "regionsync-simulate", dependencies: ["Simulation", arguments], path: "Sources/Simulate",
+            swiftSettings: testing),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),

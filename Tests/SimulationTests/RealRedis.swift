@@ -19,7 +19,9 @@ struct RealRedis {
                 to: RedisEndpoint(host: server.host, port: server.port), name: "simulation",
                 on: MultiThreadedEventLoopGroup.singleton.any())
             let redis = RealRedis(connection: connection)
-            for library in ProjectionFunctions.libraries { _ = try await connection.send(library.loadCommand) as RedisReply }
+            for library in ProjectionFunctions.libraries {
+                _ = try await connection.send(library.loadCommand) as RedisReply
+            }
             try await body(redis)
             await connection.close()
         }
@@ -92,13 +94,15 @@ extension StoreReply {
             elements.count > place, case .string(let content) = elements[place]
         {
             let hash = Insecure.SHA1.hash(data: Array(content.readableBytesView))
-            elements[place] = .string(ByteBuffer(string: hash.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()))
+            elements[place] = .string(
+                ByteBuffer(string: hash.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()))
             return .array(elements)
         }
         switch command[0] {
         case "SMEMBERS": return .array(elements.sorted { $0.text ?? "" < $1.text ?? "" })
         case "HGETALL":
-            return .array(Dictionary(pairs: self).sorted { $0.key < $1.key }.map { .string(ByteBuffer(string: "\($0)")) })
+            return .array(
+                Dictionary(pairs: self).sorted { $0.key < $1.key }.map { .string(ByteBuffer(string: "\($0)")) })
         case "FCALL_RO" where command[1] == "rsp2_older":
             return .array(elements.sorted { $0.text ?? "" < $1.text ?? "" })
         default: return self

@@ -22,8 +22,15 @@ private struct CommandSource {
         case 3: return [JournalFunctions.passed(journal, cursor: id(stream), limit: random.below(3))]
         case 4...9: return [append(journal, meta)]
         case 10:
-            return [JournalFunctions.move(Position(number: UInt64(random.below(2000))), of: journal, birth: birth(meta), last: last(meta))]
-        case 11: return [JournalFunctions.trim(journal, minimum: max(id(stream), EntryID(first: 0, second: 1)), birth: birth(meta))]
+            return [
+                JournalFunctions.move(
+                    Position(number: UInt64(random.below(2000))), of: journal, birth: birth(meta), last: last(meta))
+            ]
+        case 11:
+            return [
+                JournalFunctions.trim(
+                    journal, minimum: max(id(stream), EntryID(first: 0, second: 1)), birth: birth(meta))
+            ]
         case 12:
             return [JournalFunctions.behead(journal, by: random.below(3), birth: birth(meta), floor: meta.floor ?? "")]
         case 13:
@@ -97,7 +104,9 @@ private struct CommandSource {
         var builder = EntryBatchBuilder(previous: previous)
         for _ in 0..<1 + random.below(3) {
             let id = EntryID(first: builder.last.first + UInt64(random.below(3)), second: UInt64(1 + random.below(3)))
-            builder.append(id: id, fields: 1 + random.below(2) * 0) { $0.append("n"); $0.append("\(id)") }
+            builder.append(id: id, fields: 1 + random.below(2) * 0) {
+                $0.append("n"); $0.append("\(id)")
+            }
         }
         return builder.batch()
     }
@@ -123,7 +132,8 @@ private struct CommandSource {
             with: Healing(
                 birth: birth(meta), behind: behind, gap: UInt64(random.below(2) * random.below(9)),
                 floor: random.chance(percent: 20) ? behind : nil,
-                raise: random.chance(percent: 30) ? EntryID(first: end.first + UInt64(random.below(3)), second: 0) : nil,
+                raise: random.chance(percent: 30)
+                    ? EntryID(first: end.first + UInt64(random.below(3)), second: 0) : nil,
                 former: random.chance(percent: 30) ? "m\(random.below(drawn + 1))" : nil),
             entries: entries)
     }

@@ -69,7 +69,11 @@ struct CaptureDriver: Driver {
 
     /// It streams, and the journal and PostgreSQL have all that was read.
     func isAtRest(at end: UInt64) -> Bool {
-        if case .stream(let run) = work { run.machine.isDrained && run.machine.confirmed.rawValue >= end } else { false }
+        if case .stream(let run) = work {
+            run.machine.isDrained && run.machine.confirmed.rawValue >= end
+        } else {
+            false
+        }
     }
 
     /// Another region captures.
@@ -78,9 +82,9 @@ struct CaptureDriver: Driver {
     mutating func take(_ fact: Fact, now: Int, _ out: inout Outbox) {
         switch fact {
         case .started: out.connects.append((.local, own))
-        case .connected(.local): out.connects.append((.database, .postgres))
-        case .connected(.database): look(&out)
-        case .connected(.stream):
+        case .connected(.local, _): out.connects.append((.database, .postgres))
+        case .connected(.database, _): look(&out)
+        case .connected(.stream, _):
             guard case .stream(let run) = work else { return }
             out.sends.append((.stream, .postgres(.stream(from: run.start)), .capture(.streaming)))
         case .connected: break

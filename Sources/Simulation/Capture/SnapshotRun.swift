@@ -56,8 +56,10 @@ struct SnapshotRun {
 
     mutating func take(_ question: CaptureDriver.Question, _ answer: Answer, now: Int) {
         switch (question, answer) {
-        case (.filled, .redis(.success(let reply))): announce(isDue: reply.text.flatMap { Position($0) } ?? .zero > .zero)
-        case (.projected, .redis(.success(let reply))): projected(reply.text.flatMap { Position($0) } ?? .zero, now: now)
+        case (.filled, .redis(.success(let reply))):
+            announce(isDue: reply.text.flatMap { Position($0) } ?? .zero > .zero)
+        case (.projected, .redis(.success(let reply))):
+            projected(reply.text.flatMap { Position($0) } ?? .zero, now: now)
         case (.copied, .postgres(.snapshot(let snapshot))): copied(snapshot)
         case (.cache, .cache(let objects)): compare(with: objects)
         case (.append(let number), .redis(.success)): _ = window.appended(number)

@@ -121,7 +121,8 @@ extension MirrorDriver {
         case .findInCopy(let id): out.ask(.peer, Self.newest(of: name, through: id), question)
         case .adopt(let adoption): out.ask(.peer, JournalFunctions.adopt(name, adoption), question)
         case .readTail(let id):
-            out.sends.append((.peer, .read([JournalCursor(name, behind: id)], count: 3, mark: nil, waits: false), question))
+            out.sends.append(
+                (.peer, .read([JournalCursor(name, behind: id)], count: 3, mark: nil, waits: false), question))
         case .heal(let healing):
             out.ask(.local, JournalFunctions.heal(name, with: healing, entries: journals[index].piece), question)
         case .rebear(let rebirth):

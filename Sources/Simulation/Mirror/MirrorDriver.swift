@@ -88,7 +88,7 @@ struct MirrorDriver: Driver {
     mutating func take(_ fact: Fact, now: Int, _ out: inout Outbox) {
         switch fact {
         case .started: out.connects.append((.local, own))
-        case .connected(let channel): connected(channel, &out)
+        case .connected(let channel, _): connected(channel, &out)
         case .lost: lost(&out)
         case .woke(let alarm): woke(alarm, now: now, &out)
         case .answered(.mirror(let question), let answer): answered(question, answer, now: now, &out)
@@ -173,7 +173,8 @@ struct MirrorDriver: Driver {
         out.sends.append(
             (
                 .reader,
-                .read([JournalCursor(journal.name, behind: cursor)], count: readEntries, mark: .control(origin: region),
+                .read(
+                    [JournalCursor(journal.name, behind: cursor)], count: readEntries, mark: .control(origin: region),
                     waits: true),
                 .mirror(.read(journal.name, behind: cursor))
             ))

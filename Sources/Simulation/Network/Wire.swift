@@ -1,4 +1,5 @@
 internal import Journal
+internal import Lease
 internal import Projection
 internal import RESP
 
@@ -41,6 +42,8 @@ struct Owner: Hashable, Sendable {
     let slot: Int
     /// Another one with each start.
     let life: Int
+    /// Another one whenever it begins to work.
+    var reign = 0
     let part: Part
 }
 
@@ -54,6 +57,7 @@ enum Request {
     case look([JournalName])
     /// All objects of the cache.
     case cache
+    case lease(WorkerLease.Action)
     case postgres(PostgresRequest)
 }
 
@@ -64,6 +68,7 @@ enum Answer {
     case read([JournalRead], mark: String?)
     case look(runID: Int, births: [String?])
     case cache([ProvisioningEntry.ObjectName: [String: String]])
+    case lease(LeaseValue, isHolderGone: Bool)
     case postgres(PostgresAnswer)
 }
 
@@ -75,6 +80,7 @@ enum Question {
     case capture(CaptureDriver.Question)
     case provisioning(ProvisioningDriver.Question)
     case voice(VoiceDriver.Question)
+    case lease(LeaseDriver.Question)
 }
 
 /// A connection: requests on their way to a server and answers on their way back, in order both.
@@ -104,6 +110,8 @@ struct Wire {
     var parked: [Sent] = []
     /// The owner still listens.
     var isHeld = true
+    /// It ended while its owner was paused, who does not know it yet.
+    var isGone = false
     /// When what was sent last is there, either way.
     var lastRequest = 0
     var lastAnswer = 0
@@ -149,7 +157,8 @@ enum Alarm: Hashable, Sendable {
 /// What a part is told.
 enum Fact {
     case started
-    case connected(Channel)
+    /// `wire` is the server's number for the connection.
+    case connected(Channel, wire: Int)
     /// One of its connections is gone.
     case lost(Channel)
     case woke(Alarm)

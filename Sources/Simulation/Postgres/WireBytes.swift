@@ -55,7 +55,8 @@ struct WireBytes {
     }
 
     /// A table whose replica identity is an index over its columns `key`.
-    static func relation(_ id: UInt32, _ schema: String, _ name: String, _ columns: [String], key: [String]) -> [UInt8] {
+    static func relation(_ id: UInt32, _ schema: String, _ name: String, _ columns: [String], key: [String]) -> [UInt8]
+    {
         var wire = WireBytes("R")
         wire.integer(id)
         wire.string(schema)

@@ -65,7 +65,7 @@ struct ProvisioningDriver: Driver {
     mutating func take(_ fact: Fact, now: Int, _ out: inout Outbox) {
         switch fact {
         case .started, .woke(.connect): out.connects.append((.local, own))
-        case .connected(.local): out.connects.append((.reader, own))
+        case .connected(.local, _): out.connects.append((.reader, own))
         case .connected:
             out.ask(
                 .local, RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", Staleness.field),
@@ -118,7 +118,8 @@ struct ProvisioningDriver: Driver {
             awaited = 0
             if let entry = reply.elements.first?.elements, entry.count == 2, let id = entry[0].id {
                 let words = entry[1].elements.compactMap(\.text)
-                fold?.located(journal, id, operation: SimulatedStream.Entry(id: id, fields: words).value(of: "op") ?? "")
+                fold?.located(
+                    journal, id, operation: SimulatedStream.Entry(id: id, fields: words).value(of: "op") ?? "")
             }
             next(&out)
         case .advanced(let position):
@@ -198,7 +199,8 @@ struct ProvisioningDriver: Driver {
         }
         guard inFlight < 20, !isReading else { return }
         isReading = true
-        out.sends.append((.reader, .read(fold.wanted, count: readEntries, mark: nil, waits: true), .provisioning(.read)))
+        out.sends.append(
+            (.reader, .read(fold.wanted, count: readEntries, mark: nil, waits: true), .provisioning(.read)))
     }
 
     private mutating func perform(_ action: ProvisioningFold.Action, _ out: inout Outbox) {

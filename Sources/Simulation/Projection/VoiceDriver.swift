@@ -38,7 +38,7 @@ struct VoiceDriver: Driver {
     mutating func take(_ fact: Fact, now: Int, _ out: inout Outbox) {
         switch fact {
         case .started, .woke(.connect): out.connects.append((.local, own))
-        case .connected(.local): out.connects.append((.reader, own))
+        case .connected(.local, _): out.connects.append((.reader, own))
         case .connected: begin(&out)
         case .lost, .woke: fail(&out)
         case .answered(.voice(let question), let answer): answered(question, answer, &out)

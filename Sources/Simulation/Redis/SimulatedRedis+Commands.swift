@@ -57,9 +57,12 @@ extension SimulatedRedis {
         case .del: return .integer(values.removeValue(forKey: key) == nil ? 0 : 1)
         case .expire: return .integer(values[key] == nil ? 0 : 1)  // nothing here lives that long
         case .xadd:
-            var stream = stream(key) ?? SimulatedStream()
-            let id = words[2] == "*" ? stream.next(at: clock) : EntryID(words[2]) ?? .zero
-            guard stream.add(id, (3..<words.count).map { words[$0] }) else { throw Self.idTooSmall }
+            let generated = stream(key)?.generated ?? .zero
+            let id = words[2] == "*" ? SimulatedStream.next(behind: generated, at: clock) : EntryID(words[2]) ?? .zero
+            guard id > generated else { throw Self.idTooSmall }
+            var stream = SimulatedStream()
+            if case .stream(let held) = values.removeValue(forKey: key) { stream = held }  // one owner
+            _ = stream.add(id, (3..<words.count).map { words[$0] })
             values[key] = .stream(stream)
             return .text(id.description)
         }

@@ -99,7 +99,10 @@ extension SimulatedRedis {
     mutating func add(
         _ call: FunctionCall, shape: String, at first: Int, to key: String
     ) -> (last: String?, count: Int, failure: StoreFailure?) {
-        var stream = stream(key) ?? SimulatedStream()
+        var stream = SimulatedStream()
+        if case .stream(let held) = values.removeValue(forKey: key) { stream = held }  // one owner
+        let isNew = stream == SimulatedStream()
+        defer { if !isNew || stream.added > 0 { values[key] = .stream(stream) } }
         var at = first
         var count = 0
         var last: String?
@@ -112,13 +115,17 @@ extension SimulatedRedis {
                 last = stream.generated.description
                 count += 1
                 at += 1 + 2 * parts[1]
-                values[key] = .stream(stream)
             }
         }
         return (last, count, nil)
     }
 
     private mutating func position(_ call: FunctionCall) throws(StoreFailure) -> StoreReply {
+        // Unlike an append, it takes no journal whose meta lacks `last`.
+        let held = hash(call.key(1))
+        if held["birth"] == call[0], held["closed"] == nil, held["last"] == nil {
+            throw .server(code: "CURSOR", message: "0-0")
+        }
         let meta = try checked(call)
         if Self.isBelow(meta["position"] ?? "", call[2]) { put(call.key(1), [("position", call[2])]) }
         return .text(meta["last"])

@@ -102,7 +102,11 @@ extension SimulatedRedis {
         }
         for (index, pairs) in group.pairs {
             for (value, id) in pairs {
-                if let id { put(group.index(index), [(value, id)]) } else { remove(group.index(index), fields: [value]) }
+                if let id {
+                    put(group.index(index), [(value, id)])
+                } else {
+                    remove(group.index(index), fields: [value])
+                }
             }
         }
     }

@@ -31,6 +31,8 @@ package struct SimulatedRedis: Sendable {
     package var clock: UInt64 = 0
     /// Another one with each start of the process.
     package var runID = 0
+    /// Commands that may have written, so far.
+    private(set) var writes = 0
 
     package init() {}
 
@@ -56,13 +58,14 @@ package struct SimulatedRedis: Sendable {
         return (0..<words.count).map { words[$0] }
     }
 
-    private func admit(isWrite: Bool, needsMemory: Bool) throws(StoreFailure) {
+    private mutating func admit(isWrite: Bool, needsMemory: Bool) throws(StoreFailure) {
         if mood == .readOnly, isWrite {
             throw .server(code: "READONLY", message: "You can't write against a read only replica.")
         }
         if mood == .full, needsMemory {
             throw .server(code: "OOM", message: "command not allowed when used memory > 'maxmemory'.")
         }
+        if isWrite { writes += 1 }
     }
 
     private mutating func call(_ call: FunctionCall) throws(StoreFailure) -> StoreReply {

@@ -52,7 +52,9 @@ package struct SimulatedStream: Hashable, Sendable {
     }
 
     /// Entries behind `id`, at most `count`.
-    package func entries(behind id: EntryID, count: Int) -> ArraySlice<Entry> { entries[index(behind: id)...].prefix(count) }
+    package func entries(behind id: EntryID, count: Int) -> ArraySlice<Entry> {
+        entries[index(behind: id)...].prefix(count)
+    }
 
     /// Adds an entry; false when its ID is not above all that were given out.
     mutating func add(_ id: EntryID, _ fields: [String]) -> Bool {
@@ -64,7 +66,7 @@ package struct SimulatedStream: Hashable, Sendable {
     }
 
     /// The ID that `*` gives at a time, ms since 1970.
-    func next(at clock: UInt64) -> EntryID {
+    static func next(behind generated: EntryID, at clock: UInt64) -> EntryID {
         let own = EntryID(first: clock, second: 0)
         return own > generated ? own : EntryID(first: generated.first, second: generated.second + 1)
     }

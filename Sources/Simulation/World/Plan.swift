@@ -19,6 +19,10 @@ package struct Plan: Hashable, Sendable {
     package var commitPause = 250
     /// Each write of a Redis is on its disk at once.
     package var isDurable = true
+    /// Redis servers lose their tails and are emptied.
+    package var losesRedis = false
+    /// PostgreSQL crashes, loses its slot, is replaced by a standby.
+    package var harmsPostgres = false
     /// One direction is cut and stays so.
     package var hasLastingCut = false
 
@@ -32,5 +36,9 @@ package struct Plan: Hashable, Sendable {
         hasProvisioning = seed % 2 == 1
         isDurable = seed % 3 != 0
         hasLastingCut = seed % 7 == 6
+        workers = seed % 5 == 4 ? 2 : 1
+        harmsPostgres = seed % 11 < 4
+        losesRedis = seed % 6 > 3
+        if losesRedis { regions = 2 }
     }
 }

@@ -10,6 +10,8 @@ struct Region {
     var producer: VoiceProducer
     /// What each stream was when it was looked at last.
     var seen: [JournalName: EntryID] = [:]
+    /// What its Redis was some time ago.
+    var past: [[String: SimulatedRedis.Value]] = []
     /// Where its projection's cursors were then.
     var cursors: [String: EntryID] = [:]
 }
@@ -19,8 +21,14 @@ struct Worker {
     var life = 0
     var isRunning = false
     var isPaused = false
+    var pausedAt = 0
     /// What came while it was paused.
     var inbox: [(Owner, Fact)] = []
+    /// It does its region's work: it holds the lease, or is alone.
+    var isWorking = false
+    /// How often it began to.
+    var reign = 0
+    var lease: LeaseDriver?
     var links: [MirrorDriver] = []
     var voice: VoiceDriver?
     var provisioning: ProvisioningDriver?

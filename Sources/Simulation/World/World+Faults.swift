@@ -5,32 +5,35 @@ enum Damage: Hashable, Sendable {
     case cut(Direction)
     case slow(Direction)
     case mood(region: Int)
+    case pause(region: Int, slot: Int, life: Int)
+    /// A region's Redis comes back.
+    case redis(region: Int)
+    case postgres
 }
 
 // What goes wrong.
 extension World {
     mutating func fault() {
         let region = random.below(regions.count)
-        switch random.weighted([3, 4, 3, 3, 3, 3]) {
+        let redis = plan.losesRedis ? 3 : 0
+        let tails = plan.isDurable ? 0 : redis
+        let postgres = plan.hasProvisioning && plan.harmsPostgres ? 2 : 0
+        let pauses = plan.workers > 1 ? 5 : 1
+        switch random.weighted([3, 4, 3, 3, 3, 3, pauses, 2, tails, redis, postgres, postgres, postgres]) {
         case 0: kill(region, random.below(plan.workers))
         case 1: cut()
         case 2: slow()
         case 3: resetAny()
         case 4: turn(region, to: .readOnly)
-        default: turn(region, to: .full)
+        case 5: turn(region, to: .full)
+        case 6: pause(region, random.below(plan.workers))
+        case 7: restartRedis(region, loses: false)
+        case 8: restartRedis(region, loses: true)
+        case 9: flush(region)
+        case 10: crashPostgres()
+        case 11: loseSlot()
+        default: promote()
         }
-    }
-
-    private mutating func kill(_ region: Int, _ slot: Int) {
-        guard regions[region].workers[slot].isRunning else { return }
-        tell("worker \(slot) of \(regions[region].name) is killed")
-        regions[region].workers[slot].isRunning = false
-        regions[region].workers[slot].inbox.removeAll()
-        for number in wires.indices where wires[number].isHeld {
-            let owner = wires[number].owner
-            if owner.region == region, owner.slot == slot { close(owner, wires[number].channel) }
-        }
-        agenda.add(.start(region: region, slot: slot), at: now + 20 + random.below(400))
     }
 
     private mutating func anyDirection() -> Direction {
@@ -75,6 +78,9 @@ extension World {
             release()
         case .slow(let direction): delays[direction] = nil
         case .mood(let region): regions[region].redis.mood = .writable
+        case .pause(let region, let slot, let life): wake(region, slot, life)
+        case .redis(let region): regions[region].isUp = true
+        case .postgres: isPostgresUp = true
         }
     }
 
@@ -84,6 +90,7 @@ extension World {
         isCalm = true
         cuts.removeAll()
         delays.removeAll()
+        isPostgresUp = true
         if plan.hasLastingCut {
             let direction = anyDirection()
             tell("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) any more")
@@ -91,7 +98,9 @@ extension World {
         }
         for region in regions.indices {
             regions[region].redis.mood = .writable
-            for slot in 0..<plan.workers where !regions[region].workers[slot].isRunning {
+            regions[region].isUp = true
+            for slot in 0..<plan.workers {
+                wake(region, slot, regions[region].workers[slot].life)
                 agenda.add(.start(region: region, slot: slot), at: now)
             }
         }

@@ -22,7 +22,7 @@ extension World {
         guard isOpen(region, peer) else { return true }
         let index = peer < region ? peer : peer - 1
         let isStreaming = regions[region].workers.contains { worker in
-            worker.isRunning && worker.links[index].journals.allSatisfy(\.machine.isStreaming)
+            worker.isWorking && worker.links[index].journals.allSatisfy(\.machine.isStreaming)
         }
         guard isStreaming else { return false }
         return shipped(from: region).allSatisfy { journal in
@@ -41,7 +41,7 @@ extension World {
     private var isCaptured: Bool {
         guard plan.hasProvisioning, let capturing, canReachPostgres(capturing) else { return true }
         let end = postgres.transactions.last?.end ?? 0
-        return regions[capturing].workers.contains { $0.isRunning && $0.capture?.isAtRest(at: end) == true }
+        return regions[capturing].workers.contains { $0.isWorking && $0.capture?.isAtRest(at: end) == true }
     }
 
     private func canReachPostgres(_ region: Int) -> Bool { region == 0 || isOpen(region, 0) }
@@ -58,7 +58,7 @@ extension World {
             }
         }
         guard plan.hasProvisioning else { return true }
-        let last = regions.compactMap { redis.stream(JournalName.provisioning(origin: $0.name).key)?.entries.last?.id.first }
+        let last = regions.compactMap { redis.stream(JournalName.provisioning(origin: $0.name).key)?.closed }
         let trailing = redis.hash(ProjectionKeys.trailing)["provisioning"].flatMap { Position($0) }?.number ?? 0
         return last.allSatisfy { $0 <= trailing }
     }
@@ -87,7 +87,9 @@ extension World {
         for region in regions.indices {
             for peer in regions.indices where peer != region && isOpen(region, peer) {
                 for journal in shipped(from: region) where journal.topic != .control {
-                    let (own, copy) = (regions[region].redis.stream(journal.key), regions[peer].redis.stream(journal.key))
+                    let (own, copy) = (
+                        regions[region].redis.stream(journal.key), regions[peer].redis.stream(journal.key)
+                    )
                     guard own?.entries ?? [] != copy?.entries ?? [] else { continue }
                     offend("\(journal) and its copy in \(regions[peer].name) differ")
                 }
@@ -96,11 +98,31 @@ extension World {
             if plan.hasProvisioning { judgeCache(region) }
         }
         if plan.hasProvisioning, let capturing { judgeTransactions(capturing) }
+        judgeEvents()
+    }
+
+    /// No event that was acknowledged is gone but those that a fault destroyed; none is twice in a stream, none was made up.
+    private mutating func judgeEvents() {
+        let lost = acknowledged.subtracting(contents).subtracting(destroyed)
+        if !lost.isEmpty { offend("\(lost.count) events are gone that no fault destroyed") }
+        for region in regions {
+            for case (let key, .stream(let stream)) in region.redis.values {
+                let events = stream.entries.map(\.content).filter { $0.hasPrefix("event\0Event") }
+                if Set(events).count < events.count { offend("events are twice in \(key) of \(region.name)") }
+                if !acknowledged.isSuperset(of: events) { offend("nobody wrote what is in \(key) of \(region.name)") }
+                if zip(stream.entries, stream.entries.dropFirst()).contains(where: { $0.id >= $1.id }) {
+                    offend("entries are out of order in \(key) of \(region.name)")
+                }
+            }
+        }
     }
 
     private mutating func judgeCalls(_ region: Int) {
+        guard losses == 0 else { return }
         let (name, redis) = (regions[region].name, regions[region].redis)
-        let journals = regions.flatMap { origin in plan.tenants.map { JournalName.voice(tenant: $0, origin: origin.name) } }
+        let journals = regions.flatMap { origin in
+            plan.tenants.map { JournalName.voice(tenant: $0, origin: origin.name) }
+        }
         if redis.calls != redis.replayed(journals, region: name).calls {
             offend("the calls in \(name) are not what the journals there make of them")
         }
@@ -113,7 +135,9 @@ extension World {
             uniqueKeysWithValues: postgres.rows.map { ($0.key.name, SimulatedPostgres.columns(of: $0.key, $0.value)) })
         let objects = redis.objects
         if objects != rows {
-            let differing = Set(rows.keys).union(objects.keys).filter { rows[$0] != objects[$0] }.map { "\($0.tenant)/\($0.key)" }
+            let differing = Set(rows.keys).union(objects.keys).filter { rows[$0] != objects[$0] }.map {
+                "\($0.tenant)/\($0.key)"
+            }
             offend("the cache of \(name) is not what PostgreSQL holds: \(differing.sorted())")
         }
         for tenant in plan.tenants {
@@ -134,7 +158,9 @@ extension World {
             case "end-snapshot": ends.removeAll()
             case "commit":
                 ends.append(UInt64(entry.value(of: "end") ?? "") ?? 0)
-                guard let count = entry.value(of: "count"), Int(count) != counts[entry.id.first, default: 0] - 1 else { continue }
+                guard let count = entry.value(of: "count"), Int(count) != counts[entry.id.first, default: 0] - 1 else {
+                    continue
+                }
                 offend("the transaction at \(entry.id) has \(counts[entry.id.first, default: 0]) entries")
             default: break
             }
@@ -142,5 +168,12 @@ extension World {
         let point = entries.last { $0.value(of: "op") == "end-snapshot" }?.value(of: "end").flatMap { UInt64($0) } ?? 0
         let due = postgres.transactions.filter { $0.end > point && !$0.changes.isEmpty }.map(\.end)
         if ends != due { offend("the journal holds the transactions that end at \(ends), not those at \(due)") }
+    }
+}
+
+extension SimulatedStream {
+    /// The position of the last transaction or snapshot that is whole.
+    fileprivate var closed: UInt64? {
+        entries.last { ["commit", "end-snapshot"].contains($0.value(of: "op") ?? "") }?.id.first
     }
 }

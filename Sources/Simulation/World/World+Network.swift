@@ -1,4 +1,5 @@
 internal import Journal
+internal import Lease
 internal import Projection
 internal import RESP
 internal import Traffic
@@ -55,13 +56,21 @@ extension World {
         waiting.remove(number)
         guard channel == .stream else { return }
         let isCut = cuts.contains(direction(of: wires[number], toServer: true))
-        agenda.add(.hangUp(wire: number), at: now + (isCut ? 2_000 : delay(direction(of: wires[number], toServer: true))))
+        agenda.add(
+            .hangUp(wire: number), at: now + (isCut ? 2_000 : delay(direction(of: wires[number], toServer: true))))
     }
 
     /// A connection is cut off somewhere between: the same, and the owner hears of it.
     mutating func reset(_ number: Int) {
-        guard wires[number].isHeld else { return }
+        guard wires[number].isHeld, !wires[number].isGone else { return }
         let (owner, channel) = (wires[number].owner, wires[number].channel)
+        guard !regions[owner.region].workers[owner.slot].isPaused else {
+            wires[number].isGone = true
+            wires[number].requests.removeAll()
+            wires[number].parked.removeAll()
+            waiting.remove(number)
+            return
+        }
         close(owner, channel)
         tell(owner, .lost(channel))
     }
@@ -78,6 +87,7 @@ extension World {
             wires[number].requests.removeAll()
             return reset(number)
         }
+        let writes = writes
         if let answer = carryOut(sent, number) {
             give(answer, to: sent, number)
         } else {
@@ -85,13 +95,16 @@ extension World {
             waiting.insert(number)
             agenda.add(.timeout(wire: number, sent: sent.number), at: now + 1000)
         }
-        changed(wires[number].server)
+        if wires[number].server == .postgres || self.writes != writes { changed(wires[number].server) }
     }
+
+    /// Writes to any Redis so far.
+    private var writes: Int { regions.reduce(0) { $0 + $1.redis.writes } }
 
     func isUp(_ server: Server) -> Bool {
         switch server {
         case .redis(let region): regions[region].isUp
-        case .postgres: true
+        case .postgres: isPostgresUp
         }
     }
 
@@ -111,7 +124,7 @@ extension World {
         wires[number].answers.removeFirst()
         let (owner, channel) = (wires[number].owner, wires[number].channel)
         if case .connected = first.answer {
-            tell(owner, .connected(channel))
+            tell(owner, .connected(channel, wire: number))
         } else {
             tell(owner, .answered(first.question, first.answer))
         }
@@ -120,7 +133,9 @@ extension World {
     /// What was held up in a direction goes on.
     mutating func release() {
         for number in wires.indices where wires[number].isHeld || !wires[number].requests.isEmpty {
-            for _ in wires[number].requests { agenda.add(.request(wire: number), at: max(now, wires[number].lastRequest)) }
+            for _ in wires[number].requests {
+                agenda.add(.request(wire: number), at: max(now, wires[number].lastRequest))
+            }
             for _ in wires[number].answers { agenda.add(.answer(wire: number), at: max(now, wires[number].lastAnswer)) }
         }
     }
@@ -138,9 +153,28 @@ extension World {
         case (.look(let journals), .redis(let region)):
             let redis = regions[region].redis
             return .look(runID: redis.runID, births: journals.map { redis.hash($0.metaKey)["birth"] })
+        case (.lease(let action), .redis(let region)): return lease(action, at: region)
         case (.cache, .redis(let region)): return .cache(regions[region].redis.objects)
         case (.postgres(let request), .postgres): return carryOut(request, number).map { .postgres($0) }
         default: return nil
+        }
+    }
+
+    /// The lease changes only by compare-and-set.
+    private mutating func lease(_ action: WorkerLease.Action, at region: Int) -> Answer {
+        let key = LeaseCommands.key
+        let text = if case .string(let text) = regions[region].redis.values[key] { text } else { "" }
+        let held = LeaseValue(text: text)
+        switch action {
+        case .look(let connection):
+            let isOpen = connection.map { wires[Int($0)].isHeld && !wires[Int($0)].isGone } ?? true
+            return .lease(held, isHolderGone: !isOpen)
+        case .exchange(let expected, let new):
+            guard held == expected, regions[region].redis.mood != .readOnly else {
+                return .lease(held, isHolderGone: false)
+            }
+            regions[region].redis.values[key] = .string(new.text)
+            return .lease(new, isHolderGone: false)
         }
     }
 
@@ -213,7 +247,14 @@ extension World {
             guard !regions[wires[number].owner.region].workers[wires[number].owner.slot].isPaused else { continue }
             reset(number)
         }
+        if let wire = postgres.slot?.wire, isSilent(wires[wire].owner) { hangUp(wire) }
         guard isCalm, offences.isEmpty else { return }
         if isSettled { settledAt = now }
+    }
+
+    /// PostgreSQL has not heard from whoever streams for as long as it bears.
+    private func isSilent(_ owner: Owner) -> Bool {
+        let worker = regions[owner.region].workers[owner.slot]
+        return worker.isPaused && now - worker.pausedAt > 1_500
     }
 }

@@ -9,6 +9,7 @@ extension World {
     mutating func commit() {
         guard !isCalm else { return }
         agenda.add(.commit, at: now + 20 + random.below(plan.commitPause))
+        guard isPostgresUp else { return }
         if random.chance(percent: 10) {
             postgres.move(by: UInt64(8 * (1 + random.below(20))))
         } else {
@@ -61,7 +62,7 @@ extension World {
 
     /// PostgreSQL was never told to forget what no journal holds.
     private mutating func checkConfirmed() {
-        guard let slot = postgres.slot, let history = postgres.history.last?.row else { return }
+        guard losses == 0, let slot = postgres.slot, let history = postgres.history.last?.row else { return }
         guard let region = regions.first(where: { $0.name == history.captureRegion }) else { return }
         let meta = region.redis.hash(JournalName.provisioning(origin: region.name).metaKey)
         let position = meta["position"].flatMap { Position($0) }

@@ -1,4 +1,3 @@
-internal import Capture
 internal import Journal
 internal import Projection
 package import RESP
@@ -38,6 +37,17 @@ package struct World {
     /// Up to where the stream was sent.
     var streamed: UInt64 = 0
     var wires: [Wire] = []
+    /// Marks given out to parts, so that none is drawn twice.
+    var marksDrawn = 0
+    var isPostgresUp = true
+    /// Regions whose Redis lost something.
+    var isLossy: Set<Int> = []
+    /// How often one did.
+    package internal(set) var losses = 0
+    /// Events that a fault destroyed: no server has them any more.
+    var destroyed: Set<String> = []
+    /// Events whose write was acknowledged.
+    var acknowledged: Set<String> = []
     /// Requests so far.
     var sentCount = 0
     /// Wires in which something is parked.
@@ -50,12 +60,18 @@ package struct World {
     var isCalm = false
     /// What the Redis of one region was told, if that is wanted.
     package internal(set) var recorded: [RedisCommand] = []
+    /// All that are mirrored.
+    var journals: [Watched] = []
+    /// By tenant, those of no single one included.
+    let cursorKeys: [(tenant: String, key: String)]
     /// What was ever written to each journal where it is born.
     var ledger: [JournalName: Ledger] = [:]
     /// What went wrong.
     package internal(set) var offences: [String] = []
     /// What happened, for people.
     package internal(set) var story: [String] = []
+    /// Faults so far.
+    package internal(set) var faults = 0
     /// When everything had come to rest after the last fault; nil while it has not.
     package internal(set) var settledAt: Int?
     /// What was carried out so far, as one number: the same for the same seed.
@@ -64,12 +80,14 @@ package struct World {
     package init(_ plan: Plan) {
         self.plan = plan
         random = SplitMix64(seed: plan.seed)
+        cursorKeys = (plan.tenants + ["_"]).map { ($0, ProjectionKeys.cursors(tenant: $0)) }
         let names = ["us-east", "eu-west", "ap-south"].prefix(plan.regions)
         for name in names {
             var region = Region(name: name, producer: VoiceProducer(region: name, tenants: plan.tenants))
             region.workers = Array(repeating: Worker(), count: plan.workers)
             regions.append(region)
         }
+        journals = watched()
         for index in regions.indices {
             for slot in 0..<plan.workers { agenda.add(.start(region: index, slot: slot), at: random.below(50)) }
             agenda.add(.produce(region: index), at: random.below(200))
@@ -103,10 +121,12 @@ package struct World {
         case .hangUp(let wire): hangUp(wire)
         case .fault:
             guard !isCalm else { return }
+            faults += 1
             fault()
             agenda.add(.fault, at: now + 50 + random.below(plan.pause))
         case .mend(let damage): mend(damage)
         case .sweep:
+            remember()
             sweep()
             agenda.add(.sweep, at: now + 250)
         case .calm: calm()
@@ -120,86 +140,6 @@ package struct World {
 
     mutating func tell(_ words: String) { story.append("\(now) \(words)") }
 
-    // MARK: Workers
-
-    private mutating func start(_ region: Int, _ slot: Int) {
-        guard !regions[region].workers[slot].isRunning else { return }
-        regions[region].workers[slot].isRunning = true
-        regions[region].workers[slot].isPaused = false
-        regions[region].workers[slot].life += 1
-        let life = regions[region].workers[slot].life
-        equip(region, slot, life)
-        for part in parts(of: region) {
-            tell(Owner(region: region, slot: slot, life: life, part: part), .started)
-        }
-    }
-
-    /// Gives a worker its parts.
-    private mutating func equip(_ region: Int, _ slot: Int, _ life: Int) {
-        let (name, own) = (regions[region].name, Server.redis(region))
-        let journals = shipped(from: region)
-        regions[region].workers[slot].links = regions.indices.filter { $0 != region }.map { peer in
-            MirrorDriver(
-                region: name, peer: regions[peer].name, own: own, remote: .redis(peer), journals: journals,
-                windowBytes: 200 + random.below(4000), readEntries: 1 + random.below(6),
-                marks: ((region * 8 + peer) * 8 + slot) * 1_000_000 + life * 10_000)
-        }
-        let voices = regions.flatMap { origin in plan.tenants.map { JournalName.voice(tenant: $0, origin: origin.name) } }
-        regions[region].workers[slot].voice = VoiceDriver(
-            region: name, own: own, journals: voices, readEntries: 1 + random.below(6))
-        guard plan.hasProvisioning else { return }
-        var limits = ProvisioningFold.Limits()
-        limits.joinedObjects = 6
-        limits.wholeObjects = 1 + random.below(10)
-        limits.chunkObjects = 1 + random.below(4)
-        regions[region].workers[slot].provisioning = ProvisioningDriver(
-            own: own, journals: regions.map { .provisioning(origin: $0.name) }, catalog: SimulatedPostgres.catalog,
-            limits: limits, readEntries: 1 + random.below(10))
-        var settings = CaptureDriver.Settings()
-        settings.batch = BatchLimits(entries: 1 + random.below(8))
-        settings.machine.confirmDelay = plan.isDurable ? .zero : .seconds(2)
-        settings.healPatience = 3_000
-        regions[region].workers[slot].capture = CaptureDriver(
-            own: own, journal: .provisioning(origin: name), settings: settings, marks: (slot * 1_000 + life) * 1_000)
-    }
-
-    private func parts(of region: Int) -> [Part] {
-        let links = regions.indices.filter { $0 != region }.map { Part.mirror(peer: $0) }
-        return links + [.voice] + (plan.hasProvisioning ? [.provisioning, .capture] : [])
-    }
-
-    /// The journals born in a region that its peers get.
-    func shipped(from region: Int) -> [JournalName] {
-        let origin = regions[region].name
-        let voices = plan.tenants.map { JournalName.voice(tenant: $0, origin: origin) }
-        return [.control(origin: origin)] + voices + (plan.hasProvisioning ? [.provisioning(origin: origin)] : [])
-    }
-
-    /// Tells a part of a worker something, and does what it wants done then.
-    mutating func tell(_ owner: Owner, _ fact: Fact) {
-        let worker = regions[owner.region].workers[owner.slot]
-        guard worker.isRunning, worker.life == owner.life else { return }
-        guard !worker.isPaused else { return regions[owner.region].workers[owner.slot].inbox.append((owner, fact)) }
-        var out = Outbox()
-        switch owner.part {
-        case .mirror(let peer):
-            let index = peer < owner.region ? peer : peer - 1
-            regions[owner.region].workers[owner.slot].links[index].take(fact, now: now, &out)
-        case .voice: regions[owner.region].workers[owner.slot].voice?.take(fact, now: now, &out)
-        case .provisioning: regions[owner.region].workers[owner.slot].provisioning?.take(fact, now: now, &out)
-        case .capture: regions[owner.region].workers[owner.slot].capture?.take(fact, now: now, &out)
-        case .lease: break
-        }
-        carryOut(out, of: owner)
-    }
-
-    private mutating func carryOut(_ out: Outbox, of owner: Owner) {
-        for channel in out.closes { close(owner, channel) }
-        for (channel, server) in out.connects { connect(owner, channel, to: server) }
-        for (channel, request, question) in out.sends { send(owner, channel, request, question) }
-        for (delay, alarm) in out.alarms { agenda.add(.alarm(owner, alarm), at: now + delay) }
-    }
-
     // MARK: Producers
 
     private mutating func produce(_ index: Int) {
@@ -210,6 +150,7 @@ package struct World {
         // Whoever is refused does not try again: no event is written twice.
         let command = RedisCommand(words: ["XADD", journal.key, "*"] + fields, runs: [])
         guard case .success = run(command, at: index) else { return }
+        acknowledged.insert(fields.joined(separator: "\0"))
         changed(.redis(index))
     }
 

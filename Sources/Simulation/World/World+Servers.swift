@@ -1,0 +1,101 @@
+internal import Journal
+internal import Traffic
+
+// What befalls servers: they end, come back without what was not on disk, are emptied.
+extension World {
+    /// Keeps what a region's Redis is now: it may go back to it.
+    mutating func remember() {
+        guard plan.losesRedis else { return }
+        for region in regions.indices {
+            regions[region].past.append(regions[region].redis.values)
+            if regions[region].past.count > 8 { regions[region].past.removeFirst() }
+        }
+    }
+
+    /// A region's Redis ends and comes back, with everything or without its tail.
+    mutating func restartRedis(_ region: Int, loses: Bool) {
+        guard regions[region].isUp else { return }
+        let time = 20 + random.below(800)
+        tell("Redis of \(regions[region].name) ends\(loses ? " and loses its tail" : ""), for \(time)")
+        regions[region].isUp = false
+        regions[region].redis.runID += 1
+        hangUpAll(.redis(region))
+        agenda.add(.mend(.redis(region: region)), at: now + time)
+        guard loses, !regions[region].past.isEmpty else { return }
+        let place = random.below(regions[region].past.count)
+        lose(region) { $0.values = $1[place] }
+    }
+
+    /// A region's Redis is emptied while everybody is connected.
+    mutating func flush(_ region: Int) {
+        tell("Redis of \(regions[region].name) is emptied")
+        lose(region) { redis, _ in redis.values.removeAll() }
+    }
+
+    private mutating func lose(
+        _ region: Int, _ body: (inout SimulatedRedis, [[String: SimulatedRedis.Value]]) -> Void
+    ) {
+        let before = contents
+        body(&regions[region].redis, regions[region].past)
+        regions[region].past.removeAll()
+        destroyed.formUnion(before.subtracting(contents))
+        regions[region].cursors.removeAll()
+        losses += 1
+        isLossy.insert(region)
+        for watched in journals {
+            regions[region].seen[watched.journal] = regions[region].redis.stream(watched.key)?.generated
+        }
+    }
+
+    /// Every connection to a server ends.
+    mutating func hangUpAll(_ server: Server) {
+        for number in wires.indices where wires[number].isHeld && wires[number].server == server {
+            wires[number].requests.removeAll()
+            wires[number].parked.removeAll()
+            waiting.remove(number)
+            reset(number)
+        }
+    }
+
+    /// What there is of voice journals anywhere, closed copies included.
+    var contents: Set<String> {
+        var contents: Set<String> = []
+        for region in regions {
+            for case .stream(let stream) in region.redis.values.values {
+                for entry in stream.entries where entry.fields[0] == "event" { contents.insert(entry.content) }
+            }
+        }
+        return contents
+    }
+
+    // MARK: PostgreSQL
+
+    mutating func crashPostgres() {
+        guard isPostgresUp else { return }
+        let time = 20 + random.below(800)
+        tell("PostgreSQL crashes, for \(time)")
+        isPostgresUp = false
+        postgres.crash(forgetting: random.below(5))
+        hangUpAll(.postgres)
+        agenda.add(.mend(.postgres), at: now + time)
+    }
+
+    mutating func loseSlot() {
+        guard var slot = postgres.slot else { return }
+        tell("the slot is lost")
+        slot.isLost = random.chance(percent: 50)
+        postgres.slot = slot.isLost ? slot : nil
+        hangUpAll(.postgres)
+        if slot.isLost { postgres.slot?.wire = nil }
+    }
+
+    mutating func promote() {
+        guard isPostgresUp else { return }
+        let count = random.below(3)
+        tell("a standby without the last \(count) transactions is promoted")
+        isPostgresUp = false
+        postgres.promote(losing: count)
+        hangUpAll(.postgres)
+        agenda.add(.mend(.postgres), at: now + 20 + random.below(800))
+    }
+}
