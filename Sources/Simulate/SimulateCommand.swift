@@ -26,6 +26,8 @@ struct SimulateCommand: AsyncParsableCommand {
             if !outcome.offences.isEmpty { print(outcome.complaint) }
         }
         let failed = outcomes.filter { !$0.offences.isEmpty }.count
+        let tally = outcomes.reduce(into: [String: Int]()) { $0.merge($1.tally, uniquingKeysWith: +) }
+        if story { for (name, count) in tally.sorted(by: { $0.key < $1.key }) { print("\(count) \(name)") } }
         let faults = outcomes.reduce(0) { $0 + $1.faults }
         print("\(outcomes.count) schedules, \(faults) faults, \(failed) failed")
         if failed > 0 { throw ExitCode(1) }

@@ -16,7 +16,12 @@ struct ScheduleTests {
         let outcomes = await Schedule.run(seeds: seeds)
         #expect(outcomes.count == seeds.count)
         for outcome in outcomes where !outcome.offences.isEmpty { Issue.record("\(outcome.complaint)") }
-        if only != nil { print(outcomes.flatMap(\.story).joined(separator: "\n")) }
+        guard only == nil else { return print(outcomes.flatMap(\.story).joined(separator: "\n")) }
+        let tally = outcomes.reduce(into: [String: Int]()) { $0.merge($1.tally, uniquingKeysWith: +) }
+        for event in [
+            "rsj2_append", "refused rsj2_append", "rsj2_adopt", "rsj2_heal", "rsj2_fork", "rsj2_note", "rsj2_position",
+            "rsp2_provision", "rsp2_apply", "rsp2_advance",
+        ] { #expect(tally[event, default: 0] > 0, "no \(event): the schedules meet too little") }
     }
 
     @Test("a seed always tells the same story", arguments: [2, 3])

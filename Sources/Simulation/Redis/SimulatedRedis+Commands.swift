@@ -130,6 +130,13 @@ extension SimulatedRedis {
         return .integer(Int64(before.count - after.count))
     }
 
+    /// XTRIM by somebody who does not know of journals.
+    mutating func trim(_ key: String, by count: Int) {
+        guard var stream = stream(key) else { return }
+        stream.entries.removeFirst(min(count, stream.entries.count))
+        values[key] = .stream(stream)
+    }
+
     /// Adds to a number in a hash.
     mutating func increase(_ key: String, _ field: String, by difference: Int64) {
         put(key, [(field, "\((Int64(hash(key)[field] ?? "") ?? 0) + difference)")])

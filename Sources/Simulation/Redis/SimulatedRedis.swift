@@ -31,6 +31,8 @@ package struct SimulatedRedis: Sendable {
     package var clock: UInt64 = 0
     /// Another one with each start of the process.
     package var runID = 0
+    /// Function calls by name, and with `refused` before it those that the functions refused.
+    package private(set) var tally: [String: Int] = [:]
     /// Commands that may have written, so far.
     private(set) var writes = 0
 
@@ -43,7 +45,14 @@ package struct SimulatedRedis: Sendable {
         if name == "FCALL" || name == "FCALL_RO" {
             let call = FunctionCall(words)
             try admit(isWrite: !call.isReadOnly, needsMemory: call.needsMemory)
-            return try self.call(call)
+            do throws(StoreFailure) {
+                let reply = try self.call(call)
+                tally[call.name, default: 0] += 1
+                return reply
+            } catch {
+                tally["refused \(call.name)", default: 0] += 1
+                throw error
+            }
         }
         guard let plain = Plain(rawValue: name) else {
             throw .server(code: "ERR", message: "unknown command '\(name)'")

@@ -1,3 +1,5 @@
+internal import Traffic
+
 /// What a schedule is about.
 package struct Plan: Hashable, Sendable {
     package let seed: UInt64
@@ -13,6 +15,8 @@ package struct Plan: Hashable, Sendable {
     package var pause = 600
     /// Time between two events of a region at most, ms.
     package var producePause = 250
+    /// Time that a message takes within a region at most, ms.
+    package var localDelay = 2
     /// Persons change in PostgreSQL and are captured.
     package var hasProvisioning = false
     /// Time between two transactions at most, ms.
@@ -21,6 +25,10 @@ package struct Plan: Hashable, Sendable {
     package var isDurable = true
     /// Redis servers lose their tails and are emptied.
     package var losesRedis = false
+    /// How often at most.
+    package var losses = Int.max
+    /// Somebody trims voice journals, whoever lacks what goes.
+    package var trims = false
     /// PostgreSQL crashes, loses its slot, is replaced by a standby.
     package var harmsPostgres = false
     /// One direction is cut and stays so.
@@ -32,13 +40,20 @@ package struct Plan: Hashable, Sendable {
     /// What the seed says.
     package init(seed: UInt64) {
         self.seed = seed
-        regions = seed % 4 == 3 ? 3 : 2
-        hasProvisioning = seed % 2 == 1
-        isDurable = seed % 3 != 0
-        hasLastingCut = seed % 7 == 6
-        workers = seed % 5 == 4 ? 2 : 1
-        harmsPostgres = seed % 11 < 4
-        losesRedis = seed % 6 > 3
-        if losesRedis { regions = 2 }
+        var random = SplitMix64(seed: ~seed)
+        regions = random.chance(percent: 25) ? 3 : 2
+        hasProvisioning = random.chance(percent: 50)
+        isDurable = random.chance(percent: 50)
+        hasLastingCut = random.chance(percent: 12)
+        workers = random.chance(percent: 20) ? 2 : 1
+        harmsPostgres = random.chance(percent: 35)
+        losesRedis = random.chance(percent: 35)
+        trims = random.chance(percent: 10)
+        localDelay = random.chance(percent: 30) ? 25 : 2
+        calmAt = 2_000 + random.below(3_000)
+        endsAt = calmAt + 30_000
+        // Where three regions hold different ends of a journal, a second fault in the middle of a repair may bring back
+        // what was given up before.
+        losses = regions > 2 ? 1 : .max
     }
 }

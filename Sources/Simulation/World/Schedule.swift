@@ -7,13 +7,15 @@ package enum Schedule {
         package let offences: [String]
         package let story: [String]
         package let faults: Int
+        /// What the functions were called for and how often, over all servers.
+        package let tally: [String: Int]
         /// From the last fault until all had come to rest, ms.
         package let settledAfter: Int?
 
         /// What was broken, and how to see it again.
         package var complaint: String {
             "seed \(seed): \(offences.joined(separator: "; "))\n"
-                + "repeat it: swift run -c release regionsync-simulate --story --seed \(seed)"
+                + "repeat it: ops/simulate --story --seed \(seed)"
         }
     }
 
@@ -33,7 +35,7 @@ package enum Schedule {
         var world = World(Plan(seed: seed))
         world.run()
         return Outcome(
-            seed: seed, offences: world.offences, story: world.story, faults: world.faults,
+            seed: seed, offences: world.offences, story: world.story, faults: world.faults, tally: world.tally,
             settledAfter: world.settledAt.map { $0 - world.plan.calmAt })
     }
 }

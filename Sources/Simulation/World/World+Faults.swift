@@ -15,11 +15,12 @@ enum Damage: Hashable, Sendable {
 extension World {
     mutating func fault() {
         let region = random.below(regions.count)
-        let redis = plan.losesRedis ? 3 : 0
+        let redis = plan.losesRedis && losses < plan.losses ? 3 : 0
         let tails = plan.isDurable ? 0 : redis
         let postgres = plan.hasProvisioning && plan.harmsPostgres ? 2 : 0
         let pauses = plan.workers > 1 ? 5 : 1
-        switch random.weighted([3, 4, 3, 3, 3, 3, pauses, 2, tails, redis, postgres, postgres, postgres]) {
+        let trims = plan.trims ? 5 : 0
+        switch random.weighted([3, 4, 3, 3, 3, 3, pauses, 2, tails, redis, postgres, postgres, postgres, trims]) {
         case 0: kill(region, random.below(plan.workers))
         case 1: cut()
         case 2: slow()
@@ -32,7 +33,8 @@ extension World {
         case 9: flush(region)
         case 10: crashPostgres()
         case 11: loseSlot()
-        default: promote()
+        case 12: promote()
+        default: trim(region)
         }
     }
 

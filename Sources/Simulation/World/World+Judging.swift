@@ -87,11 +87,7 @@ extension World {
         for region in regions.indices {
             for peer in regions.indices where peer != region && isOpen(region, peer) {
                 for journal in shipped(from: region) where journal.topic != .control {
-                    let (own, copy) = (
-                        regions[region].redis.stream(journal.key), regions[peer].redis.stream(journal.key)
-                    )
-                    guard own?.entries ?? [] != copy?.entries ?? [] else { continue }
-                    offend("\(journal) and its copy in \(regions[peer].name) differ")
+                    judgeCopy(journal, region, peer)
                 }
             }
             judgeCalls(region)
@@ -99,6 +95,43 @@ extension World {
         }
         if plan.hasProvisioning, let capturing { judgeTransactions(capturing) }
         judgeEvents()
+        judgeHistories()
+        guard losses == 0 else { return }
+        for region in regions {
+            for worker in region.workers where worker.provisioning.map({ $0.counts.incomplete > 0 }) ?? false {
+                offend("transactions in \(region.name) lack entries")
+            }
+        }
+    }
+
+    /// Streams of one mark have one history: where two reach, they hold the same.
+    private mutating func judgeHistories() {
+        for watched in journals {
+            var histories: [(birth: String, entries: [SimulatedStream.Entry])] = []
+            for region in regions {
+                for case (let key, .stream(let stream)) in region.redis.values
+                where key == watched.key || key.hasPrefix("\(watched.key):closed:") {
+                    if let birth = region.redis.hash("\(key):meta")["birth"] {
+                        histories.append((birth, stream.entries))
+                    }
+                }
+            }
+            for (index, one) in histories.enumerated() {
+                for other in histories[(index + 1)...]
+                where other.birth == one.birth && !isAlike(one.entries, other.entries) {
+                    offend("two histories of \(watched.key) under the mark \(one.birth)")
+                }
+            }
+        }
+    }
+
+    private func isAlike(_ one: [SimulatedStream.Entry], _ other: [SimulatedStream.Entry]) -> Bool {
+        guard let first = one.first?.id, let last = one.last?.id, let otherFirst = other.first?.id,
+            let otherLast = other.last?.id
+        else { return true }
+        let (from, through) = (max(first, otherFirst), min(last, otherLast))
+        guard from <= through, trims == 0 else { return true }
+        return one.filter { (from...through).contains($0.id) } == other.filter { (from...through).contains($0.id) }
     }
 
     /// No event that was acknowledged is gone but those that a fault destroyed; none is twice in a stream, none was made up.
@@ -117,8 +150,23 @@ extension World {
         }
     }
 
-    private mutating func judgeCalls(_ region: Int) {
+    /// A copy is what its journal is, but for what left that before it came; how much that was is known.
+    private mutating func judgeCopy(_ journal: JournalName, _ region: Int, _ peer: Int) {
+        let (home, away) = (regions[region].redis, regions[peer].redis)
+        guard let own = home.stream(journal.key) else { return }
+        let first = own.entries.first?.id ?? own.generated
+        let copied = away.stream(journal.key)?.entries.filter { $0.id >= first } ?? []
+        if copied != own.entries { offend("\(journal) and its copy in \(regions[peer].name) differ") }
         guard losses == 0 else { return }
+        let count = UInt64(away.hash(journal.metaKey)["count"] ?? "") ?? 0
+        let missed = UInt64(home.hash(journal.metaKey)["missed:\(regions[peer].name)"] ?? "") ?? 0
+        if count + missed != own.added {
+            offend("\(journal) was given \(own.added), its copy \(count), and \(missed) are known to lack")
+        }
+    }
+
+    private mutating func judgeCalls(_ region: Int) {
+        guard losses == 0, trims == 0 else { return }
         let (name, redis) = (regions[region].name, regions[region].redis)
         let journals = regions.flatMap { origin in
             plan.tenants.map { JournalName.voice(tenant: $0, origin: origin.name) }

@@ -22,7 +22,7 @@ extension World {
 
     /// Time that a message takes.
     private mutating func delay(_ direction: Direction) -> Int {
-        guard direction.from != direction.to else { return random.below(2) }
+        guard direction.from != direction.to else { return random.below(plan.localDelay) }
         return 8 + random.below(5) + (delays[direction] ?? 0)
     }
 
@@ -83,6 +83,7 @@ extension World {
         guard !cuts.contains(direction(of: wires[number], toServer: true)) else { return }
         wires[number].requests.removeFirst()
         note(number)
+        countToFault()
         guard isUp(wires[number].server) else {
             wires[number].requests.removeAll()
             return reset(number)
@@ -100,6 +101,12 @@ extension World {
 
     /// Writes to any Redis so far.
     private var writes: Int { regions.reduce(0) { $0 + $1.redis.writes } }
+
+    private mutating func countToFault() {
+        guard let count = requestsToFault else { return }
+        requestsToFault = count > 1 ? count - 1 : nil
+        if count <= 1 { agenda.add(.fault, at: now) }
+    }
 
     func isUp(_ server: Server) -> Bool {
         switch server {

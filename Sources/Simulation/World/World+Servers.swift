@@ -47,6 +47,27 @@ extension World {
         }
     }
 
+    /// The oldest entries of a voice journal go, by this worker for want of room or by somebody else.
+    mutating func trim(_ region: Int) {
+        let journal = JournalName.voice(
+            tenant: plan.tenants[random.below(plan.tenants.count)], origin: regions[region].name)
+        guard regions[region].isUp, let stream = regions[region].redis.stream(journal.key), !stream.entries.isEmpty
+        else { return }
+        let count = 1 + random.below(4)
+        tell("the oldest \(count) of \(journal) go")
+        let before = contents
+        if random.chance(percent: 50) {
+            let meta = regions[region].redis.hash(journal.metaKey)
+            let command = JournalFunctions.behead(
+                journal, by: count, birth: meta["birth"] ?? "", floor: meta["floor"] ?? "")
+            _ = run(command, at: region)
+        } else {
+            regions[region].redis.trim(journal.key, by: count)
+        }
+        destroyed.formUnion(before.subtracting(contents))
+        trims += 1
+    }
+
     /// Every connection to a server ends.
     mutating func hangUpAll(_ server: Server) {
         for number in wires.indices where wires[number].isHeld && wires[number].server == server {

@@ -42,6 +42,8 @@ package struct World {
     var isPostgresUp = true
     /// Regions whose Redis lost something.
     var isLossy: Set<Int> = []
+    /// How often somebody trimmed a journal.
+    var trims = 0
     /// How often one did.
     package internal(set) var losses = 0
     /// Events that a fault destroyed: no server has them any more.
@@ -70,6 +72,8 @@ package struct World {
     package internal(set) var offences: [String] = []
     /// What happened, for people.
     package internal(set) var story: [String] = []
+    /// The next fault happens when so many more requests have arrived.
+    var requestsToFault: Int?
     /// Faults so far.
     package internal(set) var faults = 0
     /// When everything had come to rest after the last fault; nil while it has not.
@@ -123,7 +127,12 @@ package struct World {
             guard !isCalm else { return }
             faults += 1
             fault()
-            agenda.add(.fault, at: now + 50 + random.below(plan.pause))
+            // In the middle of something, or some time later.
+            if random.chance(percent: 50) {
+                requestsToFault = 1 + random.below(60)
+            } else {
+                agenda.add(.fault, at: now + 50 + random.below(plan.pause))
+            }
         case .mend(let damage): mend(damage)
         case .sweep:
             remember()
@@ -131,6 +140,11 @@ package struct World {
             agenda.add(.sweep, at: now + 250)
         case .calm: calm()
         }
+    }
+
+    /// What functions were called for and how often, over all servers.
+    package var tally: [String: Int] {
+        regions.reduce(into: [:]) { sum, region in sum.merge(region.redis.tally, uniquingKeysWith: +) }
     }
 
     /// What a region's Redis holds.
