@@ -180,6 +180,8 @@ package enum ProjectionFunctions {
             tally(group, sum, -tonumber(digest), -1)
         end
 
+        -- A part that is applied again may have taken away a value that its object held for a moment, and that another
+        -- object, which comes later and is there already, holds now. So there every object claims its values anew.
         local function put(group, args, at)
             local id, digest, indexes = args[at + 1], args[at + 2], group.indexes
             local key = group.prefix .. id
@@ -190,6 +192,8 @@ package enum ProjectionFunctions {
                 if was ~= new then
                     if was then unlink(group, k, was, id) end
                     if new ~= '\\0' then link(group, k, new, id) end
+                elseif group.isPart and group.pairs[k] then
+                    link(group, k, new, id)
                 end
             end
             group.call('RESTORE', key, '0', args[at + 3], 'REPLACE')
@@ -226,6 +230,7 @@ package enum ProjectionFunctions {
                 local objects = tonumber(args[at])
                 refusal, group, at = open(args[1], args, at + 1)
                 if refusal then return refusal end
+                group.isPart = args[3] ~= '' or args[5] ~= ''
                 -- What objects changed must be kept also when a foreign key of another kind stops us.
                 local done, result = pcall(change, group, args, at, objects)
                 flush(group)

@@ -168,6 +168,28 @@ struct ProvisioningFoldTests {
         }
     }
 
+    @Test("A part that is applied again takes no value of a unique index from whoever holds it by now")
+    func repeatedPart() async throws {
+        try await withRedis { redis in
+            func put(_ id: Int, _ name: String) -> Change { .put(Script.person("1", id), ["user_name": name]) }
+            var changes = [put(1, "a"), put(1, "b"), put(1, "c"), put(2, "b")]
+            for id in 10..<20 { changes.append(put(id, "n\(id)")) }
+            try Script.write(.init(position: 10, changes: changes), to: east, redis)
+            var run = ProvisioningRun(redis: redis)
+            run.limits.wholeObjects = 1
+            run.limits.chunkObjects = 2
+            // Killed behind each part in turn: what was done of the transaction is done again.
+            for budget in 1...12 {
+                run.budget = budget
+                _ = try await run.run()
+            }
+            run.budget = nil
+            #expect(try await run.run().wasKilled == false)
+            #expect(try redis.hash("cfg:{1}:person:by:user_name")["b"] == "2")
+            #expect(try CacheImage(redis, tenants: ["1"]).problems == [])
+        }
+    }
+
     @Test("A large transaction whose rest left the journal is given up, and those behind it are applied")
     func cutTransaction() throws {
         var limits = ProvisioningFold.Limits()

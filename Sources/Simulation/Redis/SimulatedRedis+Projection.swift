@@ -90,7 +90,7 @@ extension SimulatedRedis {
         at += 3
         let fields = (0..<indexes).map { (name: call[at + 2 * $0], isUnique: call[at + 2 * $0 + 1] == "u") }
         at += 2 * indexes
-        var group = ObjectGroup(tenant: tenant, type: type, indexes: fields)
+        var group = ObjectGroup(tenant: tenant, type: type, indexes: fields, isPart: call[2] != "" || call[4] != "")
         for _ in 0..<objects {
             if call[at + 2] == "" {
                 remove(call[at + 1], sum: call[at], &group)
@@ -118,7 +118,10 @@ extension SimulatedRedis {
         remove(group.watch, fields: [id])
         for (place, index) in group.indexes.enumerated() {
             let (was, new) = (old[index.name], call[at + 4 + place])
-            guard was != new else { continue }
+            guard was != new else {
+                if group.isPart, index.isUnique { link(place, new, id, &group) }
+                continue
+            }
             if let was { unlink(place, was, id, &group) }
             if new != "\0" { link(place, new, id, &group) }
         }
@@ -167,6 +170,8 @@ private struct ObjectGroup {
     let tenant: String
     let type: String
     let indexes: [(name: String, isUnique: Bool)]
+    /// What is changed is a part of a transaction, and may be applied again.
+    let isPart: Bool
     /// By unique index: pairs that are to be written, or with nil removed.
     var pairs: [Int: [String: String?]] = [:]
 
