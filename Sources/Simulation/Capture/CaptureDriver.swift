@@ -44,9 +44,13 @@ struct CaptureDriver: Driver {
     private var session = 0
     private var alarmAt = Int.max
     private var pause = 50
+    /// It waits before it connects again.
+    private var isDown = false
     /// Since when the journal lacks its end.
     private var behindSince: Int?
     private var marks: Int
+    /// What was decided last.
+    private var decision: CaptureStart?
     /// Why it stands still, if it does.
     private(set) var stop: CaptureStop?
     /// How often each kind of snapshot was begun.
@@ -76,12 +80,20 @@ struct CaptureDriver: Driver {
         }
     }
 
-    /// Another region captures.
-    private(set) var waitsForOther = false
+    /// For people.
+    var words: String {
+        switch work {
+        case .none: "does nothing\(isDown ? ", is down" : ""): \(decision.map { "\($0)" } ?? "")"
+        case .stream(let run): "streams, recorded \(run.machine.recorded), confirmed \(run.machine.confirmed)"
+        case .snapshot: "makes a snapshot"
+        }
+    }
 
     mutating func take(_ fact: Fact, now: Int, _ out: inout Outbox) {
         switch fact {
-        case .started: out.connects.append((.local, own))
+        case .started, .woke(.connect):
+            isDown = false
+            out.connects.append((.local, own))
         case .connected(.local, _): out.connects.append((.database, .postgres))
         case .connected(.database, _): look(&out)
         case .connected(.stream, _):
@@ -89,7 +101,6 @@ struct CaptureDriver: Driver {
             out.sends.append((.stream, .postgres(.stream(from: run.start)), .capture(.streaming)))
         case .connected: break
         case .lost: fail(now: now, &out)
-        case .woke(.connect): out.connects.append((.local, own))
         case .woke(.again(session: session)): look(&out)
         case .woke(.watch(session: session)): askForTakeover(&out)
         case .woke(.machine(session: session)):
@@ -118,6 +129,8 @@ struct CaptureDriver: Driver {
     }
 
     private mutating func fail(now: Int, _ out: inout Outbox) {
+        guard !isDown else { return }
+        isDown = true
         end(&out)
         out.closes += [.local, .database]
         out.alarms.append((pause, .connect))
@@ -157,8 +170,9 @@ struct CaptureDriver: Driver {
 
     private mutating func decide(_ found: CaptureFound, now: Int, _ out: inout Outbox) {
         stop = nil
-        waitsForOther = false
-        switch CaptureStart(found) {
+        let decision = CaptureStart(found)
+        self.decision = decision
+        switch decision {
         case .beginHistory(let number, let newest):
             out.sends.append((.database, .postgres(.beginHistory(number, after: newest)), .capture(.changed)))
         case .createPublication:
@@ -184,8 +198,7 @@ struct CaptureDriver: Driver {
             work = .stream(
                 StreamRun(from: lsn, journal: found.journal, history: history, settings: settings, now: now))
             out.connects.append((.stream, .postgres))
-        case .wait(let wait):
-            if case .otherRegion = wait { waitsForOther = true }
+        case .wait:
             again(in: 300, &out)
         case .stop(let stop):
             self.stop = stop

@@ -11,6 +11,8 @@ struct LeaseDriver: Driver {
     private(set) var lease: WorkerLease
     private var session = 0
     private var attempt = 0
+    /// It waits before it connects again.
+    private var isDown = false
     private var alarmAt = Int.max
 
     init(own: Server, worker: String) {
@@ -21,11 +23,15 @@ struct LeaseDriver: Driver {
     mutating func take(_ fact: Fact, now: Int, _ out: inout Outbox) {
         let time = Duration.milliseconds(now)
         switch fact {
-        case .started, .woke(.connect): out.connects.append((.local, own))
+        case .started, .woke(.connect):
+            isDown = false
+            out.connects.append((.local, own))
         case .connected(_, let wire):
             attempt = 0
             lease.connected(as: Int64(wire), at: time)
+        case .lost where isDown: break
         case .lost:
+            isDown = true
             session += 1
             alarmAt = .max
             lease.connectionLost()

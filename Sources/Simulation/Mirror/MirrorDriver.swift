@@ -50,6 +50,8 @@ struct MirrorDriver: Driver {
     let readEntries: Int
     var session = 0
     var isUp = false
+    /// It waits before it connects again.
+    private var isDown = false
     /// The mark of the control journal in this session.
     var mark: String?
     var runID: Int?
@@ -117,7 +119,15 @@ struct MirrorDriver: Driver {
     }
 
     /// A connection is gone, and with it the session.
+    /// For people.
+    var words: String {
+        let states = journals.map { "\($0.name) \($0.machine.isStreaming ? "streams" : "does not stream")" }
+        return "\(isUp ? "up" : "down"), stopped \(stops), \(states)"
+    }
+
     private mutating func lost(_ out: inout Outbox) {
+        guard !isDown else { return }
+        isDown = true
         for channel in [Channel.local, .reader, .peer] { out.closes.append(channel) }
         isUp = false
         session += 1
@@ -134,7 +144,9 @@ struct MirrorDriver: Driver {
 
     private mutating func woke(_ alarm: Alarm, now: Int, _ out: inout Outbox) {
         switch alarm {
-        case .connect: out.connects.append((.local, own))
+        case .connect:
+            isDown = false
+            out.connects.append((.local, own))
         case .align(let name, session: session): beginAlign(name, &out)
         case .watch(session: session): watch(now: now, &out)
         default: break  // of a session that is over

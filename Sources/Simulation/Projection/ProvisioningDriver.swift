@@ -31,6 +31,8 @@ struct ProvisioningDriver: Driver {
     private let readEntries: Int
     private(set) var fold: ProvisioningFold?
     private var attempt = 0
+    /// It waits before it connects again.
+    private var isDown = false
     private var counted: [JournalName: EntryID] = [:]
 
     // While a session begins.
@@ -64,7 +66,9 @@ struct ProvisioningDriver: Driver {
 
     mutating func take(_ fact: Fact, now: Int, _ out: inout Outbox) {
         switch fact {
-        case .started, .woke(.connect): out.connects.append((.local, own))
+        case .started, .woke(.connect):
+            isDown = false
+            out.connects.append((.local, own))
         case .connected(.local, _): out.connects.append((.reader, own))
         case .connected:
             out.ask(
@@ -77,6 +81,8 @@ struct ProvisioningDriver: Driver {
     }
 
     private mutating func fail(_ out: inout Outbox) {
+        guard !isDown else { return }
+        isDown = true
         if let fold {
             counts = counts + fold.counts
             counted = fold.counted

@@ -20,6 +20,8 @@ struct VoiceDriver: Driver {
     private var fold: VoiceFold
     private var session = 0
     private var attempt = 0
+    /// It waits before it connects again.
+    private var isDown = false
     /// Answers that are awaited before the next step.
     private var awaited = 0
     /// What the server answered where the journals' cursors were asked.
@@ -37,7 +39,9 @@ struct VoiceDriver: Driver {
 
     mutating func take(_ fact: Fact, now: Int, _ out: inout Outbox) {
         switch fact {
-        case .started, .woke(.connect): out.connects.append((.local, own))
+        case .started, .woke(.connect):
+            isDown = false
+            out.connects.append((.local, own))
         case .connected(.local, _): out.connects.append((.reader, own))
         case .connected: begin(&out)
         case .lost, .woke: fail(&out)
@@ -63,6 +67,8 @@ struct VoiceDriver: Driver {
 
     /// The session ends; the next one begins at the server's cursors.
     private mutating func fail(_ out: inout Outbox) {
+        guard !isDown else { return }
+        isDown = true
         illegal += fold.counts.illegal
         out.closes += [.local, .reader]
         out.alarms.append((min(500, 10 << min(attempt, 10)), .connect))

@@ -41,6 +41,8 @@ extension World {
     private var isCaptured: Bool {
         guard plan.hasProvisioning, let capturing, canReachPostgres(capturing) else { return true }
         let end = postgres.transactions.last?.end ?? 0
+        let meta = regions[capturing].redis.hash(JournalName.provisioning(origin: regions[capturing].name).metaKey)
+        guard meta["position"].flatMap({ Position($0) })?.lsn ?? 0 >= end else { return false }
         return regions[capturing].workers.contains { $0.isWorking && $0.capture?.isAtRest(at: end) == true }
     }
 
@@ -72,11 +74,16 @@ extension World {
         var words: [String] = []
         for region in regions.indices {
             for peer in regions.indices where region != peer && !isSettled(region, peer) {
-                words.append("link \(regions[region].name) to \(regions[peer].name)")
+                let index = peer < region ? peer : peer - 1
+                let links = regions[region].workers.filter(\.isWorking).map { $0.links[index].words }
+                words.append("link \(regions[region].name) to \(regions[peer].name) \(links)")
             }
             if !isProjected(region) { words.append("projection in \(regions[region].name)") }
         }
-        if !isCaptured { words.append("capture") }
+        if !isCaptured, let capturing {
+            let captures = regions[capturing].workers.filter(\.isWorking).map { $0.capture?.words ?? "" }
+            words.append("capture in \(regions[capturing].name) \(captures), the log's end is \(postgres.end)")
+        }
         return words.joined(separator: ", ")
     }
 
@@ -93,7 +100,7 @@ extension World {
             judgeCalls(region)
             if plan.hasProvisioning { judgeCache(region) }
         }
-        if plan.hasProvisioning, let capturing { judgeTransactions(capturing) }
+        if plan.hasProvisioning, let capturing, canReachPostgres(capturing) { judgeTransactions(capturing) }
         judgeEvents()
         judgeHistories()
         guard losses == 0 else { return }
@@ -106,6 +113,7 @@ extension World {
 
     /// Streams of one mark have one history: where two reach, they hold the same.
     private mutating func judgeHistories() {
+        guard cuts.isEmpty else { return }  // what cannot be reached cannot be mended
         for watched in journals {
             var histories: [(birth: String, entries: [SimulatedStream.Entry])] = []
             for region in regions {
@@ -178,7 +186,8 @@ extension World {
 
     private mutating func judgeCache(_ region: Int) {
         let (name, redis) = (regions[region].name, regions[region].redis)
-        guard let capturing, region == capturing || isOpen(capturing, region) else { return }
+        guard let capturing, canReachPostgres(capturing), region == capturing || isOpen(capturing, region)
+        else { return }
         let rows = Dictionary(
             uniqueKeysWithValues: postgres.rows.map { ($0.key.name, SimulatedPostgres.columns(of: $0.key, $0.value)) })
         let objects = redis.objects

@@ -128,8 +128,10 @@ extension World {
     mutating func deliver(_ number: Int) {
         guard let first = wires[number].answers.first, first.due <= now, wires[number].isHeld else { return }
         guard !cuts.contains(direction(of: wires[number], toServer: false)) else { return }
-        wires[number].answers.removeFirst()
         let (owner, channel) = (wires[number].owner, wires[number].channel)
+        // Whoever is paused reads it when it goes on.
+        guard !regions[owner.region].workers[owner.slot].isPaused else { return }
+        wires[number].answers.removeFirst()
         if case .connected = first.answer {
             tell(owner, .connected(channel, wire: number))
         } else {

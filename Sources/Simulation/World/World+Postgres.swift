@@ -33,6 +33,8 @@ extension World {
         case .stream(let lsn):
             guard let slot = postgres.slot, slot.wire == nil, !slot.isLost else { return .failed("the slot is in use") }
             postgres.slot?.wire = number
+            // It came late through a connection that is over.
+            if !wires[number].isHeld { agenda.add(.hangUp(wire: number), at: now + 1) }
             streamed = max(lsn.rawValue, slot.confirmed)
         case .receive:
             guard postgres.slot?.wire == number else { return .failed("no slot") }

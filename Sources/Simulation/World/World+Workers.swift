@@ -166,9 +166,15 @@ extension World {
         let inbox = regions[region].workers[slot].inbox
         regions[region].workers[slot].inbox = []
         for (owner, fact) in inbox { tell(owner, fact) }
-        for number in wires.indices where wires[number].isHeld && wires[number].isGone {
+        for number in wires.indices where wires[number].isHeld {
             let (owner, channel) = (wires[number].owner, wires[number].channel)
             guard owner.region == region, owner.slot == slot else { continue }
+            guard wires[number].isGone else {
+                for _ in wires[number].answers {
+                    agenda.add(.answer(wire: number), at: max(now, wires[number].lastAnswer))
+                }
+                continue
+            }
             close(owner, channel)
             tell(owner, .lost(channel))
         }
