@@ -28,8 +28,11 @@ extension World {
         return shipped(from: region).allSatisfy { journal in
             // The control journal never rests.
             if journal.topic == .control { return true }
-            let (own, copy) = (regions[region].redis.stream(journal.key), regions[peer].redis.stream(journal.key))
-            return own?.generated ?? .zero == copy?.generated ?? .zero
+            let (home, away) = (regions[region].redis, regions[peer].redis)
+            guard home.hash(journal.metaKey)["birth"] == away.hash(journal.metaKey)["birth"] else { return false }
+            // The newest entries may be gone before they were read.
+            let last = home.stream(journal.key)?.entries.last?.id ?? .zero
+            return last <= away.stream(journal.key)?.generated ?? .zero
         }
     }
 
