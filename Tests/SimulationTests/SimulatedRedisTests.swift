@@ -104,7 +104,7 @@ private struct CommandSource {
         var builder = EntryBatchBuilder(previous: previous)
         for _ in 0..<1 + random.below(3) {
             let id = EntryID(first: builder.last.first + UInt64(random.below(3)), second: UInt64(1 + random.below(3)))
-            builder.append(id: id, fields: 1 + random.below(2) * 0) {
+            builder.append(id: id, fields: 1) {
                 $0.append("n"); $0.append("\(id)")
             }
         }

@@ -51,10 +51,6 @@ struct CaptureDriver: Driver {
     private var marks: Int
     /// What was decided last.
     private var decision: CaptureStart?
-    /// Why it stands still, if it does.
-    private(set) var stop: CaptureStop?
-    /// How often each kind of snapshot was begun.
-    private(set) var snapshots = 0
 
     struct Settings {
         var batch = BatchLimits()
@@ -169,7 +165,6 @@ struct CaptureDriver: Driver {
     }
 
     private mutating func decide(_ found: CaptureFound, now: Int, _ out: inout Outbox) {
-        stop = nil
         let decision = CaptureStart(found)
         self.decision = decision
         switch decision {
@@ -185,7 +180,6 @@ struct CaptureDriver: Driver {
                 guard since + settings.healPatience <= now else { return again(in: 100, &out) }
             }
             behindSince = nil
-            snapshots += 1
             let isDiff = if case .diff = mode { true } else { false }
             work = .snapshot(
                 SnapshotRun(
@@ -200,9 +194,7 @@ struct CaptureDriver: Driver {
             out.connects.append((.stream, .postgres))
         case .wait:
             again(in: 300, &out)
-        case .stop(let stop):
-            self.stop = stop
-            again(in: 3_000, &out)
+        case .stop: again(in: 3_000, &out)
         }
     }
 
@@ -242,9 +234,7 @@ struct CaptureDriver: Driver {
             alarmAt = deadline
             out.alarms.append((max(1, deadline - now), .machine(session: session)))
         case .over: look(&out)
-        case .stopped(let stop):
-            self.stop = stop
-            again(in: 3_000, &out)
+        case .stopped: again(in: 3_000, &out)
         }
     }
 

@@ -68,7 +68,6 @@ extension MirrorDriver {
         journals[index].wantedRead = nil
         let missed = journals[index].passed - copy.count
         if source.missed != missed { note(missed: missed, index, &out) }
-        countLost(resumption.lost)
         journals[index].machine.aligned(at: resumption.cursor)
         resumed(journals[index].name)
         guard wentBack, now >= nextReview else { return }
@@ -147,9 +146,8 @@ extension MirrorDriver {
         case .findInSource: journals[index].repair?.sourceHolds(KeptEntry(reply))
         case .findInCopy: journals[index].repair?.copyHolds(KeptEntry(reply))
         case .adopt: journals[index].repair?.adopted()
-        case .heal(let healing):
+        case .heal:
             journals[index].repair?.healed(upTo: reply.text.flatMap { EntryID($0) } ?? .zero)
-            if healing.gap > 0, healing.behind > .zero { countLost(healing.gap) }
         case .rebear: journals[index].repair?.reborn(reply.text ?? "")
         case .fork: journals[index].repair?.forked()
         case .readTail: break

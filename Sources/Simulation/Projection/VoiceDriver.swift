@@ -26,8 +26,6 @@ struct VoiceDriver: Driver {
     private var awaited = 0
     /// What the server answered where the journals' cursors were asked.
     private var cursors: [StoreReply] = []
-    /// How often each event was folded that no state allowed, sessions before included.
-    private(set) var illegal = 0
 
     init(region: String, own: Server, journals: [JournalName], readEntries: Int) {
         self.region = region
@@ -69,7 +67,6 @@ struct VoiceDriver: Driver {
     private mutating func fail(_ out: inout Outbox) {
         guard !isDown else { return }
         isDown = true
-        illegal += fold.counts.illegal
         out.closes += [.local, .reader]
         out.alarms.append((min(500, 10 << min(attempt, 10)), .connect))
         attempt += 1

@@ -50,6 +50,7 @@ package struct Plan: Hashable, Sendable {
         losesRedis = random.chance(percent: 35)
         trims = random.chance(percent: 10)
         localDelay = random.chance(percent: 30) ? 25 : 2
+        if random.chance(percent: 30) { tenants = ["101", "102"] }
         calmAt = 2_000 + random.below(3_000)
         endsAt = calmAt + 30_000
         // Where three regions hold different ends of a journal, a second fault in the middle of a repair may bring back

@@ -49,7 +49,7 @@ extension World {
         let time = 100 + random.below(random.chance(percent: 30) ? 6_000 : 900)
         let back = Direction(from: direction.to, to: direction.from)
         for direction in random.chance(percent: 50) ? [direction] : [direction, back] {
-            tell("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) for \(time)")
+            say("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) for \(time)")
             cuts.insert(direction)
             agenda.add(.mend(.cut(direction)), at: now + time)
         }
@@ -68,7 +68,7 @@ extension World {
     }
 
     private mutating func turn(_ region: Int, to mood: SimulatedRedis.Mood) {
-        tell("Redis of \(regions[region].name) is \(mood)")
+        say("Redis of \(regions[region].name) is \(mood)")
         regions[region].redis.mood = mood
         agenda.add(.mend(.mood(region: region)), at: now + 10 + random.below(1_000))
     }
@@ -88,14 +88,14 @@ extension World {
 
     /// No more faults: all is mended but for what is to last.
     mutating func calm() {
-        tell("calm")
+        say("calm")
         isCalm = true
         cuts.removeAll()
         delays.removeAll()
         isPostgresUp = true
         if plan.hasLastingCut {
             let direction = anyDirection()
-            tell("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) any more")
+            say("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) any more")
             cuts = [direction]
         }
         for region in regions.indices {

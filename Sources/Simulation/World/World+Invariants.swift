@@ -70,7 +70,7 @@ extension World {
     }
 
     mutating func offend(_ words: String) {
-        tell(words)
+        say(words)
         offences.append("\(now): \(words)")
     }
 }

@@ -16,7 +16,7 @@ extension World {
     mutating func restartRedis(_ region: Int, loses: Bool) {
         guard regions[region].isUp else { return }
         let time = 20 + random.below(800)
-        tell("Redis of \(regions[region].name) ends\(loses ? " and loses its tail" : ""), for \(time)")
+        say("Redis of \(regions[region].name) ends\(loses ? " and loses its tail" : ""), for \(time)")
         regions[region].isUp = false
         regions[region].redis.runID += 1
         hangUpAll(.redis(region))
@@ -28,7 +28,7 @@ extension World {
 
     /// A region's Redis is emptied while everybody is connected.
     mutating func flush(_ region: Int) {
-        tell("Redis of \(regions[region].name) is emptied")
+        say("Redis of \(regions[region].name) is emptied")
         lose(region) { redis, _ in redis.values.removeAll() }
     }
 
@@ -41,7 +41,6 @@ extension World {
         destroyed.formUnion(before.subtracting(contents))
         regions[region].cursors.removeAll()
         losses += 1
-        isLossy.insert(region)
         for watched in journals {
             regions[region].seen[watched.journal] = regions[region].redis.stream(watched.key)?.generated
         }
@@ -54,7 +53,7 @@ extension World {
         guard regions[region].isUp, let stream = regions[region].redis.stream(journal.key), !stream.entries.isEmpty
         else { return }
         let count = 1 + random.below(4)
-        tell("the oldest \(count) of \(journal) go")
+        say("the oldest \(count) of \(journal) go")
         let before = contents
         if random.chance(percent: 50) {
             let meta = regions[region].redis.hash(journal.metaKey)
@@ -94,7 +93,7 @@ extension World {
     mutating func crashPostgres() {
         guard isPostgresUp else { return }
         let time = 20 + random.below(800)
-        tell("PostgreSQL crashes, for \(time)")
+        say("PostgreSQL crashes, for \(time)")
         isPostgresUp = false
         postgres.crash(forgetting: random.below(5))
         hangUpAll(.postgres)
@@ -103,7 +102,7 @@ extension World {
 
     mutating func loseSlot() {
         guard var slot = postgres.slot else { return }
-        tell("the slot is lost")
+        say("the slot is lost")
         slot.isLost = random.chance(percent: 50)
         postgres.slot = slot.isLost ? slot : nil
         hangUpAll(.postgres)
@@ -113,7 +112,7 @@ extension World {
     mutating func promote() {
         guard isPostgresUp else { return }
         let count = random.below(3)
-        tell("a standby without the last \(count) transactions is promoted")
+        say("a standby without the last \(count) transactions is promoted")
         isPostgresUp = false
         postgres.promote(losing: count)
         hangUpAll(.postgres)

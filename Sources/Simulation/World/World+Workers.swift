@@ -123,10 +123,10 @@ extension World {
         let worker = regions[region].workers[slot]
         let mayAct = worker.lease?.lease.mayAct(at: .milliseconds(now)) ?? false
         if mayAct, !worker.isWorking {
-            tell("worker \(slot) of \(regions[region].name) takes the lease")
+            say("worker \(slot) of \(regions[region].name) takes the lease")
             work(region, slot)
         } else if !mayAct, worker.isWorking {
-            tell("worker \(slot) of \(regions[region].name) lost the lease")
+            say("worker \(slot) of \(regions[region].name) lost the lease")
             regions[region].workers[slot].isWorking = false
             for number in wires.indices where wires[number].isHeld && wires[number].owner.part != .lease {
                 let owner = wires[number].owner
@@ -139,7 +139,7 @@ extension World {
 
     mutating func kill(_ region: Int, _ slot: Int) {
         guard regions[region].workers[slot].isRunning else { return }
-        tell("worker \(slot) of \(regions[region].name) is killed")
+        say("worker \(slot) of \(regions[region].name) is killed")
         regions[region].workers[slot].isRunning = false
         regions[region].workers[slot].isWorking = false
         regions[region].workers[slot].inbox.removeAll()
@@ -153,7 +153,7 @@ extension World {
     mutating func pause(_ region: Int, _ slot: Int) {
         guard regions[region].workers[slot].isRunning, !regions[region].workers[slot].isPaused else { return }
         let time = 200 + random.below(random.chance(percent: 50) ? 800 : 6_000)
-        tell("worker \(slot) of \(regions[region].name) pauses for \(time)")
+        say("worker \(slot) of \(regions[region].name) pauses for \(time)")
         regions[region].workers[slot].isPaused = true
         regions[region].workers[slot].pausedAt = now
         agenda.add(.mend(.pause(region: region, slot: slot, life: regions[region].workers[slot].life)), at: now + time)

@@ -40,8 +40,6 @@ package struct World {
     /// Marks given out to parts, so that none is drawn twice.
     var marksDrawn = 0
     var isPostgresUp = true
-    /// Regions whose Redis lost something.
-    var isLossy: Set<Int> = []
     /// How often somebody trimmed a journal.
     var trims = 0
     /// How often one did.
@@ -152,7 +150,7 @@ package struct World {
 
     mutating func note(_ number: Int) { trace = (trace ^ UInt64(bitPattern: Int64(number))) &* 0x100_0000_01b3 }
 
-    mutating func tell(_ words: String) { story.append("\(now) \(words)") }
+    mutating func say(_ words: String) { story.append("\(now) \(words)") }
 
     // MARK: Producers
 
