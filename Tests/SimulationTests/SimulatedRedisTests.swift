@@ -159,7 +159,7 @@ private struct CommandSource {
             Fork(
                 cause: "tail-lost", copyBirth: birth(meta), last: last(meta),
                 floor: meta.floor.flatMap { EntryID($0) } ?? .zero, common: id(stream), keep: keep,
-                count: random.chance(percent: 50) ? UInt64(random.below(9)) : nil,
+                count: keep == .zero || random.chance(percent: 50) ? UInt64(random.below(9)) : nil,
                 lost: random.chance(percent: 50) ? UInt64(random.below(9)) : nil), birth: "m\(drawn)")
     }
 }

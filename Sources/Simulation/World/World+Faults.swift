@@ -1,3 +1,4 @@
+internal import Journal
 internal import Traffic
 
 /// What is to be mended later.
@@ -107,5 +108,21 @@ extension World {
             }
         }
         release()
+        if losses > 0 { agenda.add(.stir, at: now + 1_500) } else { isStirred = true }
+    }
+
+    /// A link notices by its next append that a peer's Redis was emptied. Where it was emptied again within a second, or
+    /// while the copy of `control` was new, a journal without traffic would wait for that until the next session.
+    mutating func stir() {
+        for journal in voiceJournals {
+            guard let region = regions.firstIndex(where: { $0.name == journal.origin }) else { continue }
+            write(
+                journal, ["event", "EventUserEvent", "key", "stir", "data", #"{"id":"stir \#(journal)"}"#], at: region)
+        }
+        if plan.hasProvisioning {
+            postgres.commit(Application(tenants: plan.tenants).transaction(postgres.rows, &random))
+            changed(.postgres)
+        }
+        isStirred = true
     }
 }

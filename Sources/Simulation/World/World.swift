@@ -26,6 +26,8 @@ package struct World {
         /// Now and then: silent connections are given up, and all is looked at.
         case sweep
         case calm
+        /// One more entry in each journal, some time after the last fault.
+        case stir
     }
 
     package let plan: Plan
@@ -58,6 +60,7 @@ package struct World {
     /// Everything in a direction takes so much longer.
     var delays: [Direction: Int] = [:]
     var isCalm = false
+    var isStirred = false
     /// What the Redis of one region was told, if that is wanted.
     package internal(set) var recorded: [RedisCommand] = []
     /// All that are mirrored.
@@ -137,6 +140,7 @@ package struct World {
             sweep()
             agenda.add(.sweep, at: now + 250)
         case .calm: calm()
+        case .stir: stir()
         }
     }
 
@@ -159,6 +163,10 @@ package struct World {
         agenda.add(.produce(region: index), at: now + 20 + random.below(plan.producePause))
         let (journal, fields) = regions[index].producer.next(&random)
         guard regions[index].isUp else { return }
+        write(journal, fields, at: index)
+    }
+
+    mutating func write(_ journal: JournalName, _ fields: [String], at index: Int) {
         // Whoever is refused does not try again: no event is written twice.
         let command = RedisCommand(words: ["XADD", journal.key, "*"] + fields, runs: [])
         guard case .success = run(command, at: index) else { return }
