@@ -32,7 +32,9 @@ private struct CommandSource {
                     journal, minimum: max(id(stream), EntryID(first: 0, second: 1)), birth: birth(meta))
             ]
         case 12:
-            return [JournalFunctions.behead(journal, by: random.below(3), birth: birth(meta), floor: meta.floor ?? "")]
+            return [
+                JournalFunctions.behead(journal, by: 1 + random.below(3), birth: birth(meta), floor: meta.floor ?? "")
+            ]
         case 13:
             return [JournalFunctions.note(missed: 3, known: meta.missed, by: "p", of: journal, birth: birth(meta))]
         case 14, 15: return [heal(journal, stream, meta)]
@@ -97,7 +99,8 @@ private struct CommandSource {
 
     private mutating func above(_ stream: SimulatedStream?) -> EntryID {
         let own = stream?.generated ?? .zero
-        return EntryID(first: own.first + UInt64(random.below(4)), second: own.second + 1 - UInt64(random.below(2)))
+        let id = EntryID(first: own.first + UInt64(random.below(4)), second: own.second + 1 - UInt64(random.below(2)))
+        return max(id, EntryID(first: 0, second: 1))
     }
 
     private mutating func batch(behind previous: EntryID) -> EntryBatch? {
