@@ -8,7 +8,7 @@ import kept_events
 import servers
 from fault_drill import FaultDrill
 from kept_events import KeptEvents
-from regions import EAST, REGIONS, peer, seconds_since, seconds_until
+from regions import EAST, REGIONS, peer, seconds_until
 
 DETECTED_SECONDS = 5
 QUIET_EVENTS = 20
@@ -77,7 +77,7 @@ class RedisLoss(FaultDrill):
             self.regions.traffic.resume()
         moving = self.expect_moving(since, [region], limit=None)
         visible = round(self.regions.wait_visible(self.regions.make_mark(), since), 3)
-        whole = round(self.wait_whole(region, since), 3)
+        whole = round(self.regions.wait_whole(region, since), 3)
         after = self.settle(region)
         self.rounds.append({
             "fault": self.name, "region": region, "written": "when healed" if quiet else "at once",
@@ -93,14 +93,6 @@ class RedisLoss(FaultDrill):
         """A journal that nobody writes to ends as both regions have it."""
         lengths = lambda: {self.regions.redis[place].ask("XLEN", key) for place in REGIONS}
         servers.wait_until(f"{region}: {key} healed", lambda: len(lengths()) == 1 and 0 not in lengths())
-
-    def wait_whole(self, region, since):
-        """Seconds until the region's cache counts as whole."""
-        servers.wait_until(
-            f"{region}: cache whole",
-            lambda: self.regions.redis[region].ask("HGET", "rs:{_}:projection", "stale") is None
-            and self.regions.state(region, "projection provisioning") == "projecting", 120, pause=0.1)
-        return seconds_since(since)
 
     def settle(self, region):
         """Waits until the workers count nothing more; keeps in mind what was set aside. Returns the counts."""

@@ -111,6 +111,14 @@ class Regions:
             servers.wait_until(f"{region}: change {mark} visible", lambda: self.is_visible(mark, region), seconds)
         return seconds_since(since)
 
+    def wait_whole(self, region, since, seconds=120):
+        """Seconds from `since` (ns) until a region's cache counts as whole."""
+        servers.wait_until(
+            f"{region}: cache whole",
+            lambda: self.redis[region].ask("HGET", "rs:{_}:projection", "stale") is None
+            and self.state(region, "projection provisioning") == "projecting", seconds, pause=0.1)
+        return seconds_since(since)
+
     # Objects that nobody but the drill changes.
 
     def make_skills(self, count):
