@@ -16,11 +16,17 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "How many seeds, one after the other.")
     var schedules = 1
 
+    @Flag(
+        help:
+            "Let Redis servers lose their tails or all they hold more than once a schedule; not all promises hold then."
+    )
+    var harsh = false
+
     @Flag(help: "Tell what happened in each.")
     var story = false
 
     func run() async throws {
-        let outcomes = await Schedule.run(seeds: seed..<seed + UInt64(schedules))
+        let outcomes = await Schedule.run(seeds: seed..<seed + UInt64(schedules), isHarsh: harsh)
         for outcome in outcomes {
             if story { print(outcome.story.joined(separator: "\n")) }
             if !outcome.offences.isEmpty { print(outcome.complaint) }

@@ -3,6 +3,7 @@ package enum Schedule {
     /// What became of one.
     package struct Outcome: Sendable {
         package let seed: UInt64
+        package let isHarsh: Bool
         /// Promises that were broken.
         package let offences: [String]
         package let story: [String]
@@ -15,27 +16,30 @@ package enum Schedule {
         /// What was broken, and how to see it again.
         package var complaint: String {
             "seed \(seed): \(offences.joined(separator: "; "))\n"
-                + "repeat it: ops/simulate --story --seed \(seed)"
+                + "repeat it: ops/simulate --story --seed \(seed)\(isHarsh ? " --harsh" : "")"
         }
     }
 
     /// Runs one schedule a seed, several at a time; answers in order.
-    package static func run(seeds: Range<UInt64>, workers: UInt64 = 2) async -> [Outcome] {
+    package static func run(seeds: Range<UInt64>, isHarsh: Bool = false, workers: UInt64 = 2) async -> [Outcome] {
         await withTaskGroup(of: [Outcome].self) { group in
             for worker in 0..<workers {
                 group.addTask {
-                    stride(from: seeds.lowerBound + worker, to: seeds.upperBound, by: Int(workers)).map(run)
+                    stride(from: seeds.lowerBound + worker, to: seeds.upperBound, by: Int(workers)).map {
+                        run($0, isHarsh: isHarsh)
+                    }
                 }
             }
             return await group.reduce(into: []) { $0 += $1 }.sorted { $0.seed < $1.seed }
         }
     }
 
-    private static func run(_ seed: UInt64) -> Outcome {
-        var world = World(Plan(seed: seed))
+    private static func run(_ seed: UInt64, isHarsh: Bool) -> Outcome {
+        var world = World(Plan(seed: seed, isHarsh: isHarsh))
         world.run()
         return Outcome(
-            seed: seed, offences: world.offences, story: world.story, faults: world.faults, tally: world.tally,
+            seed: seed, isHarsh: isHarsh, offences: world.offences, story: world.story, faults: world.faults,
+            tally: world.tally,
             settledAfter: world.settledAt.map { $0 - world.plan.calmAt })
     }
 }

@@ -165,8 +165,8 @@ extension World {
     private mutating func judgeCopy(_ journal: JournalName, _ region: Int, _ peer: Int) {
         let (home, away) = (regions[region].redis, regions[peer].redis)
         guard let own = home.stream(journal.key) else { return }
-        let first = own.entries.first?.id ?? own.generated
-        let copied = away.stream(journal.key)?.entries.filter { $0.id >= first } ?? []
+        let first = own.entries.first?.id
+        let copied = away.stream(journal.key)?.entries.filter { entry in first.map { entry.id >= $0 } ?? false } ?? []
         if copied != own.entries { offend("\(journal) and its copy in \(regions[peer].name) differ") }
         guard losses == 0 else { return }
         let count = UInt64(away.hash(journal.metaKey)["count"] ?? "") ?? 0
