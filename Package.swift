@@ -114,6 +114,13 @@ let package = Package(
         layer("WANProxy", [nioCore, nioPosix]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
         layer(
+            "Simulation",
+            [
+                "Capture", "Journal", "Lease", "Mirror", "PGOutput", "Projection", "Provisioning", "RESP",
+                "RegionConfig",
+                "Traffic", "VoiceEvents", nioCore,
+            ]),
+        layer(
             "Generator",
             [
                 "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
@@ -148,6 +155,9 @@ let package = Package(
                 "Journal", "PostgresClient", "RESP", "RedisClient", "Traffic", "WANProxy", arguments, nioCore, nioPosix,
             ],
             path: "Sources/Load", swiftSettings: testing),
+        .executableTarget(
+            name: "regionsync-simulate", dependencies: ["Simulation", arguments], path: "Sources/Simulate",
+            swiftSettings: testing),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),
@@ -190,6 +200,12 @@ let package = Package(
         tests(of: "Reconciliation", ["Journal", "Provisioning"]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", "WANProxy", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
+        tests(
+            of: "Simulation",
+            [
+                "Journal", "Mirror", "Projection", "RESP", "RedisClient", "ServerFixtures", "Traffic", crypto, nioCore,
+                nioPosix,
+            ]),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(
             of: "Verification",

@@ -63,7 +63,7 @@ package enum ResnapshotCause: Hashable, Sendable {
     }
 
     /// Whether a peer's copy may hold what the journal lost.
-    var mayBeHealed: Bool {
+    package var mayBeHealed: Bool {
         switch self {
         case .journalBehind, .journalEmpty: true
         case .slotMissing, .slotLost, .cutOff, .shownOtherwise, .unreadable, .newHistory: false

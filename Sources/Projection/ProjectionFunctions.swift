@@ -42,13 +42,13 @@ package enum ProjectionFunctions {
 
     /// Writes a word beside that cursor, where the cursor stands here; nil removes it, if it is `old` still. Others remove
     /// it, too, when they have put right what it says.
-    static func mark(_ field: String, from old: String?, to new: String?, at cursor: Position) -> RedisCommand {
+    package static func mark(_ field: String, from old: String?, to new: String?, at cursor: Position) -> RedisCommand {
         RedisCommand(
             "FCALL", "rsp2_mark", "1", ProjectionKeys.trailing, cursor.description, field, old ?? "", new ?? "")
     }
 
     /// Puts an object's name into its tenant's quarantine, or takes it out.
-    static func quarantine(
+    package static func quarantine(
         _ command: String, _ name: ProvisioningEntry.ObjectName, at cursor: TenantCursor
     ) -> RedisCommand {
         RedisCommand(

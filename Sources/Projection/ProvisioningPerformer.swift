@@ -117,7 +117,7 @@ package struct ProvisioningPerformer: Sendable {
 
 extension StoredRow {
     /// Reads the answer to HGETALL; nil where there is no object.
-    init?(_ reply: StoreReply) {
+    package init?(_ reply: StoreReply) {
         let words = reply.elements.compactMap(\.text)
         guard !words.isEmpty else { return nil }
         var columns: [String: String] = [:]
@@ -130,7 +130,7 @@ extension StoredRow {
 
 extension ObjectWalk.Answer {
     /// Reads `[scan, id…]`.
-    init(_ reply: StoreReply) {
+    package init(_ reply: StoreReply) {
         let words = reply.elements.compactMap(\.text)
         self.init(scan: words.first ?? "0", ids: Array(words.dropFirst()))
     }
