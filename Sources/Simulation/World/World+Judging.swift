@@ -204,7 +204,8 @@ extension World {
             let names = differing.map { "\($0.tenant)/\($0.key)" }.sorted()
             offend("the cache of \(name) is not what PostgreSQL holds: \(names)")
         }
-        for tenant in plan.tenants {
+        // Where objects may be wrong, two may hold one value of a unique index.
+        for tenant in plan.tenants where !isStale {
             let problems = redis.problems(tenant: tenant, type: "person", unique: "user_name", shared: "place")
             if !problems.isEmpty { offend("in the cache of \(name), tenant \(tenant): \(problems)") }
         }
