@@ -230,33 +230,6 @@ struct ProvisioningFoldTests {
         #expect(fold.wanted.map(\.last) == [EntryID(first: 11, second: 2)])
     }
 
-    @Test("A foreign key of another kind stops the projection; once it is gone nothing is missing")
-    func foreignKeys() async throws {
-        for key in [
-            "cfg:{1}:person", "cfg:{1}:person:by:user_name", "cfg:{1}:person:by:place:A", "rs:{1}:digest:person",
-        ] {
-            try await withRedis { redis in
-                let before = Script.person("1", 1)
-                try Script.write(.init(position: 10, changes: [.put(before, ["place": "B"])]), to: east, redis)
-                _ = try await ProvisioningRun(redis: redis).run()
-                if try redis("EXISTS", key) == .integer(1) { try redis("RENAME", key, "saved") }
-                try redis("SET", key, "mine")
-                let changes: [Change] = [
-                    .put(Script.person("1", 2), ["user_name": "u2", "place": "C"]),
-                    .put(before, ["user_name": "u1", "place": "A"]),
-                    .put(Script.person("1", 3), ["user_name": "u3", "place": "A"]),
-                ]
-                try Script.write(.init(position: 11, changes: changes), to: east, redis)
-                #expect(try await ProvisioningRun(redis: redis).run().wasKilled)
-                try redis("DEL", key)
-                if try redis("EXISTS", "saved") == .integer(1) { try redis("RENAME", "saved", key) }
-                #expect(try await !ProvisioningRun(redis: redis).run().wasKilled)
-                let image = try CacheImage(redis, tenants: ["1"])
-                #expect(image.objects.count == 3 && image.problems == [], "\(key)")
-            }
-        }
-    }
-
     @Test("Rows that no cache can hold are quarantined, tenants that are no numbers are passed over")
     func unholdable() async throws {
         try await withRedis { redis in
