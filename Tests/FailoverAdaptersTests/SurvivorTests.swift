@@ -44,6 +44,15 @@ struct SurvivorTests {
     private let east = JournalName.voice(tenant: "101", origin: "us-east")
     private let west = JournalName.voice(tenant: "101", origin: "eu-west")
 
+    /// Waits until `condition` holds, at most half a minute.
+    private func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try await !condition() {
+            try #require(ContinuousClock.now < deadline, "in vain: \(what)")
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
     /// A copy that ends at `last`, projected up to `projected`.
     private func copy(_ last: String, count: Int, projected: String, _ redis: SurvivorRedis) async throws {
         _ = try await redis.ask("HSET", east.metaKey, "birth", "b", "last", last, "count", "\(count)")
@@ -227,9 +236,9 @@ struct SurvivorTests {
                 // Nobody mirrors here: what closes the call has to be carried over by hand.
                 async let rejoined = returning.rejoin(history: 2, captures: false)
                 var last: String?
-                while last == nil || last == "9-1" {
-                    try await Task.sleep(for: .milliseconds(10))
+                try await eventually("something is appended") {
                     last = try await redis.ask("XREVRANGE", west.key, "+", "-", "COUNT", "1")[0]?[0]?.string
+                    return last != nil && last != "9-1"
                 }
                 #expect(try await appended(redis).count == 3)
                 _ = try await peer.ask("HSET", west.metaKey, "last", last ?? "", "count", "45")
@@ -280,8 +289,11 @@ struct SurvivorTests {
             async let closed = OrphanAppending(
                 region: "eu-west", down: "eu-west", history: 2, redis: redis
             ).run()
-            // Time enough for one that does not wait.
-            try await Task.sleep(for: .milliseconds(300))
+            try await eventually("it looks at the journal's end again and again") {
+                let statistics = try await redis.ask("INFO", "commandstats").string ?? ""
+                let calls = statistics.split(separator: "cmdstat_xrevrange:calls=").dropFirst().first
+                return calls.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0 >= 3
+            }
             try await call("c1", region: "eu-west", redis)
             _ = try await redis.ask("HSET", "rs:{101}:projection", "voice:eu-west", "9-1")
             #expect(try await closed == ClosedOrphans(calls: 1, agents: 0, events: 2))

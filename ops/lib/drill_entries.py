@@ -1,5 +1,6 @@
 """Drills of entries and keys that nobody of ours wrote, and of tables that change their shape (operations.md)."""
 
+import abc
 import time
 
 import servers
@@ -36,8 +37,9 @@ SPOILT_DATA = (
 class ForeignDrill(FaultDrill):
     """Somebody else writes what he should not, in steps; whatever it is, everything else goes on."""
 
+    @abc.abstractmethod
     def steps(self):
-        raise NotImplementedError
+        """What is written, in order: methods."""
 
     def disturb(self):
         for step in self.steps():

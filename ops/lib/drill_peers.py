@@ -1,6 +1,7 @@
 """Drills of a peer's Redis as a link meets it: refusing in the middle of a pipeline, or away for long (operations.md).
 """
 
+import abc
 import time
 
 import servers
@@ -33,9 +34,9 @@ class PeerDrill(FaultDrill):
         self.require(peak <= WORKER_MIB, f"{self.other}: worker of at most {WORKER_MIB} MiB, not {peak:.0f}")
         self.figures.update({"victim": self.victim, "otherEventsPerSecond": round(rate), "workerMiB": round(peak)})
 
+    @abc.abstractmethod
     def trouble(self):
         """Ends when the trouble has ended, and all moves again."""
-        raise NotImplementedError
 
     def produced(self):
         """What the traffic says of its events in the region that nothing is wrong with."""
@@ -69,11 +70,13 @@ class PeerFlapping(PeerDrill):
         moving = self.expect_all_moving(since)
         self.rounds.append({"fault": self.name, "region": self.victim, "times": times, "movingSeconds": moving})
 
+    @abc.abstractmethod
     def refuse(self, redis):
-        raise NotImplementedError
+        """From now on this Redis refuses writes."""
 
+    @abc.abstractmethod
     def accept(self, redis):
-        raise NotImplementedError
+        """From now on it takes them again."""
 
 
 class PeerReadonly(PeerFlapping):

@@ -1,5 +1,6 @@
 """Drills of PostgreSQL: restarted, crashed, without its slot, with a full disk (operations.md, fault matrix)."""
 
+import abc
 import contextlib
 import os
 import re
@@ -30,8 +31,9 @@ class PostgresDrill(FaultDrill):
         with self.reading(kept, stale=self.makes_stale):
             self.trouble()
 
+    @abc.abstractmethod
     def trouble(self):
-        raise NotImplementedError
+        """Ends when PostgreSQL is as it was, and everything visible."""
 
     def expect_back(self, since):
         """What is committed is visible again in both regions; seconds since `since` (ns)."""

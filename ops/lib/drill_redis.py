@@ -1,5 +1,6 @@
 """Drills of a region's own Redis: restarted, without its files, with a shorter file, emptied (operations.md)."""
 
+import abc
 import shutil
 import signal
 import time
@@ -84,8 +85,9 @@ class RedisLoss(FaultDrill):
             "detectedSeconds": detected, "movingSeconds": moving, "visibleSeconds": visible,
             "cacheWholeSeconds": whole, **{name: int(after[name] - before[name]) for name in after}})
 
+    @abc.abstractmethod
     def inject(self, region):
-        raise NotImplementedError
+        """Takes from the region's Redis what it is to lose; it runs again afterwards."""
 
     # What becomes of it.
 

@@ -1,5 +1,6 @@
 """What all drills share: a stage with regions and load, a clock of what happened when, a verdict, a report."""
 
+import abc
 import json
 import random
 import subprocess
@@ -23,7 +24,7 @@ class Broken(Exception):
     """An invariant did not hold; the text says which."""
 
 
-class Drill:
+class Drill(abc.ABC):
     """A drill. Subclasses name it, say in a line what it shows, and run it.
 
     Without `deadlines` promises of time are reported and not judged: for machines that are busy with something else.
@@ -53,8 +54,9 @@ class Drill:
             for program in reversed(self.started):
                 program.stop()
 
+    @abc.abstractmethod
     def perform(self):
-        raise NotImplementedError
+        """The drill itself; returns the report."""
 
     # For subclasses.
 

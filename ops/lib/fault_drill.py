@@ -1,5 +1,6 @@
 """Drills of one shape: two regions under load, faults, and at the end everything compared with the ledger."""
 
+import abc
 import contextlib
 import time
 
@@ -53,8 +54,9 @@ class FaultDrill(drilling.Drill):
     def stage(self):
         return Regions(self)
 
+    @abc.abstractmethod
     def disturb(self):
-        raise NotImplementedError
+        """Does what is drilled, and ends when it has passed."""
 
     def judge(self, found):
         """Requires of what `verify` found what the drill promises; returns what is lost, duplicated and reordered."""

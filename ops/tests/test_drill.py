@@ -126,9 +126,14 @@ def found(**counts):
     return {"events": {**events, **counts}, "provisioning": provisioning, "ok": True, "journals": []}
 
 
+class Calm(fault_drill.FaultDrill):
+    def disturb(self):
+        pass
+
+
 class VerdictTests(unittest.TestCase):
     def broken(self, verdict):
-        one = fault_drill.FaultDrill(1, "/bin/true", types.SimpleNamespace())
+        one = Calm(1, "/bin/true", types.SimpleNamespace())
         with contextlib.redirect_stderr(io.StringIO()):
             one.judge(verdict)
         return one.broken
