@@ -161,8 +161,8 @@ let package = Package(
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),
-        tests(of: "Capture", ["Journal", "Observability", "PGOutput", "RegionConfig", logging, nioCore]),
-        tests(of: "Failover"),
+        tests(of: "Capture", ["Journal", "Observability", "PGOutput", "RegionConfig", "Traffic", logging, nioCore]),
+        tests(of: "Failover", ["Traffic"]),
         tests(
             of: "FailoverAdapters",
             [
@@ -177,9 +177,9 @@ let package = Package(
             ]),
         tests(of: "Journal"),
         tests(of: "KafkaClient", ["CLibrdkafka"]),
-        tests(of: "Lease"),
+        tests(of: "Lease", ["Traffic"]),
         .testTarget(name: "LoadTests", dependencies: ["regionsync-load"], swiftSettings: testing),
-        tests(of: "Mirror", ["Journal", nioCore]),
+        tests(of: "Mirror", ["Journal", "Traffic", nioCore]),
         tests(of: "Observability", [logging]),
         tests(of: "PGOutput"),
         tests(of: "PostgresClient", ["PGOutput", "ServerFixtures"]),
@@ -192,12 +192,12 @@ let package = Package(
         tests(
             of: "Projection",
             [
-                "Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "ServerFixtures", "VoiceEvents",
-                logging, nioCore, nioPosix,
+                "Journal", "Observability", "Provisioning", "RESP", "RegionConfig", "ServerFixtures", "Traffic",
+                "VoiceEvents", logging, nioCore, nioPosix,
             ]),
         tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "RESP", [nioCore]),
-        tests(of: "Reconciliation", ["Journal", "Provisioning"]),
+        tests(of: "Reconciliation", ["Journal", "Provisioning", "Traffic"]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", "WANProxy", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
         tests(
@@ -214,14 +214,14 @@ let package = Package(
                 "RedisClient", "RegionConfig", "ServerFixtures", "Traffic", "Worker", lifecycle, logging, nioCore,
                 nioPosix,
             ]),
-        tests(of: "VoiceEvents", ["Journal"]),
-        tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", nioCore, nioPosix]),
+        tests(of: "VoiceEvents", ["Journal", "Traffic"]),
+        tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", "Traffic", nioCore, nioPosix]),
         tests(
             of: "Worker",
             [
                 "Capture", "CrashPoints", "Journal", "Lease", "Mirror", "Observability", "PGOutput", "PostgresClient",
                 "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig", "ServerFixtures",
-                "Verification", "WANProxy", "regionsync", logging, nioCore, nioPosix,
+                "Traffic", "Verification", "WANProxy", "regionsync", logging, nioCore, nioPosix,
             ]),
     ])
 

@@ -1,6 +1,7 @@
 /// Random numbers by seed, the same on every machine and with every release of the standard library (SplitMix64 by
-/// Steele, Lea and Flood; choices are made here and not by the library, whose methods may change).
-package struct SplitMix64: Hashable, Sendable {
+/// Steele, Lea and Flood; choices are made here and not by the library, whose methods may change; the library's may draw from
+/// it where that does not matter).
+package struct SplitMix64: RandomNumberGenerator, Hashable, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed }

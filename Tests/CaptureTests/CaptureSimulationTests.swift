@@ -2,6 +2,7 @@ import Capture
 import Journal
 import PGOutput
 import Testing
+import Traffic
 
 /// Redis in one value: the guarded journal, whose last two seconds a crash may take unless each write is on disk at once.
 private struct SimulatedRedis {
@@ -27,7 +28,7 @@ private struct SimulatedRedis {
     var journal: JournalState { JournalState(birth: "b", last: last, position: state.position) }
 
     /// Positions alone are refused now and then, as by a server that flips for a moment.
-    mutating func append(_ batch: CaptureBatch, now: Duration, _ random: inout SeededGenerator) -> Refusal? {
+    mutating func append(_ batch: CaptureBatch, now: Duration, _ random: inout SplitMix64) -> Refusal? {
         guard isWritable else { return .unavailable("READONLY") }
         if batch.entries == nil, Int.random(in: 0..<4, using: &random) == 0 { return .unavailable("OOM") }
         guard batch.previous == last else { return .cursor(last: last) }
@@ -38,7 +39,7 @@ private struct SimulatedRedis {
     }
 
     /// Loses up to two seconds of writes.
-    mutating func crash(now: Duration, _ random: inout SeededGenerator) {
+    mutating func crash(now: Duration, _ random: inout SplitMix64) {
         guard !isDurable, let to = past.filter({ $0.at > now - .seconds(2) }).randomElement(using: &random)
         else { return }
         state = to.state
@@ -54,7 +55,7 @@ private struct SimulatedPostgres {
 
     var confirmed: LSN { confirmations.last ?? .zero }
 
-    init(_ random: inout SeededGenerator) {
+    init(_ random: inout SplitMix64) {
         var lsn: UInt64 = 100
         var transactions: [(end: UInt64, messages: [[UInt8]])] = []
         for number in 0..<40 {
@@ -78,7 +79,7 @@ private struct SimulatedPostgres {
     }
 
     /// Forgets confirmations that were not on disk yet.
-    mutating func crash(_ random: inout SeededGenerator) {
+    mutating func crash(_ random: inout SplitMix64) {
         confirmations.removeLast(Int.random(in: 0..<confirmations.count, using: &random))
     }
 
@@ -112,7 +113,7 @@ private struct SimulatedWorker: ~Copyable {
 
     mutating func act(
         _ redis: inout SimulatedRedis, _ postgres: inout SimulatedPostgres, now: Duration,
-        _ random: inout SeededGenerator
+        _ random: inout SplitMix64
     ) {
         while let action = machine.nextAction(now: now) {
             switch action {
@@ -129,7 +130,7 @@ private struct SimulatedWorker: ~Copyable {
         }
     }
 
-    mutating func read(_ postgres: SimulatedPostgres, _ random: inout SeededGenerator) throws {
+    mutating func read(_ postgres: SimulatedPostgres, _ random: inout SplitMix64) throws {
         guard isReading else { return }
         isReading = false
         machine.readAnswered()
@@ -158,7 +159,7 @@ private struct SimulatedWorker: ~Copyable {
 struct CaptureSimulationTests {
     @Test("whatever happens, the journal is exactly the committed transactions", arguments: 0..<60)
     func exactlyOnce(seed: Int) throws {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         var postgres = SimulatedPostgres(&random)
         let expected = try Self.entries(of: postgres)
         var redis = SimulatedRedis(
@@ -216,20 +217,5 @@ struct CaptureSimulationTests {
             history: .init(number: 1, systemID: "1", timeline: 1, captureRegion: "r"), tables: [],
             publication: .init(publishes: ["insert", "update", "delete", "truncate"], tables: []),
             slot: .init(plugin: "pgoutput", database: "d", confirmed: postgres.confirmed), journal: redis.journal)
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

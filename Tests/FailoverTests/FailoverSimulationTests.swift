@@ -1,5 +1,6 @@
 import Failover
 import Testing
+import Traffic
 
 /// Operators who fail over at the same time, are killed anywhere, and begin again; and the servers as values.
 private struct World {
@@ -10,7 +11,7 @@ private struct World {
     var closings: [UInt64: Int] = [:]
     var cuts = 0
     var captures: UInt64 = 1
-    var random: SeededGenerator
+    var random: SplitMix64
 
     var database: FoundDatabase {
         FoundDatabase(
@@ -79,7 +80,7 @@ private struct World {
 struct FailoverSimulationTests {
     @Test("one history is added, the region is declared down once, and in the end it is taken over", arguments: 1...300)
     func operators(seed: UInt64) {
-        var world = World(random: SeededGenerator(seed: seed))
+        var world = World(random: SplitMix64(seed: seed))
         var machines = [0, 1, 2].map { _ in FailoverMachine(FailoverMachineTests.settings()) }
         var now = Duration.zero
         for _ in 0..<120 {
@@ -105,20 +106,5 @@ struct FailoverSimulationTests {
         #expect(world.history.map(\.number) == [2, 1], "seed \(seed)")
         #expect(world.declarations == [2: 1] && world.closings == [2: 1], "seed \(seed)")
         #expect(world.captures == 2 && !world.isInRecovery, "seed \(seed)")
-    }
-}
-
-/// Numbers by seed.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import Lease
+import Traffic
 
 /// Three workers of one region, their Redis and the network between, in one thread. Time is in milliseconds.
 ///
@@ -58,7 +59,7 @@ struct SimulatedRegion {
     private(set) var offences: [String] = []
     /// How often the lease changed hands, or was taken again.
     private(set) var reigns = 0
-    private var random: Seeded
+    private var random: SplitMix64
     private var isFaulty = true
     private var workers: [Worker] = []
     private var queue: [(time: Int, order: Int, event: Event)] = []
@@ -70,7 +71,7 @@ struct SimulatedRegion {
     private var wasActing: Int?
 
     init(seed: UInt64) {
-        random = Seeded(state: seed)
+        random = SplitMix64(seed: seed)
         for index in 0..<3 {
             workers.append(
                 Worker(
@@ -301,18 +302,5 @@ struct SimulatedRegion {
     /// Of a message: mostly short, at times long.
     private mutating func delay() -> Int {
         isFaulty && chance(20) == 0 ? 1 + chance(1_500) : 1 + chance(4)
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every machine.
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -1,10 +1,11 @@
 import Journal
 import Mirror
 import Testing
+import Traffic
 
 /// A source and two peers in one value, and everything that can happen to their servers.
 private struct World {
-    var random: SeededGenerator
+    var random: SplitMix64
     /// Whether the clock that IDs are made of may go back. Then a server does not go back while it is connected, and a
     /// stream is not deleted alone: what was written meanwhile could have any place.
     let clockMayJump: Bool
@@ -22,7 +23,7 @@ private struct World {
     var faults = 0
 
     init(seed: Int) {
-        random = SeededGenerator(seed: UInt64(seed))
+        random = SplitMix64(seed: UInt64(seed))
         clockMayJump = seed % 3 != 1
         mayUndoForks = seed % 3 == 2
         links = []

@@ -1,6 +1,7 @@
 import Journal
 import Mirror
 import Testing
+import Traffic
 
 /// A peer in one value: accepts a batch only behind its predecessor, and is moody.
 private struct Peer {
@@ -29,7 +30,7 @@ struct MirrorSimulationTests {
 
     @Test("whatever happens, the copy is exact, and complete once all is well", arguments: 0..<500)
     func copiesExactly(seed: Int) {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         var machine = MirrorMachine(windowBytes: Int.random(in: 1...60, using: &random))
         var peer = Peer()
         var onTheWay: [Answer] = []
@@ -61,7 +62,7 @@ struct MirrorSimulationTests {
 
     private func perform(
         _ action: MirrorMachine.Action, machine: inout MirrorMachine, peer: inout Peer,
-        onTheWay: inout [Answer], random: inout SeededGenerator
+        onTheWay: inout [Answer], random: inout SplitMix64
     ) {
         switch action {
         case .align:

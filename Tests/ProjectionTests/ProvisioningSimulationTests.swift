@@ -2,25 +2,11 @@ import Journal
 import Projection
 import ServerFixtures
 import Testing
-
-/// Draws the same numbers for the same seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
+import Traffic
 
 /// Draws transactions that a database with the catalog's constraints could have committed.
 struct ScriptGenerator {
-    var random: SeededGenerator
+    var random: SplitMix64
     var position: UInt64 = 9_007_199_254_740_990
     /// What the database holds: by it values of unique columns are drawn.
     var model = ProvisioningModel()
@@ -110,8 +96,8 @@ struct ProvisioningSimulationTests {
     }
 
     private func run(seed: UInt64, _ redis: PlainRedis) async throws {
-        var script = ScriptGenerator(random: SeededGenerator(seed: seed))
-        var random = SeededGenerator(seed: seed &* 77)
+        var script = ScriptGenerator(random: SplitMix64(seed: seed))
+        var random = SplitMix64(seed: seed &* 77)
         var limits = ProvisioningFold.Limits()
         limits.joinedObjects = 6
         limits.wholeObjects = 12

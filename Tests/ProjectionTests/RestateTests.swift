@@ -3,6 +3,7 @@ import Projection
 import RESP
 import ServerFixtures
 import Testing
+import Traffic
 import VoiceEvents
 
 private let east = RestateRun.journals[0]
@@ -185,8 +186,8 @@ struct RestateTests {
     @Test("A fold that begins anywhere, and is restated what lives, ends as one that has seen all", arguments: 1...8)
     func anywhere(seed: UInt64) async throws {
         try await withTwo { full, new in
-            var random = SeededGenerator(seed: seed)
-            var traffic = LegalTraffic(VoiceTraffic(random: SeededGenerator(seed: seed &+ 500)))
+            var random = SplitMix64(seed: seed)
+            var traffic = LegalTraffic(VoiceTraffic(random: SplitMix64(seed: seed &+ 500)))
             var run = try RestateRun(full: full, new: new)
             for _ in 0..<Int.random(in: 20...200, using: &random) { try add(traffic.next(), full) }
             _ = try await VoiceRun(redis: full).run()

@@ -2,6 +2,7 @@ import Journal
 import Projection
 import RESP
 import Testing
+import Traffic
 import VoiceEvents
 
 private let east = JournalName.voice(tenant: "101", origin: "us-east")
@@ -228,7 +229,7 @@ struct SupersededAgentTests {
     func twoRegions(seed: UInt64) async throws {
         try await withRegion { eastern in
             try await withRegion { western in
-                var pair = RegionPair(east: eastern, west: western, random: SeededGenerator(seed: seed))
+                var pair = RegionPair(east: eastern, west: western, random: SplitMix64(seed: seed))
                 for _ in 0..<150 { try await pair.step() }
                 try await pair.settle()
                 try pair.check(seed)
@@ -242,14 +243,14 @@ struct SupersededAgentTests {
 private struct RegionPair {
     let east: Region
     let west: Region
-    var random: SeededGenerator
+    var random: SplitMix64
     var kills = 0
     private var clock: UInt64 = 4_000_000_000_000
 
     private static let eastern = JournalName.voice(tenant: "101", origin: "us-east")
     private static let western = JournalName.voice(tenant: "101", origin: "eu-west")
 
-    init(east: Region, west: Region, random: SeededGenerator) {
+    init(east: Region, west: Region, random: SplitMix64) {
         self.east = east
         self.west = west
         self.random = random

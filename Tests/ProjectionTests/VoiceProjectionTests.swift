@@ -2,6 +2,7 @@ import Journal
 import Projection
 import RESP
 import Testing
+import Traffic
 
 @Suite("Voice journals become calls and agents", .serialized)
 struct VoiceProjectionTests {
@@ -177,8 +178,8 @@ struct VoiceProjectionTests {
         "Killed between any two commands, and restarted in between, it ends as if never interrupted", arguments: 1...6)
     func killed(seed: UInt64) async throws {
         try await withRedis { redis in
-            var random = SeededGenerator(seed: seed)
-            var traffic = VoiceTraffic(random: SeededGenerator(seed: seed &+ 1000))
+            var random = SplitMix64(seed: seed)
+            var traffic = VoiceTraffic(random: SplitMix64(seed: seed &+ 1000))
             var kills = 0
             for _ in 0..<12 {
                 for _ in 0..<25 {

@@ -1,6 +1,7 @@
 import Journal
 import Projection
 import RESP
+import Traffic
 
 /// Projects voice journals of tenant 101 to their ends, logs out who is to be, and can stop between any two commands.
 struct VoiceRun {
@@ -66,12 +67,12 @@ struct VoiceImage {
 
 /// Draws events of calls and agents of two regions; some are allowed, some are not.
 struct VoiceTraffic {
-    var random: SeededGenerator
+    var random: SplitMix64
     /// Far in the future: a server then gives its own entries the next ID, as it does while its clock is behind.
     private var clock: UInt64 = 4_000_000_000_000
     private var calls = 0
 
-    init(random: SeededGenerator) { self.random = random }
+    init(random: SplitMix64) { self.random = random }
 
     mutating func next() -> (JournalName, String, String, String, String) {
         clock += UInt64.random(in: 1...3, using: &random)

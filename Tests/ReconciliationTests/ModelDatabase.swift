@@ -4,21 +4,6 @@ import Reconciliation
 
 typealias ObjectName = ProvisioningEntry.ObjectName
 
-/// Draws the same numbers for the same seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// PostgreSQL, its log and one cache as values: transactions that overlap, that are in the log before snapshots show them,
 /// and that are projected an object at a time; and somebody who changes the cache behind everybody's back.
 struct ModelDatabase {

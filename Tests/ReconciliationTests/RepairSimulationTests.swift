@@ -2,6 +2,7 @@ import Journal
 import Provisioning
 import Reconciliation
 import Testing
+import Traffic
 
 @Suite("Confirm and repair, by seed")
 struct RepairSimulationTests {
@@ -10,7 +11,7 @@ struct RepairSimulationTests {
     /// One run: traffic, projection, tampering and repairs in any order; every write of a repair is checked as it is made.
     private struct Run {
         var database = ModelDatabase()
-        var random: SeededGenerator
+        var random: SplitMix64
         var now = Duration.zero
         /// Nothing but the projection goes on.
         var isCalm = false
@@ -18,7 +19,7 @@ struct RepairSimulationTests {
         var refused = 0
         var token = 0
 
-        init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+        init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
         mutating func step() {
             now += .milliseconds(1)

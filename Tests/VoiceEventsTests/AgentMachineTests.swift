@@ -1,5 +1,6 @@
 import Journal
 import Testing
+import Traffic
 import VoiceEvents
 
 @Suite("Agent machine: one agent over all regions")
@@ -135,7 +136,7 @@ struct AgentMachineTests {
 
     @Test("any interleaving of the regions' journals gives the same agent", arguments: 1...50)
     func converges(_ seed: Int) throws {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let names: [EventName] = [
             .agentLogin, .agentReady, .agentNotReady, .agentAfterCallWork, .agentLogout, .dndOn, .dndOff,
         ]

@@ -1,5 +1,6 @@
 import NIOCore
 import Testing
+import Traffic
 import WANProxy
 
 @Suite("Delay line") struct DelayLineTests {
@@ -132,7 +133,7 @@ import WANProxy
 
     @Test("whatever the conditions, what arrives is a beginning of what was sent", arguments: 0..<100 as Range<UInt64>)
     func delivers(seed: UInt64) {
-        var random = Seeded(seed: seed)
+        var random = SplitMix64(seed: seed)
         var line = DelayLine(LinkConditions())
         var sent: [UInt8] = []
         var arrived: [UInt8] = []
@@ -157,7 +158,7 @@ import WANProxy
         #expect(line.passedBytes == arrived.count)
     }
 
-    private func conditions(using random: inout Seeded, cuts: Bool) -> LinkConditions {
+    private func conditions(using random: inout SplitMix64, cuts: Bool) -> LinkConditions {
         let passages: [LinkConditions.Passage] = cuts ? [.open, .stalled, .cut] : [.open, .stalled]
         return LinkConditions(
             passage: passages.randomElement(using: &random) ?? .open,
@@ -180,19 +181,4 @@ import WANProxy
     private func bytes(_ text: String) -> DelayLine.Release { .bytes(ByteBuffer(string: text)) }
 
     private func at(_ milliseconds: Int) -> NIODeadline { .uptimeNanoseconds(UInt64(milliseconds) * 1_000_000) }
-}
-
-/// SplitMix64.
-private struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
 }

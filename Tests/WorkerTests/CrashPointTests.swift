@@ -6,6 +6,7 @@ import RESP
 import RedisClient
 import Synchronization
 import Testing
+import Traffic
 
 /// Kills a worker at each step between input and output, under load, and compares what is left with what was produced.
 @Suite("A worker killed at each of its steps", .serialized)
@@ -41,7 +42,7 @@ struct CrashPointTests {
 
     @Test("under load, early and late: nothing is lost, nothing comes twice, order is kept", arguments: [1, 2])
     func underLoad(seed: UInt64) async throws {
-        var random = Seeded(state: seed)
+        var random = SplitMix64(seed: seed)
         let others = Self.ofFirstStart + Self.ofRepair + Self.ofRestating
         var points = CrashPoint.allCases.filter { !others.contains($0) }
         points.shuffle(using: &random)
@@ -104,19 +105,6 @@ private final class Ledger: Sendable {
     var all: [String] { ids.withLock { $0 } }
 
     func add(_ more: [String]) { ids.withLock { $0 += more } }
-}
-
-/// SplitMix64.
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
 }
 
 extension WorkerRegion {
