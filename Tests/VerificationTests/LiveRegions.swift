@@ -19,7 +19,7 @@ struct LiveRegions {
     let regions: [Region]
     private let folder: URL
 
-    static let names = ["east", "west"]
+    static let names = TwoRegions.names
 
     /// `verification` is that section of the region files.
     static func run(
@@ -47,7 +47,7 @@ struct LiveRegions {
         var regions: [Region] = []
         for name in Self.names {
             let path = folder.appending(path: "\(name).yaml").path
-            try Data((Self.regionFile(name, servers, postgres) + "\nverification: \(verification)\n").utf8).write(
+            try Data((TwoRegions.regionFile(name, servers, postgres) + "\nverification: \(verification)\n").utf8).write(
                 to: URL(filePath: path))
             regions.append(try RegionFile.load(path, environment: [:]))
         }
@@ -58,20 +58,6 @@ struct LiveRegions {
         for server in servers { await server.discard() }
         await postgres.discard()
         try? FileManager.default.removeItem(at: folder)
-    }
-
-    private static func regionFile(_ name: String, _ servers: [RedisServer], _ postgres: PostgresServer) -> String {
-        let (own, peer) = name == names[0] ? (servers[0], servers[1]) : (servers[1], servers[0])
-        return """
-            region: \(name)
-            redis: {host: \(own.host), port: \(own.port)}
-            peers: [{region: \(name == names[0] ? names[1] : names[0]), redis: {host: \(peer.host), port: \(peer.port)}}]
-            postgres: {host: \(postgres.host), port: \(postgres.port), database: postgres, user: postgres}
-            catalog:
-              - {table: public.thing, type: thing, key: [id], tenant: tenant, omit: [secret],
-                 indexes: [{field: name, unique: true}, {field: city}]}
-              - {table: public.bond, type: bond, key: [left_id, right_id], tenant: tenant}
-            """
     }
 
     private static let schema = """

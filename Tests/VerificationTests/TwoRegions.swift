@@ -66,7 +66,7 @@ struct TwoRegions {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    private static func regionFile(_ name: String, _ servers: [RedisServer], _ postgres: PostgresServer) -> String {
+    static func regionFile(_ name: String, _ servers: [RedisServer], _ postgres: PostgresServer) -> String {
         let (own, peer) = name == names[0] ? (servers[0], servers[1]) : (servers[1], servers[0])
         return """
             region: \(name)

@@ -149,6 +149,21 @@ struct CaptureBench {
         }
     }
 
+    /// Captures until all is in the journal that was committed before, and then what the statements change.
+    func captureAll(_ statements: String...) async throws {
+        try await whileCapturing {
+            try await awaitState("streaming")
+            for statement in statements { try await sql(statement) }
+            try await caughtUp()
+        }
+    }
+
+    /// Where the journal says that replication resumes.
+    func position() async throws -> Position {
+        let reply = try await redis("HGET", JournalName.provisioning(origin: "us-east").metaKey, "position")
+        return try #require(reply.string.flatMap { Position($0) })
+    }
+
     /// Waits until `condition` holds.
     func eventually(
         _ what: String, within time: Duration = .seconds(30), _ condition: () async throws -> Bool

@@ -94,10 +94,7 @@ struct CaptureFaultTests {
                 }
             }
             try await bench.sql("DELETE FROM provisioning.person WHERE dbid % 2 = 0")
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.caughtUp()
-            }
+            try await bench.captureAll()
             try await bench.expectInStep()
         }
     }
@@ -185,18 +182,11 @@ struct CaptureStopTests {
         try await CaptureBench.with { bench in
             var bench = bench
             bench.settings.stoppedInterval = .milliseconds(100)
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
-                try await bench.caughtUp()
-            }
+            try await bench.captureAll("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
             try await bench.sql("UPDATE regionsync.history SET capture_region = 'eu-west'")
             try await bench.whileCapturing { try await bench.awaitState("other-region") }
             try await bench.sql("UPDATE regionsync.history SET capture_region = 'us-east'")
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.caughtUp()
-            }
+            try await bench.captureAll()
             try await bench.expectInStep()
         }
     }
@@ -205,20 +195,13 @@ struct CaptureStopTests {
     func resnapshots() async throws {
         try await CaptureBench.with { bench in
             let meta = JournalName.provisioning(origin: "us-east").metaKey
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
-                try await bench.caughtUp()
-            }
-            let position = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
+            try await bench.captureAll("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
+            let position = try await bench.position()
             try await bench.redis("HSET", meta, "position", "\(position.number - 1_000_000)")
             for number in 2...3 {
                 try await bench.sql(
                     "DELETE FROM provisioning.person", "INSERT INTO provisioning.person VALUES (\(number), 101, 'b')")
-                try await bench.whileCapturing {
-                    try await bench.awaitState("streaming")
-                    try await bench.caughtUp()
-                }
+                try await bench.captureAll()
                 try await bench.expectInStep()
                 try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
             }
@@ -237,21 +220,13 @@ struct CaptureStopTests {
     @Test("another timeline: the next history begins with a snapshot, and what PostgreSQL lost is gone")
     func otherTimeline() async throws {
         try await CaptureBench.with { bench in
-            let meta = JournalName.provisioning(origin: "us-east").metaKey
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a'), (2, 101, 'b')")
-                try await bench.caughtUp()
-            }
-            let before = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
+            try await bench.captureAll("INSERT INTO provisioning.person VALUES (1, 101, 'a'), (2, 101, 'b')")
+            let before = try await bench.position()
             // As if the row had never come to the server that was promoted.
             try await bench.sql("DELETE FROM provisioning.person WHERE dbid = 1")
             try await bench.sql("UPDATE regionsync.history SET timeline = 9")
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.caughtUp()
-            }
-            let after = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
+            try await bench.captureAll()
+            let after = try await bench.position()
             #expect(before.history == 1 && after.history == 2)
             let rows = try await bench.sql("SELECT number, timeline, capture_region FROM regionsync.history ORDER BY 1")
             #expect(rows.map { [$0[0], $0[1], $0[2]] } == [["1", "9", "us-east"], ["2", "1", "us-east"]])
@@ -263,18 +238,11 @@ struct CaptureStopTests {
     func wentBack() async throws {
         try await CaptureBench.with { bench in
             let meta = JournalName.provisioning(origin: "us-east").metaKey
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.sql("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
-                try await bench.caughtUp()
-            }
-            let position = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
+            try await bench.captureAll("INSERT INTO provisioning.person VALUES (1, 101, 'a', NULL, NULL)")
+            let position = try await bench.position()
             try await bench.redis("HSET", meta, "position", "\(position.number + 1_000_000_000)")
-            try await bench.whileCapturing {
-                try await bench.awaitState("streaming")
-                try await bench.caughtUp()
-            }
-            let after = try #require(try await bench.redis("HGET", meta, "position").string.flatMap { Position($0) })
+            try await bench.captureAll()
+            let after = try await bench.position()
             #expect(after.history == 2)
             try await bench.expectInStep()
         }
