@@ -88,6 +88,8 @@ package struct Capture: Sendable {
             do {
                 wait = try await step(&past)
             } catch CaptureFailure.unavailable(let reason) {
+                // Peers can give nothing back meanwhile.
+                past.behindSince = nil
                 enter(.away(reason))
                 wait = pause * Double.random(in: 0.5...1)
                 pause = min(pause * 2, settings.longestPause)
@@ -118,7 +120,6 @@ package struct Capture: Sendable {
     private func step(_ past: inout Past) async throws -> Duration? {
         defer { metrics.capturing.set(false) }
         let journalState = try await opened()
-        if let foreign = journalState.foreign { say(foreign) }
         var found = try await source.look(journal: journalState)
         guard let known = await journal.newestHistory() else {
             throw CaptureFailure.unavailable("Redis does not say whether another region has taken over")
@@ -192,7 +193,18 @@ package struct Capture: Sendable {
     }
 
     private func opened() async throws(CaptureFailure) -> JournalState {
-        try await journal.opened().mapError { CaptureFailure($0) }.get()
+        do throws(Refusal) {
+            switch await journal.opened() {
+            case .success(let state): return state
+            case .failure(.forked):
+                guard let foreign = try await journal.acceptForeign() else { throw .forked }
+                say(foreign)
+                return try await journal.open()
+            case .failure(let refusal): throw refusal
+            }
+        } catch {
+            throw CaptureFailure(error)
+        }
     }
 
     /// The cache, unless nothing was ever projected into it.

@@ -142,17 +142,12 @@ package struct JournalState: Hashable, Sendable {
     package let position: Position?
     /// What the stream showed of the tables when they were last compared as a whole; nil where that was not noted.
     package let shown: String?
-    /// Entries that somebody else wrote behind ours, found and accepted just now.
-    package let foreign: ForeignEntries?
 
-    package init(
-        birth: String, last: EntryID, position: Position?, shown: String? = nil, foreign: ForeignEntries? = nil
-    ) {
+    package init(birth: String, last: EntryID, position: Position?, shown: String? = nil) {
         self.birth = birth
         self.last = last
         self.position = position
         self.shown = shown
-        self.foreign = foreign
     }
 
     /// The newest history of which it holds anything; 0 for none.

@@ -111,9 +111,12 @@ package struct SlotHealth: Hashable, Sendable {
 
 /// The journal that capture writes, in this region's own Redis.
 package protocol CaptureJournal: Sendable {
-    /// Connects where needed and asks where the journal ends; an empty one is born. Entries that somebody else wrote behind
-    /// ours are accepted: they are in the copies already, or will be.
+    /// Connects where needed and asks where the journal ends; an empty one is born. One that somebody else has written to is
+    /// refused as forked.
     func open() async throws(Refusal) -> JournalState
+    /// Lets the journal end behind what somebody else wrote to it: that is in the copies already, or will be. In the middle of
+    /// a transaction of ours it takes the places of our entries, so everything is to be compared then. Nil where nobody did.
+    func acceptForeign() async throws(Refusal) -> ForeignEntries?
     /// Appends entries, or moves the position alone, and calls `completion` once. Returns at once; calls are carried out
     /// in order.
     func append(

@@ -50,7 +50,6 @@ package enum CaptureStop: Error, Hashable, Sendable {
 }
 
 extension CaptureStop {
-    /// Whether looking again can find it mended. What was read and cannot be journaled would be read again, to the same end.
     /// Old changes alone may be the cause: what they were read with may be right again.
     var isOfOldChanges: Bool {
         switch self {
@@ -59,6 +58,7 @@ extension CaptureStop {
         }
     }
 
+    /// Whether looking again can find it mended. What was read and cannot be journaled would be read again, to the same end.
     var clearsByItself: Bool {
         switch self {
         case .undecodable, .unnamedRow, .positionOverflow: false

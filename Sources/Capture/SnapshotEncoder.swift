@@ -28,10 +28,10 @@ package struct SnapshotEncoder: ~Copyable {
     }
 
     /// Marks, before there is a slot, that a snapshot is about to be made. A slot beside an empty journal then always
-    /// means that Redis was emptied.
+    /// means that Redis was emptied. It is left open: nobody is told anything yet.
     package mutating func announce(at flushed: LSN) throws(CaptureStop) {
         writer.begin(at: try position(flushed))
-        writer.writeBeginSnapshot(.whole)
+        writer.writeBeginSnapshot(.due)
     }
 
     /// Tells all regions that changes were missed, and marks where their projections have folded everything before. It

@@ -43,8 +43,9 @@ package enum JournalFunctions {
     ///   without meta is left alone) and answers
     ///   `[birth|nil, last, count, floor, closed|nil, position|nil, generated, length, forked|nil, told|nil, digest|nil,
     ///   shown|nil]`, the digest that of its newest entry.
-    /// - `rsj2_accept stream meta birth last`: where the journal, which ends with `last` by its meta, goes on by its stream,
-    ///   lets it end there; answers how many entries there are behind `last`, 1,000 at most, and the first.
+    /// - `rsj2_accept stream meta birth last shown`: where the journal, which ends with `last` by its meta, goes on by its
+    ///   stream, lets it end there and, if `shown` is not empty, notes that; answers how many entries there are behind
+    ///   `last`, 1,000 at most, and the first.
     /// - `rsj2_word meta birth field word`: notes a word beside a journal or copy: `shown`, what the stream of PostgreSQL
     ///   showed; `gap`, drawn anew for each gap in a copy.
     /// - `rsj2_lineage stream meta birth cursor peer limit copyBirth`: the same for the region of birth, where anyone may have
@@ -103,6 +104,7 @@ package enum JournalFunctions {
                 if not own or not found[1] then return redis.error_reply('FORKED ' .. (own or '0-0')) end
                 redis.call('HSET', meta, 'last', own)
                 redis.call('HINCRBY', meta, 'count', #found)
+                if args[3] ~= '' then redis.call('HSET', meta, 'shown', args[3]) end
                 return {#found, found[1][1]}
             end
 
@@ -246,9 +248,14 @@ package enum JournalFunctions {
         RedisCommand("FCALL", "rsj2_open", "2", journal.key, journal.metaKey, birth)
     }
 
-    /// Lets a journal that somebody else has written to end where its stream does.
-    package static func accept(_ journal: JournalName, birth: String, last: EntryID) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_accept", "2", journal.key, journal.metaKey, birth, last.description)
+    /// Lets a journal that somebody else has written to end where its stream does. If a transaction `isOpen` there, what the
+    /// stream of PostgreSQL shows is to be compared as if it had changed.
+    package static func accept(
+        _ journal: JournalName, birth: String, last: EntryID, isOpen: Bool
+    ) -> RedisCommand {
+        RedisCommand(
+            "FCALL", "rsj2_accept", "2", journal.key, journal.metaKey, birth, last.description,
+            isOpen ? "written-by-others" : "")
     }
 
     /// Notes what the stream of PostgreSQL showed when its tables were compared as a whole.

@@ -47,6 +47,9 @@ package enum ProjectionKeys {
     /// Set of `<type>:<id>` that could not be projected and must be read from PostgreSQL again.
     package static func quarantine(tenant: String) -> String { "rs:{\(tenant)}:quarantine" }
 
+    /// Hash of the objects of a type that somebody is about to put right, and who (`RepairFunctions`).
+    package static func watches(tenant: String, type: String) -> String { "rs:{\(tenant)}:watch:\(type)" }
+
     /// Set of the IDs of agents who have a session in this region that a login elsewhere made void.
     package static func superseded(tenant: String) -> String { "rs:{\(tenant)}:superseded" }
 

@@ -59,10 +59,10 @@ extension ProvisioningFold {
     private mutating func note(_ snapshot: ProvisioningEntry.Snapshot?, at position: Position) {
         switch snapshot {
         case .due where folded > .zero:
-            if staleness?.cause.yieldsToOthers ?? true { mark(.missedChanges, since: position) }
+            if staleness?.cause != .missedChanges { mark(.missedChanges, since: position) }
         case .diff where staleness?.cause == .missedChanges: mark(.unverified, since: position)
         // A snapshot writes no index entry of an object that has not changed.
-        case .whole: if staleness?.cause != .replacedKeys { mark(nil, since: position) }
+        case .whole: if staleness != nil { mark(.unverified, since: position) }
         case .due, .diff, nil:
             if folded == .zero { mark(.missingBeginning, since: position) }
         }
@@ -71,12 +71,12 @@ extension ProvisioningFold {
 
     /// A copy goes on behind a gap: what it lacks may be of any object.
     mutating func foundGap() {
-        if staleness?.cause.yieldsToOthers ?? true { mark(.missingBeginning, since: folded) }
+        if staleness?.cause != .missedChanges { mark(.missingBeginning, since: folded) }
     }
 
     /// Keys of the state held something else and were replaced.
     package mutating func keysReplaced() {
-        if staleness?.cause.yieldsToOthers ?? true { mark(.replacedKeys, since: folded) }
+        if staleness?.endsWithVerification ?? true { mark(.replacedKeys, since: folded) }
     }
 
     private mutating func mark(_ cause: Staleness.Cause?, since position: Position) {

@@ -76,15 +76,23 @@ package struct ProvisioningPerformer: Sendable {
         return replaced
     }
 
-    /// What is there of these objects. A key that holds no object is deleted.
+    /// What is there of these objects, on which changes will build: whoever is about to put one right may not any more. A key
+    /// that holds no object is deleted.
     private mutating func rows(
         of names: [ProvisioningFold.ObjectName]
     ) async throws(StoreFailure) -> [ProvisioningFold.ObjectName: StoredRow] {
         for name in names {
+            add(RedisCommand("HDEL", ProjectionKeys.watches(tenant: name.tenant, type: name.type), name.key))
+        }
+        for name in names {
             add(RedisCommand("HGETALL", ProjectionKeys.object(tenant: name.tenant, type: name.type, id: name.key)))
         }
         let results = await store.run(take())
-        for result in results.dropLast(names.count) { note(try result.get()) }
+        for result in results.dropLast(2 * names.count) { note(try result.get()) }
+        for case .failure(let failure) in results.suffix(2 * names.count).prefix(names.count) {
+            // Something else in the place of watches is none, and is replaced with the next change.
+            guard failure.isWrongType else { throw failure }
+        }
         var rows: [ProvisioningFold.ObjectName: StoredRow] = [:]
         var foreign: [ProvisioningFold.ObjectName] = []
         for (name, result) in zip(names, results.suffix(names.count)) {

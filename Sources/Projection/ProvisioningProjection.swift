@@ -114,7 +114,7 @@ package struct ProvisioningProjection: Sendable {
                 nextMeasure = .now + .seconds(1)
                 try await lag.measure(fold.progress, through: store)
                 report.lag(lag.lag, topic: .provisioning)
-                gaps = try await newGaps()
+                gaps = try await newGaps(at: advanced)
                 if !gaps.isEmpty { fold.foundGap() }
             }
             if inFlight.isEmpty, fold.staleness != nil || !fold.inexactness.isEmpty || !fold.quarantined.isEmpty,
@@ -128,14 +128,14 @@ package struct ProvisioningProjection: Sendable {
     }
 
     /// Copies that go on behind gaps of which the cache was not marked yet: how to note that it is.
-    private func newGaps() async throws(StoreFailure) -> [RedisCommand] {
+    private func newGaps(at cursor: Position) async throws(StoreFailure) -> [RedisCommand] {
         let fields = journals.map { ProjectionKeys.gap(origin: $0.origin) }
         let answers = try await store.answers(
             [RedisCommand(["HMGET", ProjectionKeys.trailing] + fields)]
                 + journals.map { RedisCommand("HGET", $0.metaKey, JournalFunctions.gapField) })
         return zip(fields, zip(answers[0].elements, answers.dropFirst())).compactMap { field, gap in
             guard let mark = gap.1.text, mark != gap.0.text else { return nil }
-            return RedisCommand("HSET", ProjectionKeys.trailing, field, mark)
+            return ProjectionFunctions.mark(field, from: gap.0.text, to: mark, at: cursor)
         }
     }
 

@@ -44,7 +44,8 @@ package struct Staleness: Hashable, Sendable {
         }
     }
 
-    /// Whether a comparison of the whole cache with PostgreSQL ends it; else what capture sends comes first.
+    /// Whether a comparison of the whole cache with PostgreSQL ends it, whatever the cause; else what capture sends comes
+    /// first, and then it does. A mark that replaces another one has the comparison begin anew.
     package var endsWithVerification: Bool { cause != .missedChanges }
 }
 
@@ -55,9 +56,4 @@ extension Staleness: CustomStringConvertible {
 extension Staleness {
     /// The field's name in `ProjectionKeys.trailing`.
     package static let field = "stale"
-}
-
-extension Staleness.Cause {
-    /// What ends another cause ends this one as well, so that one mark is enough for both.
-    var yieldsToOthers: Bool { self == .unverified || self == .replacedKeys }
 }

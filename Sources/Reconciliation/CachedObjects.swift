@@ -57,6 +57,11 @@ package struct CachedObjects: Sendable {
         }
     }
 
+    /// Whether a tenant has objects of a type, whatever is counted of them.
+    func hasObjects(tenant: String, type: String) async throws(StoreFailure) -> Bool {
+        try await ask(RedisCommand("EXISTS", ProjectionKeys.objects(tenant: tenant, type: type))) == .integer(1)
+    }
+
     /// The objects' own digests; nil for one that is not there, or has none.
     package func digests(
         of keys: [String], tenant: String, type: String

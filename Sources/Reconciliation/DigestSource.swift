@@ -73,10 +73,13 @@ package struct BucketSelection: Hashable, Sendable {
 
     package subscript(tenant: String) -> Extent? { tenants[tenant] }
 
-    /// The buckets in which the two differ: the cache's counters and PostgreSQL's.
-    mutating func add(_ cached: TenantDigests, differingFrom stored: [Int: BucketDigest]) {
+    /// The buckets in which the two differ: the cache's counters and PostgreSQL's. Counters that are not there say nothing of
+    /// objects that are.
+    mutating func add(
+        _ cached: TenantDigests, hasObjects: Bool, differingFrom stored: [Int: BucketDigest]
+    ) {
         guard !cached.buckets.isEmpty else {
-            if !stored.isEmpty { tenants[cached.tenant] = .all }
+            if hasObjects || !stored.isEmpty { tenants[cached.tenant] = .all }
             return
         }
         var differing: [Int: BucketDigest] = [:]

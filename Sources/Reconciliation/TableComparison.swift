@@ -48,10 +48,13 @@ package struct TableComparison {
             unseen.remove(stored.tenant)
             summary.objects += stored.buckets.values.reduce(0) { $0 + $1.count }
             summary.buckets.add(
-                try await cache.digests(tenant: stored.tenant, type: type), differingFrom: stored.buckets)
+                try await cache.digests(tenant: stored.tenant, type: type), hasObjects: true,
+                differingFrom: stored.buckets)
         }
         for tenant in unseen.sorted() {
-            summary.buckets.add(try await cache.digests(tenant: tenant, type: type), differingFrom: [:])
+            let cached = try await cache.digests(tenant: tenant, type: type)
+            let hasObjects = cached.buckets.isEmpty ? try await cache.hasObjects(tenant: tenant, type: type) : true
+            summary.buckets.add(cached, hasObjects: hasObjects, differingFrom: [:])
         }
         guard !summary.buckets.isEmpty else { return summary }
         var rowless = Set(summary.buckets.tenants.keys)
@@ -92,9 +95,16 @@ package struct TableComparison {
     /// Looks for objects that no row has: only where what the rows have does not make up what the cache says it holds.
     private mutating func endTenant(_ found: (Difference) async throws -> Void) async throws {
         guard let tenant else { return }
-        if case .these(let counters) = summary.buckets[tenant] {
-            let odd = Set(counters.filter { held[$0.key, default: BucketDigest()] != $0.value }.keys)
-            if !odd.isEmpty { try await found(.extra(try await extra(tenant, in: odd))) }
+        let odd: Set<Int> =
+            switch summary.buckets[tenant] {
+            case .these(let counters):
+                Set(counters.filter { held[$0.key, default: BucketDigest()] != $0.value }.keys)
+            case .all: Set(0..<Bucket.count)
+            case nil: []
+            }
+        if !odd.isEmpty {
+            let names = try await extra(tenant, in: odd)
+            if !names.isEmpty { try await found(.extra(names)) }
         }
         self.tenant = nil
         keys.removeAll(keepingCapacity: true)

@@ -151,7 +151,10 @@ package struct TableVerification {
     private mutating func recount(_ differing: BucketSelection) async throws {
         var buckets = mended
         for (tenant, extent) in differing.tenants {
-            guard case .these(let counters) = extent else { continue }
+            guard case .these(let counters) = extent else {
+                buckets[tenant, default: []].formUnion(0..<Bucket.count)
+                continue
+            }
             let unexplained = Set(counters.keys).subtracting(explained[tenant, default: []])
             buckets[tenant, default: []].formUnion(unexplained)
         }

@@ -35,12 +35,17 @@ struct ContinuousVerification {
         var inexactness: String?
         var pause = Duration.seconds(1)
         var retry = Self.firstRetry
+        // Whether the state says what kept a pass from going on.
+        var isInterrupted = false
         while !Task.isCancelled {
             do {
                 let before = stale
                 let standing = try await cache.standing()
                 stale = standing.staleness
-                if let stale { set(.staleCache(stale)) }
+                if let stale {
+                    set(.staleCache(stale))
+                    isInterrupted = true
+                }
                 if let stale, stale != before, stale.endsWithVerification {
                     schedule.requested(at: ContinuousClock.now - began)
                 }
@@ -50,6 +55,10 @@ struct ContinuousVerification {
                 {
                     if table == 0 { inexactness = standing.inexactness }
                     let isEqual = try await verify(table)
+                    if isEqual, isInterrupted, stale == nil {
+                        set(ComponentState("comparing", .working))
+                        isInterrupted = false
+                    }
                     let wasEqual = schedule.verified(isEqual: isEqual, now: ContinuousClock.now - began)
                     if wasEqual == true {
                         try await passed(stale, inexactness)
@@ -66,6 +75,7 @@ struct ContinuousVerification {
                 await source.close()
                 guard !Task.isCancelled else { break }
                 set(ComponentState("waiting", .waiting, reason: "\(error)"))
+                isInterrupted = true
                 schedule.failed(pause: pause, now: ContinuousClock.now - began)
                 pause = min(pause * 2, Self.longestPause)
             }

@@ -67,6 +67,7 @@ private struct ShowingJournal: CaptureJournal {
         completion(.success(()))
     }
 
+    func acceptForeign() -> ForeignEntries? { nil }
     func note(shown: String, birth: String) {}
     func settlingTime() -> Duration { .zero }
 }

@@ -38,7 +38,7 @@ struct SnapshotEncoderTests {
         let batches = encoder.takeBatches(all: true)
         #expect(
             try lines(batches) == [
-                "90-1 op begin-snapshot", "99-1 op begin-snapshot",
+                "90-1 op begin-snapshot mode due", "99-1 op begin-snapshot",
                 #"99-2 op put tenant 101 type person key 7 data {"tenant_dbid":"101","dbid":"7","name":"Ann"}"#,
                 #"99-3 op put tenant 101 type person key 8 data {"tenant_dbid":"101","dbid":"8","name":null}"#,
                 #"99-4 op put tenant 101 type person key 9 data {"tenant_dbid":"101","dbid":"9","name":"a\tb\\c\nd"}"#,

@@ -406,14 +406,23 @@ struct ProvisioningFoldTests {
                 .init(position: 20, changes: [], isSnapshot: true, mode: "due"), to: east, redis)
             _ = try await ProvisioningRun(redis: redis).run()
             #expect(try stale() == "missing-beginning:20")
-            for (position, mode) in [(UInt64(30), "diff"), (40, nil)] {
+            // Whatever comes of a snapshot, what is marked is looked for afterwards in all of this cache, from its beginning.
+            for (position, mode, mark) in [
+                (UInt64(30), "diff", "missing-beginning:20"), (40, nil, "unverified:40"),
+                (50, "due", "missed-changes:50"), (60, "diff", "unverified:60"),
+            ] {
+                let before = try stale().flatMap { Staleness($0) }
                 try Script.write(
                     .init(
-                        position: position, changes: [.put(Script.person("1", 7), alice)], isSnapshot: true, mode: mode),
-                    to: east, redis)
-                _ = try await ProvisioningRun(redis: redis).run(staleness: Staleness("missing-beginning:20"))
-                #expect(try stale() == (mode == nil ? nil : "missing-beginning:20"))
+                        position: position, changes: mode == "due" ? [] : [.put(Script.person("1", 7), alice)],
+                        isSnapshot: true, mode: mode), to: east, redis)
+                _ = try await ProvisioningRun(redis: redis).run(staleness: before)
+                #expect(try stale() == mark)
             }
+            try redis("HSET", ProjectionKeys.trailing, "stale", "missing-beginning:60")
+            try Script.write(.init(position: 70, changes: [], isSnapshot: true, mode: "due"), to: east, redis)
+            _ = try await ProvisioningRun(redis: redis).run(staleness: Staleness("missing-beginning:60"))
+            #expect(try stale() == "missed-changes:70")
         }
     }
 }

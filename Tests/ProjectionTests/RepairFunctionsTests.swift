@@ -1,6 +1,8 @@
 import Journal
 import NIOCore
 import Projection
+import RESP
+import Synchronization
 import Testing
 
 @Suite("Repairs of a cache", .serialized)
@@ -172,6 +174,51 @@ struct RepairFunctionsTests {
                 [("by:user_name", nil), ("8", nil)], tenant: "1", type: "person", token: "t",
                 version: Position(number: 20), layouts: layouts)
             #expect(places == [1])
+        }
+    }
+
+    /// Does something once, behind the first commands that are sent.
+    private final class Interrupted: ProjectionStore {
+        let redis: PlainRedis
+        private let event: Mutex<(@Sendable () throws -> Void)?>
+
+        init(redis: PlainRedis, _ event: @escaping @Sendable () throws -> Void) {
+            self.redis = redis
+            self.event = Mutex(event)
+        }
+
+        func send(_ commands: [RedisCommand]) async -> SentCommands {
+            let results = await redis.send(commands).replies()
+            try? event.withLock { $0.take() }?()
+            return SentCommands { results }
+        }
+    }
+
+    @Test("an object that a patch is about to build upon is not put right in between")
+    func patched() async throws {
+        try await withCache { redis in
+            let name = Script.person("1", 7)
+            try redis("HSET", "cfg:{1}:person:7", "place", "C")
+            _ = try watch(["7"], redis)
+            let mended = Mutex<[StoreReply]>([])
+            let (command, _) = RepairCalls.mend(
+                [("7", alice)], tenant: "1", type: "person", token: "t", version: Position(number: 20), layouts: layouts
+            )
+            let store = Interrupted(redis: redis) {
+                let reply = try redis.call(command)
+                mended.withLock { $0 = Array(reply.elements) }
+            }
+            try Script.write(
+                .init(position: 11, changes: [.patch(name, ["user_name": "eve"])]), to: Self.journal, redis)
+            var fold = ProvisioningFold(
+                journals: [Self.journal], layouts: layouts, trailing: Position(number: 10),
+                cursors: ["1": TenantCursor(Position(number: 10))])
+            var performer = ProvisioningPerformer(store: store)
+            for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
+            while try await performer.perform(&fold, trailing: Position(number: 10), noted: { _, _ in }) {}
+            for result in await redis.send(performer.take()).replies() { _ = try result.get() }
+            #expect(mended.withLock { $0 } == [.integer(0)])
+            #expect(try redis("HGET", "cfg:{1}:person:7", "user_name").text == "eve")
         }
     }
 }

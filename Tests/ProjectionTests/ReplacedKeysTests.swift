@@ -122,7 +122,7 @@ struct ReplacedKeysTests {
         }
         for (before, after) in [
             (nil, "replaced-keys:10"), ("unverified:5", "replaced-keys:10"), ("missed-changes:5", "missed-changes:5"),
-            ("missing-beginning:5", "missing-beginning:5"),
+            ("missing-beginning:5", "replaced-keys:10"),
         ] {
             var marked = fold(before)
             marked.keysReplaced()

@@ -122,4 +122,31 @@ struct RepairTests {
             }
         }
     }
+
+    @Test("counters that are gone hide nothing: what PostgreSQL lacks goes, and they are counted anew")
+    func countersGone() async throws {
+        try await LiveRegions.run(verification: "{delay: 0s, interval: 10s}") { live in
+            try await live.whileRunning { workers in
+                try await live.caughtUp()
+                // Objects of a tenant that has rows, and of one of which PostgreSQL has none.
+                for tenant in ["101", "109"] {
+                    try await live.redis(
+                        1, ["SADD", "rs:{_}:tenants", tenant], ["SADD", "cfg:{\(tenant)}:thing", "99999"],
+                        ["HSET", "cfg:{\(tenant)}:thing:99999", "id", "99999", "_d", "7", "_v", "1"],
+                        ["DEL", "rs:{\(tenant)}:digest:thing"])
+                }
+                try await live.eventually("they are gone") {
+                    try await live.redis(
+                        1, ["EXISTS", "cfg:{101}:thing:99999"], ["EXISTS", "cfg:{109}:thing:99999"]
+                    ).allSatisfy { $0.integer == 0 }
+                }
+                try await live.eventually("it is counted") {
+                    try await live.redis(1, ["EXISTS", "rs:{101}:digest:thing"])[0].integer == 1
+                        && workers[1].states.state(of: "verification")?.name == "equal"
+                }
+                let report = try await live.verify()
+                #expect(report.ok, "\(report.text)")
+            }
+        }
+    }
 }

@@ -124,4 +124,29 @@ struct CaptureSurveyTests {
             #expect(bench.states.state(of: Capture.journalComponent)?.name == "written-by-others")
         }
     }
+
+    @Test("an entry of somebody else in the middle of a transaction takes a place of ours: everything is compared then")
+    func foreignInTransaction() async throws {
+        try await CaptureBench.with { bench in
+            try await bench.captureAll()
+            let journal = JournalName.provisioning(origin: "us-east").key
+            // As if the worker had been killed in the middle of a transaction.
+            let open = try await bench.position().number + 1
+            try await bench.redis(
+                "EVAL",
+                """
+                redis.call('XADD', KEYS[1], ARGV[1] .. '-1', 'op', 'put', 'tenant', '101', 'type', 'person', 'key', '9',
+                    'data', '{}')
+                redis.call('HSET', KEYS[2], 'last', ARGV[1] .. '-1')
+                redis.call('XADD', KEYS[1], ARGV[1] .. '-2', 'foo', 'bar')
+                """, "2", journal, Self.meta, "\(open)")
+            try await bench.sql("INSERT INTO provisioning.person VALUES (3, 101, 'c')")
+            try await bench.whileCapturing {
+                try await compared(bench, "shown-otherwise")
+                try await bench.awaitState("streaming")
+                try await bench.caughtUp()
+            }
+            try await bench.expectInStep()
+        }
+    }
 }

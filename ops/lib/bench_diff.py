@@ -121,7 +121,7 @@ class DiffBench:
         return self.redis.ask("HGET", CURSOR, "provisioning") == last.partition("-")[0]
 
     def kinds(self):
-        """The kinds of snapshots that the journal holds, by their beginnings; a whole one begins twice."""
+        """The kinds of snapshots that the journal holds, by their beginnings; before each one it is said that it is due."""
         script = """
             local kinds, from = {}, '-'
             while true do

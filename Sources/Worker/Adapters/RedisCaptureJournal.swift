@@ -24,22 +24,38 @@ package final class RedisCaptureJournal: CaptureJournal {
     package func open() async throws(Refusal) -> JournalState {
         let connection: RedisConnection
         do { connection = try await connected() } catch { throw Refusal(error) }
+        let found = try await found(through: connection)
+        guard found.last == found.generated else { throw .forked }
+        return JournalState(birth: found.birth, last: found.last, position: found.position, shown: found.shown)
+    }
+
+    package func acceptForeign() async throws(Refusal) -> ForeignEntries? {
+        let connection: RedisConnection
+        do { connection = try await connected() } catch { throw Refusal(error) }
+        let found = try await found(through: connection)
+        guard found.generated > found.last else { return nil }
+        let isOpen = Position(number: found.last.first) > found.position ?? .zero
+        let accepted: RedisReply
         do {
-            let reply = try await connection.send(JournalFunctions.open(journal, birth: Self.freshBirth()))
-            var found = try Self.state(reply)
-            guard found.generated > found.last else { return found.state(foreign: nil) }
-            let accepted = try await connection.send(
-                JournalFunctions.accept(journal, birth: found.birth, last: found.last))
-            guard let count = accepted[0]?.integer, let first = accepted[1]?.entryID else {
-                throw Refusal.unexpected("rsj2_accept answered \(accepted)")
-            }
-            found.last = found.generated
-            return found.state(foreign: ForeignEntries(count: Int(count), first: first))
-        } catch let refusal as Refusal {
-            throw refusal
+            accepted = try await connection.send(
+                JournalFunctions.accept(journal, birth: found.birth, last: found.last, isOpen: isOpen))
         } catch {
             throw Self.refusal(error, on: connection)
         }
+        guard let count = accepted[0]?.integer, let first = accepted[1]?.entryID else {
+            throw .unexpected("rsj2_accept answered \(accepted)")
+        }
+        return ForeignEntries(count: Int(count), first: first)
+    }
+
+    private func found(through connection: RedisConnection) async throws(Refusal) -> Found {
+        let reply: RedisReply
+        do {
+            reply = try await connection.send(JournalFunctions.open(journal, birth: Self.freshBirth()))
+        } catch {
+            throw Self.refusal(error, on: connection)
+        }
+        return try Self.found(in: reply)
     }
 
     package func note(shown: String, birth: String) async throws(Refusal) {
@@ -153,19 +169,15 @@ package final class RedisCaptureJournal: CaptureJournal {
     private struct Found {
         let birth: String
         /// Where it ends by its meta.
-        var last: EntryID
+        let last: EntryID
         /// Where its stream ends.
         let generated: EntryID
         let position: Position?
         let shown: String?
-
-        func state(foreign: ForeignEntries?) -> JournalState {
-            JournalState(birth: birth, last: last, position: position, shown: shown, foreign: foreign)
-        }
     }
 
     /// A mirror that came first, to an empty journal, has left a meta without `last`.
-    private static func state(_ reply: RedisReply) throws(Refusal) -> Found {
+    private static func found(in reply: RedisReply) throws(Refusal) -> Found {
         let parts = Array(reply.elements)
         guard parts.count == 12, let generated = parts[6].isNull ? .zero : parts[6].entryID, let birth = parts[0].string
         else { throw .forked }  // a stream without meta: somebody else made it
