@@ -90,8 +90,9 @@ package struct Failover: Sendable {
         }
         let holding = await reached { () throws(FailoverFailure) -> FoundHolding in
             var holding = try await region.holding(of: down)
-            // What was heard last may have been said just before the region died.
-            if settings.kind == .failover, let down, FailoverMachine.wasHeardLately(holding) {
+            // What was heard last may have been said just before the region died; and one that lives may long have
+            // said nothing of what it has.
+            if settings.kind == .failover, let down {
                 holding.lives = try await region.lives(down)
             }
             return holding

@@ -72,19 +72,27 @@ struct RedisFailoverRegion: FailoverRegion {
             rate: rate.highest)
     }
 
-    /// Its links send a probe a second through its control journal, of which this region has a copy.
     func lives(_ down: String) async throws(FailoverFailure) -> Bool {
         try await Self.at(region) { redis throws(FailoverFailure) in
-            let control = [JournalName.control(origin: down)]
-            let before = try await redis.ends(of: control)
+            let before = try await signs(of: down, redis)
             let deadline = ContinuousClock.now + Self.signPatience
             guard await !refuses(down) else { return false }
             while ContinuousClock.now < deadline {
-                if try await redis.ends(of: control) != before { return true }
+                if try await signs(of: down, redis) != before { return true }
                 do { try await Task.sleep(for: .milliseconds(20)) } catch { throw .failed("it was interrupted") }
             }
             return false
         }
+    }
+
+    /// What a region that lives changes here: its links leave a knock every half second, and once a second a probe comes
+    /// with its control journal. Probes wait for what was written before, knocks do not.
+    private func signs(of down: String, _ redis: SurvivorRedis) async throws(FailoverFailure) -> [String?] {
+        let answers = try await redis.ask([
+            RedisCommand("GET", knockKey(from: down)),
+            RedisCommand("XREVRANGE", JournalName.control(origin: down).key, "+", "-", "COUNT", "1"),
+        ])
+        return [answers[0].string, answers[1][0]?[0]?.string]
     }
 
     /// Whether the other region's Redis is known not to run: without it nobody sends a probe there. Silence says nothing.

@@ -183,34 +183,54 @@ struct SurvivorTests {
         }
     }
 
-    @Test("a region lives that is heard again; silence is waited for, unless its Redis is known not to run")
+    /// Whether us-east, whose Redis has the port `peer`, lives, while its signs are left here again and again.
+    private func lives(
+        _ survivor: Survivor, peer: Int, _ leave: @escaping @Sendable (_ number: Int) async throws -> Void
+    ) async throws -> Bool {
+        let region = RedisFailoverRegion(
+            region: try Survivor.region(survivor.server.port, peer: peer),
+            database: .init(host: "127.0.0.1", port: 1, database: "d", user: "u"))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var number = 0
+                while !Task.isCancelled {
+                    number += 1
+                    try await leave(number)
+                    try? await Task.sleep(for: .milliseconds(5))
+                }
+            }
+            let lives = try await region.lives("us-east")
+            group.cancelAll()
+            return lives
+        }
+    }
+
+    @Test("a region lives whose probes or knocks come, whatever the probes tell; one that is silent does not")
     func lives() async throws {
         try await RedisServer.with { other in
             try await Survivor.with { survivor, redis in
-                func region(peer: Int) throws -> RedisFailoverRegion {
-                    RedisFailoverRegion(
-                        region: try Survivor.region(survivor.server.port, peer: peer),
-                        database: .init(host: "127.0.0.1", port: 1, database: "d", user: "u"))
-                }
                 let control = JournalName.control(origin: "us-east").key
+                let knock = knockKey(from: "us-east")
                 _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
-                #expect(try await !region(peer: other.port).lives("us-east"))
-                let answers = try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask {
-                        while !Task.isCancelled {
-                            _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
-                            try? await Task.sleep(for: .milliseconds(5))
-                        }
-                    }
-                    let answers = [
-                        try await region(peer: other.port).lives("us-east"),
-                        // Nothing can be written there: what comes is an echo.
-                        try await region(peer: freePort()).lives("us-east"),
-                    ]
-                    group.cancelAll()
-                    return answers
+                _ = try await redis.ask("SET", knock, "7 5")
+                let port = other.port
+                let silent = try await lives(survivor, peer: port) { _ in }
+                #expect(!silent)
+                // Without counts.
+                let probed = try await lives(survivor, peer: port) { _ in
+                    _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
                 }
-                #expect(answers == [true, false])
+                #expect(probed)
+                let knocked = try await lives(survivor, peer: port) { number in
+                    _ = try await redis.ask("SET", knock, "\(7 + number) 5")
+                }
+                #expect(knocked)
+                // What this region leaves itself is no sign of the other one.
+                let own = try await lives(survivor, peer: port) { number in
+                    _ = try await redis.ask("SET", knockKey(from: "eu-west"), "\(number) 5")
+                    _ = try await redis.ask("XADD", "rs:{_}:control:eu-west", "*", "event", "probe", "key", "us-east")
+                }
+                #expect(!own)
             }
         }
     }

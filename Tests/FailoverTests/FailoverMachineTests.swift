@@ -130,9 +130,11 @@ struct FailoverMachineTests {
             $0.acceptedLoss = .any
         }
         func refusals(
-            age: Duration = .milliseconds(900), declared: UInt64? = nil, history: UInt64 = 3, recovers: Bool = false
+            age: Duration = .milliseconds(900), lives: Bool = false, declared: UInt64? = nil, history: UInt64 = 3,
+            recovers: Bool = false
         ) -> [FailoverRefusal] {
             var holding = Self.holding
+            holding.lives = lives
             (holding.declared, holding.history) = (declared, history)
             holding.heard?.age = age
             var server = database
@@ -147,6 +149,7 @@ struct FailoverMachineTests {
         #expect(refusals(recovers: true) == [.capturesAlready])
         // A run that was cut off: behind its number the region that died is silent, or it was declared down.
         #expect(refusals(age: .seconds(5)) == [])
+        #expect(refusals(age: .seconds(5), lives: true) == [.capturesAlready])
         #expect(refusals(declared: 3) == [])
         // eu-west has captured since, and this server has not heard of that.
         #expect(refusals(history: 4, recovers: true) == [])
