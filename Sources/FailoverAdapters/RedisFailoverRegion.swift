@@ -1,8 +1,5 @@
-internal import Connections
 internal import Failover
 internal import Journal
-internal import NIOCore
-internal import NIOPosix
 internal import Observability
 internal import PostgresClient
 internal import Projection
@@ -20,7 +17,9 @@ struct RedisFailoverRegion: FailoverRegion {
     /// How long the projection may take for what is at hand.
     static let projectionPatience = Duration.seconds(60)
 
-    /// How long a region that lives may take to be heard again.
+    /// How long a region that lives may take to be heard again: its links knock twice a second, and where they have to
+    /// connect first, that long. Only silence that was waited for counts: that its Redis cannot be reached from here
+    /// says as little of it as of the network between.
     private static let signPatience = Duration.milliseconds(1500)
 
     private static func at<Answer>(
@@ -76,7 +75,6 @@ struct RedisFailoverRegion: FailoverRegion {
         try await Self.at(region) { redis throws(FailoverFailure) in
             let before = try await signs(of: down, redis)
             let deadline = ContinuousClock.now + Self.signPatience
-            guard await !refuses(down) else { return false }
             while ContinuousClock.now < deadline {
                 if try await signs(of: down, redis) != before { return true }
                 do { try await Task.sleep(for: .milliseconds(20)) } catch { throw .failed("it was interrupted") }
@@ -93,22 +91,6 @@ struct RedisFailoverRegion: FailoverRegion {
             RedisCommand("XREVRANGE", JournalName.control(origin: down).key, "+", "-", "COUNT", "1"),
         ])
         return [answers[0].string, answers[1][0]?[0]?.string]
-    }
-
-    /// Whether the other region's Redis is known not to run: without it nobody sends a probe there. Silence says nothing.
-    private func refuses(_ down: String) async -> Bool {
-        guard let peer = region.peers.first(where: { $0.region == down }) else { return false }
-        var endpoint = RedisEndpoint(peer.redis)
-        endpoint.connectTimeout = min(endpoint.connectTimeout, .milliseconds(500))
-        do throws(RedisError) {
-            let connection = try await RedisConnection.connect(
-                to: endpoint, name: "regionsync-failover", on: MultiThreadedEventLoopGroup.singleton.any())
-            connection.closeSoon()
-            return false
-        } catch {
-            if case .connect = error { return true }
-            return false
-        }
     }
 
     func worker() async throws(FailoverFailure) -> FoundWorker {
