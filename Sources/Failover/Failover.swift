@@ -51,8 +51,8 @@ package struct Failover: Sendable {
         case .rejoin(let history, let captures):
             let journals = try await region.rejoin(history: history, captures: captures)
             machine.rejoined(journals, now: decided.duration(to: .now))
-        case .unreserve:
-            try await region.unreserve()
+        case .unreserve(let keepsNumber):
+            try await region.unreserve(keepsNumber: keepsNumber)
             machine.unreserved()
         case .fence(let down):
             let result = try await hooks.fence(down)

@@ -13,6 +13,13 @@ struct RedisFailoverRegion: FailoverRegion {
     let region: Region
     /// The server that is promoted.
     let database: PostgresOptions
+    /// This run among others, where it reserves something.
+    private let run = String(UInt64.random(in: .min ... .max), radix: 16)
+
+    init(region: Region, database: PostgresOptions) {
+        self.region = region
+        self.database = database
+    }
 
     /// How long the projection may take for what is at hand.
     static let projectionPatience = Duration.seconds(60)
@@ -185,17 +192,20 @@ struct RedisFailoverRegion: FailoverRegion {
 
     func returning() async throws(FailoverFailure) -> FoundReturn {
         try await Self.at(region) { redis throws(FailoverFailure) in
-            try await RegionReturn(region: region, redis: redis).found()
+            try await RegionReturn(region: region, run: run, redis: redis).found()
         }
     }
 
     func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals {
         try await Self.at(region) { redis throws(FailoverFailure) in
-            try await RegionReturn(region: region, redis: redis).rejoin(history: history, captures: captures)
+            try await RegionReturn(region: region, run: run, redis: redis)
+                .rejoin(history: history, captures: captures)
         }
     }
 
-    func unreserve() async throws(FailoverFailure) { try await RegionReturn.unreserve(region) }
+    func unreserve(keepsNumber: Bool) async throws(FailoverFailure) {
+        try await RegionReturn.unreserve(region, run: run, keepsNumber: keepsNumber)
+    }
 
     func verify(_ down: String?) async throws(FailoverFailure) -> FailoverChecks {
         try await Self.at(region) { redis throws(FailoverFailure) in

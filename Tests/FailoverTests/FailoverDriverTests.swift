@@ -69,7 +69,7 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
         say("rejoin \(history)")
         return RejoinedJournals(journals: 0, withheld: 0)
     }
-    func unreserve() { say("unreserve") }
+    func unreserve(keepsNumber: Bool) { say(keepsNumber ? "leave" : "unreserve") }
     func drain(_ down: String) async throws(FailoverFailure) -> Int {
         say("drain")
         let isAway = awaysBefore.withLock { left in
@@ -199,6 +199,14 @@ struct FailoverDriverTests {
         let machine = await run(stage, FailoverMachineTests.settings { $0.kind = .failback })
         #expect(machine.outcome == .failed(.fence, reason: "status 1"))
         #expect(stage.calls == ["rejoin 2", "fence us-east", "unreserve"])
+    }
+
+    @Test("a failback that cannot promote leaves what it reserved to the next run")
+    func notPromotedBack() async {
+        let stage = Stage(history: Self.replaced) { _ throws(FailoverFailure) in throw .failed("status 1") }
+        let machine = await run(stage, FailoverMachineTests.settings { $0.kind = .failback })
+        #expect(machine.outcome == .failed(.promote, reason: "status 1"))
+        #expect(stage.calls == ["rejoin 2", "fence us-east", "drain", "promote", "leave"])
     }
 
     @Test("a command that fails, and a server that replays still, end it there")

@@ -411,14 +411,14 @@ struct FailoverMachineTests {
         #expect(machine.nextAction(now: .zero) == .rejoin(history: 3, captures: true))
     }
 
-    @Test("a failback that ends before it promotes takes back what it reserved, and later keeps it")
+    @Test("a failback that ends before it promotes takes back what it reserved, and later leaves it to other runs")
     func unreserves() {
         var machine = Self.failback()
         machine.looked(Self.returned, now: .zero)
         for step in [FailoverStep.rejoin, .fence, .drain] {
             var failed = machine
             failed.failed(.failed("status 1"), now: .zero)
-            #expect(failed.nextAction(now: .zero) == .unreserve)
+            #expect(failed.nextAction(now: .zero) == .unreserve(keepsNumber: false))
             #expect(failed.outcome == nil)
             #expect(failed.record.last?.step == step && failed.record.last?.result == .failed)
             var away = failed
@@ -440,6 +440,8 @@ struct FailoverMachineTests {
         }
         #expect(machine.nextAction(now: .zero) == .promote("eu-west"))
         machine.failed(.failed("status 1"), now: .zero)
+        #expect(machine.nextAction(now: .zero) == .unreserve(keepsNumber: true))
+        machine.unreserved()
         #expect(machine.nextAction(now: .zero) == nil)
         #expect(machine.outcome == .failed(.promote, reason: "status 1"))
         // Somebody promoted the server before: peers may have heard of it.
@@ -452,6 +454,8 @@ struct FailoverMachineTests {
         }
         promoted.looked(found, now: .zero)
         promoted.failed(.failed("status 1"), now: .zero)
+        #expect(promoted.nextAction(now: .zero) == .unreserve(keepsNumber: true))
+        promoted.unreserved()
         #expect(promoted.outcome == .failed(.rejoin, reason: "status 1"))
     }
 
