@@ -51,8 +51,8 @@ package struct Failover: Sendable {
         case .rejoin(let history, let captures):
             let journals = try await region.rejoin(history: history, captures: captures)
             machine.rejoined(journals, now: decided.duration(to: .now))
-        case .unreserve:
-            try await region.unreserve()
+        case .unreserve(let keepsNumber):
+            try await region.unreserve(keepsNumber: keepsNumber)
             machine.unreserved()
         case .fence(let down):
             let result = try await hooks.fence(down)
@@ -90,8 +90,9 @@ package struct Failover: Sendable {
         }
         let holding = await reached { () throws(FailoverFailure) -> FoundHolding in
             var holding = try await region.holding(of: down)
-            // What was heard last may have been said just before the region died.
-            if settings.kind == .failover, let down, FailoverMachine.wasHeardLately(holding) {
+            // What was heard last may have been said just before the region died; and one that lives may long have
+            // said nothing of what it has.
+            if settings.kind == .failover, let down {
                 holding.lives = try await region.lives(down)
             }
             return holding

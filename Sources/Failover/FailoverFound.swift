@@ -63,7 +63,7 @@ package struct FoundDatabase: Hashable, Sendable {
 
 /// What the surviving region's Redis holds of the region that is down.
 package struct FoundHolding: Hashable, Sendable {
-    /// When the region that is down was heard last, and what it said.
+    /// When the region that is down said last what it has, and what that was.
     package struct Heard: Hashable, Sendable {
         package var age: Duration
         /// Voice entries that it had for the survivor.
@@ -87,7 +87,7 @@ package struct FoundHolding: Hashable, Sendable {
     package var history: UInt64
     /// The history under which the region was declared down; nil when it is not.
     package var declared: UInt64?
-    /// Whether the region was heard once more while this was looked at.
+    /// Whether the region gave a sign of life while this was looked at.
     package var lives = false
 
     package init(heard: Heard?, voice: UInt64, journals: Int, history: UInt64, declared: UInt64?) {

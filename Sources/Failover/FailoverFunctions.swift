@@ -10,6 +10,10 @@ package enum FailoverFunctions {
     ///   and forgets that it was declared down, where it was.
     /// - `rsf1_declare global control field history region data`: appends the declaration to the control journal and notes
     ///   it in `field`, unless it is noted for this history already; answers the note.
+    /// - `rsf1_reserve key number holder seconds`: reserves a history number for a run, as `<number> <holder>`. Answers how
+    ///   many seconds another run's reservation of this or a later number still lasts, and then changes nothing.
+    /// - `rsf1_unreserve key holder left`: takes a reservation away that is this run's or, where `left` is `number`, leaves
+    ///   the number without a holder for the rest of its time: then any run may reserve it.
     /// - `rsf1_close state voice field expected next (event key data)…`: appends events to a voice journal when `field`
     ///   is as expected, and leaves `next` there; else answers `MOVED <field>`.
     package static let library = FunctionLibrary(
@@ -50,6 +54,30 @@ package enum FailoverFunctions {
                 local note = args[2] .. ' ' .. entry
                 redis.call('HSET', keys[1], args[1], note)
                 return note
+            end)
+
+            local function reservation(key)
+                return string.match(redis.call('GET', key) or '', '^(%d+) (%S+)$')
+            end
+
+            redis.register_function('rsf1_reserve', function(keys, args)
+                local number, holder = reservation(keys[1])
+                if holder and holder ~= args[2] and tonumber(number) >= tonumber(args[1]) then
+                    return redis.call('TTL', keys[1])
+                end
+                redis.call('SET', keys[1], args[1] .. ' ' .. args[2], 'EX', args[3])
+                return redis.status_reply('OK')
+            end)
+
+            redis.register_function('rsf1_unreserve', function(keys, args)
+                local number, holder = reservation(keys[1])
+                if holder ~= args[1] then return 0 end
+                if args[2] == 'number' then
+                    redis.call('SET', keys[1], number, 'KEEPTTL')
+                else
+                    redis.call('DEL', keys[1])
+                end
+                return 1
             end)
 
             redis.register_function('rsf1_close', function(keys, args)

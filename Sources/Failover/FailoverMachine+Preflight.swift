@@ -29,11 +29,11 @@ extension FailoverMachine {
         history.drop { $0.captureRegion == region }.contains { $0.captureRegion == region }
     }
 
-    /// A region that was heard so lately may live: links send a probe a second.
-    static let silence = Duration.seconds(5)
+    /// A region that said what it has so lately may live: links do so once a second, unless they do not know it.
+    private static let silence = Duration.seconds(5)
 
-    static func wasHeardLately(_ holding: FoundHolding) -> Bool {
-        holding.heard.map { $0.age < silence } ?? false
+    private static func wasHeardLately(_ holding: FoundHolding) -> Bool {
+        holding.lives || holding.heard.map { $0.age < silence } ?? false
     }
 
     /// Whether the region is to be declared down although it may live. What was declared before was decided then.
@@ -48,18 +48,18 @@ extension FailoverMachine {
 
     /// What an operator should know before going on, in sentences.
     package var warnings: [String] {
-        guard let down, let holding, let heard = holding.heard, mayDeclareLiving(holding) else { return [] }
+        guard let down, let holding, mayDeclareLiving(holding) else { return [] }
         if case .refused(let all) = outcome, all.contains(.regionLives(down)) || all.contains(.capturesAlready) {
             return []
         }
-        let ago = "\(max(.zero, heard.age).inSeconds) s ago"
+        let ago = holding.heard.map { "\(max(.zero, $0.age).inSeconds) s ago, and " } ?? ""
         guard holding.lives else {
-            return ["\(down) was heard \(ago), and not again while this was looked at: make sure that it is down"]
+            return ["\(down) was heard \(ago)not again while this was looked at: make sure that it is down"]
         }
         let confirmation = settings.evenIfAlive ? "" : "; without --even-if-alive that is refused"
         return [
-            "\(down) lives: it was heard \(ago), and again while this was looked at. Declared down, what it goes on "
-                + "writing stays out of the state of \(settings.region)" + confirmation
+            "\(down) lives: it was heard \(ago.isEmpty ? "" : "\(ago)again ")while this was looked at. Declared down, what "
+                + "it goes on writing stays out of the state of \(settings.region)" + confirmation
         ]
     }
 

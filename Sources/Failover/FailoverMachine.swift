@@ -8,8 +8,9 @@ package struct FailoverMachine: Sendable {
         case look
         /// `captures`: the region has its role back, by an earlier run.
         case rejoin(history: UInt64, captures: Bool)
-        /// Take back what was reserved at the peers when the region rejoined; answer with `unreserved`.
-        case unreserve
+        /// Take back what was reserved at the peers when the region rejoined, or only leave it to other runs; answer with
+        /// `unreserved`.
+        case unreserve(keepsNumber: Bool)
         case fence(String)
         case drain(String)
         /// Promote, unless it is done, and look at the server again.
@@ -24,7 +25,7 @@ package struct FailoverMachine: Sendable {
     package enum State: Hashable, Sendable {
         /// A step is to be done. → the next step, unreserving, finished
         case at(FailoverStep)
-        /// A step could not be done, and what was reserved for those behind it is to be taken back. → finished
+        /// A step could not be done, and what was reserved for those behind it is to be given up. → finished
         case unreserving(FailoverStep, reason: String)
         /// Final.
         case finished(FailoverOutcome)
@@ -71,7 +72,7 @@ package struct FailoverMachine: Sendable {
 
     /// What to do at `now`; nil when it is finished.
     package func nextAction(now: Duration) -> Action? {
-        if case .unreserving = state { return .unreserve }
+        if case .unreserving(let step, _) = state { return .unreserve(keepsNumber: needsNumber(at: step)) }
         guard case .at(let step) = state else { return nil }
         if let retryAt, now < retryAt { return .wait(until: retryAt) }
         if step == .preflight { return .look }
@@ -210,7 +211,8 @@ package struct FailoverMachine: Sendable {
         guard case .unreserving(let step, var reason) = state else { return }
         switch failure {
         case .unavailable(let why), .failed(let why):
-            reason += "; and until a reserved history expires, within minutes, peers may refuse to capture: \(why)"
+            let refused = needsNumber(at: step) ? "another failback is refused" : "peers may refuse to capture"
+            reason += "; and until a reserved history expires, within minutes, \(refused): \(why)"
         case nil: break
         }
         state = .finished(.failed(step, reason: reason))
@@ -226,14 +228,19 @@ package struct FailoverMachine: Sendable {
             retryAt = now + settings.pause
         case .unavailable(let reason), .failed(let reason):
             finish(.failed(step, reason: reason), .failed, now, note: reason)
-            if isReserved(at: step) { state = .unreserving(step, reason: reason) }
+            if holdsNumber(at: step) { state = .unreserving(step, reason: reason) }
         }
     }
 
-    /// Whether peers hold a history number that nobody needs. Once the server may be promoted they need it: they would take
-    /// that server for one of their own.
-    private func isReserved(at step: FailoverStep) -> Bool {
-        settings.kind == .failback && isInRecovery && [.rejoin, .fence, .drain].contains(step)
+    /// Whether peers hold a history number for this run, which does not exist yet.
+    private func holdsNumber(at step: FailoverStep) -> Bool {
+        settings.kind == .failback && [.rejoin, .fence, .drain, .promote, .number].contains(step)
+    }
+
+    /// Whether peers need the number although this run has ended: once the server may be promoted they would take it for
+    /// one of their own.
+    private func needsNumber(at step: FailoverStep) -> Bool {
+        !isInRecovery || [.promote, .number].contains(step)
     }
 
     // MARK: Record

@@ -24,9 +24,11 @@ package protocol FailoverRegion: Sendable {
     func returning() async throws(FailoverFailure) -> FoundReturn
     /// Closes what it left open itself when it went down under this history, each once, and lets its peers project again
     /// what it writes from then on. A region that `captures` again may have calls that live: it closes nothing.
+    /// Reserves the next history number at the peers; fails where another run holds one.
     func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals
-    /// Takes back what `rejoin` reserved at the peers for the server that is to be promoted.
-    func unreserve() async throws(FailoverFailure)
+    /// Takes back what `rejoin` reserved at the peers for the server that is to be promoted. Where that may be promoted
+    /// already it `keepsNumber`, and only lets other runs reserve it, too.
+    func unreserve(keepsNumber: Bool) async throws(FailoverFailure)
     /// Returns when everything it holds now of the other region is projected; answers how many journals were behind.
     func drain(_ down: String) async throws(FailoverFailure) -> Int
     /// Ends the journals of the region that is down where the copies end now, and declares that in the own control

@@ -1,8 +1,5 @@
-internal import Connections
 internal import Failover
 internal import Journal
-internal import NIOCore
-internal import NIOPosix
 internal import Observability
 internal import PostgresClient
 internal import Projection
@@ -16,11 +13,20 @@ struct RedisFailoverRegion: FailoverRegion {
     let region: Region
     /// The server that is promoted.
     let database: PostgresOptions
+    /// This run among others, where it reserves something.
+    private let run = String(UInt64.random(in: .min ... .max), radix: 16)
+
+    init(region: Region, database: PostgresOptions) {
+        self.region = region
+        self.database = database
+    }
 
     /// How long the projection may take for what is at hand.
     static let projectionPatience = Duration.seconds(60)
 
-    /// How long a region that lives may take to be heard again.
+    /// How long a region that lives may take to be heard again: its links knock twice a second, and where they have to
+    /// connect first, that long. Only silence that was waited for counts: that its Redis cannot be reached from here
+    /// says as little of it as of the network between.
     private static let signPatience = Duration.milliseconds(1500)
 
     private static func at<Answer>(
@@ -72,35 +78,26 @@ struct RedisFailoverRegion: FailoverRegion {
             rate: rate.highest)
     }
 
-    /// Its links send a probe a second through its control journal, of which this region has a copy.
     func lives(_ down: String) async throws(FailoverFailure) -> Bool {
         try await Self.at(region) { redis throws(FailoverFailure) in
-            let control = [JournalName.control(origin: down)]
-            let before = try await redis.ends(of: control)
+            let before = try await signs(of: down, redis)
             let deadline = ContinuousClock.now + Self.signPatience
-            guard await !refuses(down) else { return false }
             while ContinuousClock.now < deadline {
-                if try await redis.ends(of: control) != before { return true }
+                if try await signs(of: down, redis) != before { return true }
                 do { try await Task.sleep(for: .milliseconds(20)) } catch { throw .failed("it was interrupted") }
             }
             return false
         }
     }
 
-    /// Whether the other region's Redis is known not to run: without it nobody sends a probe there. Silence says nothing.
-    private func refuses(_ down: String) async -> Bool {
-        guard let peer = region.peers.first(where: { $0.region == down }) else { return false }
-        var endpoint = RedisEndpoint(peer.redis)
-        endpoint.connectTimeout = min(endpoint.connectTimeout, .milliseconds(500))
-        do throws(RedisError) {
-            let connection = try await RedisConnection.connect(
-                to: endpoint, name: "regionsync-failover", on: MultiThreadedEventLoopGroup.singleton.any())
-            connection.closeSoon()
-            return false
-        } catch {
-            if case .connect = error { return true }
-            return false
-        }
+    /// What a region that lives changes here: its links leave a knock every half second, and once a second a probe comes
+    /// with its control journal. Probes wait for what was written before, knocks do not.
+    private func signs(of down: String, _ redis: SurvivorRedis) async throws(FailoverFailure) -> [String?] {
+        let answers = try await redis.ask([
+            RedisCommand("GET", knockKey(from: down)),
+            RedisCommand("XREVRANGE", JournalName.control(origin: down).key, "+", "-", "COUNT", "1"),
+        ])
+        return [answers[0].string, answers[1][0]?[0]?.string]
     }
 
     func worker() async throws(FailoverFailure) -> FoundWorker {
@@ -195,17 +192,20 @@ struct RedisFailoverRegion: FailoverRegion {
 
     func returning() async throws(FailoverFailure) -> FoundReturn {
         try await Self.at(region) { redis throws(FailoverFailure) in
-            try await RegionReturn(region: region, redis: redis).found()
+            try await RegionReturn(region: region, run: run, redis: redis).found()
         }
     }
 
     func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals {
         try await Self.at(region) { redis throws(FailoverFailure) in
-            try await RegionReturn(region: region, redis: redis).rejoin(history: history, captures: captures)
+            try await RegionReturn(region: region, run: run, redis: redis)
+                .rejoin(history: history, captures: captures)
         }
     }
 
-    func unreserve() async throws(FailoverFailure) { try await RegionReturn.unreserve(region) }
+    func unreserve(keepsNumber: Bool) async throws(FailoverFailure) {
+        try await RegionReturn.unreserve(region, run: run, keepsNumber: keepsNumber)
+    }
 
     func verify(_ down: String?) async throws(FailoverFailure) -> FailoverChecks {
         try await Self.at(region) { redis throws(FailoverFailure) in

@@ -11,6 +11,8 @@ internal import RegionConfig
 /// stays out of their state; so its front ends are kept out, and what was open is closed before.
 struct RegionReturn {
     let region: Region
+    /// The failback that this is part of, by a word of its own.
+    let run: String
     /// The region's own.
     let redis: SurvivorRedis
 
@@ -47,14 +49,13 @@ struct RegionReturn {
 
     func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals {
         if !captures { try await close(history: history) }
+        // Of two regions that come back one yields here, before it has changed anything at a peer.
+        for peer in region.peers { try await reserve(history &+ 1, at: peer) }
         var journals = 0
         var withheld: UInt64 = 0
         for peer in region.peers {
             let other = try await SurvivorRedis.connect(region, at: peer)
             defer { other.close() }
-            // The region that captures would take a server that is promoted for its own, and begin the next history.
-            let time = (region.failover.hookTimeout * 2 + .seconds(60)).components.seconds
-            _ = try await other.ask("SET", ProjectionKeys.reservedHistory, "\(history + 1)", "EX", "\(time)")
             for tail in try await rejoin(peer.region, other) {
                 journals += 1
                 withheld &+= tail
@@ -71,14 +72,27 @@ struct RegionReturn {
         ) { () throws(FailoverFailure) in try await journalsBehind() == 0 }
     }
 
-    /// Takes back the history number that is reserved at each peer of the region, at least where that can be done.
-    static func unreserve(_ region: Region) async throws(FailoverFailure) {
+    /// Keeps a peer from taking a server that is promoted for its own, and from beginning the next history with it.
+    private func reserve(_ number: UInt64, at peer: Region.Peer) async throws(FailoverFailure) {
+        let other = try await SurvivorRedis.connect(region, at: peer)
+        defer { other.close() }
+        let time = (region.failover.hookTimeout * 2 + .seconds(60)).components.seconds
+        let answer = try await other.ask(
+            "FCALL", "rsf1_reserve", "1", ProjectionKeys.reservedHistory, "\(number)", run, "\(time)")
+        if let seconds = answer.integer {
+            throw .failed("another failback runs; if it was killed, this one can begin in \(seconds) s")
+        }
+    }
+
+    /// Takes back what a run reserved at each peer of the region, at least where that can be done.
+    static func unreserve(_ region: Region, run: String, keepsNumber: Bool) async throws(FailoverFailure) {
         var failure: FailoverFailure?
         for peer in region.peers {
             do throws(FailoverFailure) {
                 let other = try await SurvivorRedis.connect(region, at: peer)
                 defer { other.close() }
-                _ = try await other.ask("DEL", ProjectionKeys.reservedHistory)
+                _ = try await other.ask(
+                    "FCALL", "rsf1_unreserve", "1", ProjectionKeys.reservedHistory, run, keepsNumber ? "number" : "")
             } catch {
                 failure = failure ?? error
             }

@@ -40,8 +40,8 @@ package enum ProjectionKeys {
     /// Field of `trailing`: the last gap in the copy of a region's provisioning journal of which the cache was marked.
     package static func gap(origin: String) -> String { "gap:\(origin)" }
 
-    /// Number of a history that another region is about to begin: until it has, or this expires, a server whose histories
-    /// are older is not captured from.
+    /// `<number> <run>`: a history that another region is about to begin, by this run of a failback, or by none any more.
+    /// Until it has, or this expires, a server whose histories are older is not captured from.
     package static let reservedHistory = "rs:{_}:reserved-history"
 
     /// Set of `<type>:<id>` that could not be projected and must be read from PostgreSQL again.

@@ -183,35 +183,52 @@ struct SurvivorTests {
         }
     }
 
-    @Test("a region lives that is heard again; silence is waited for, unless its Redis is known not to run")
-    func lives() async throws {
-        try await RedisServer.with { other in
-            try await Survivor.with { survivor, redis in
-                func region(peer: Int) throws -> RedisFailoverRegion {
-                    RedisFailoverRegion(
-                        region: try Survivor.region(survivor.server.port, peer: peer),
-                        database: .init(host: "127.0.0.1", port: 1, database: "d", user: "u"))
+    /// Whether us-east lives, whose Redis cannot be reached, while its signs are left here again and again.
+    private func lives(
+        _ survivor: Survivor, _ leave: @escaping @Sendable (_ number: Int) async throws -> Void
+    ) async throws -> Bool {
+        let region = RedisFailoverRegion(
+            region: try Survivor.region(survivor.server.port, peer: freePort()),
+            database: .init(host: "127.0.0.1", port: 1, database: "d", user: "u"))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var number = 0
+                while !Task.isCancelled {
+                    number += 1
+                    try await leave(number)
+                    try? await Task.sleep(for: .milliseconds(5))
                 }
-                let control = JournalName.control(origin: "us-east").key
-                _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
-                #expect(try await !region(peer: other.port).lives("us-east"))
-                let answers = try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask {
-                        while !Task.isCancelled {
-                            _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
-                            try? await Task.sleep(for: .milliseconds(5))
-                        }
-                    }
-                    let answers = [
-                        try await region(peer: other.port).lives("us-east"),
-                        // Nothing can be written there: what comes is an echo.
-                        try await region(peer: freePort()).lives("us-east"),
-                    ]
-                    group.cancelAll()
-                    return answers
-                }
-                #expect(answers == [true, false])
             }
+            let lives = try await region.lives("us-east")
+            group.cancelAll()
+            return lives
+        }
+    }
+
+    @Test("a region lives whose probes or knocks come, also where it cannot be reached; one that is silent does not")
+    func lives() async throws {
+        try await Survivor.with { survivor, redis in
+            let control = JournalName.control(origin: "us-east").key
+            let knock = knockKey(from: "us-east")
+            _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
+            _ = try await redis.ask("SET", knock, "7 5")
+            let silent = try await lives(survivor) { _ in }
+            #expect(!silent)
+            // Without counts.
+            let probed = try await lives(survivor) { _ in
+                _ = try await redis.ask("XADD", control, "*", "event", "probe", "key", "eu-west")
+            }
+            #expect(probed)
+            let knocked = try await lives(survivor) { number in
+                _ = try await redis.ask("SET", knock, "\(7 + number) 5")
+            }
+            #expect(knocked)
+            // What this region leaves itself is no sign of the other one.
+            let own = try await lives(survivor) { number in
+                _ = try await redis.ask("SET", knockKey(from: "eu-west"), "\(number) 5")
+                _ = try await redis.ask("XADD", "rs:{_}:control:eu-west", "*", "event", "probe", "key", "us-east")
+            }
+            #expect(!own)
         }
     }
 
@@ -231,7 +248,7 @@ struct SurvivorTests {
                 _ = try await peer.ask(
                     "HSET", "rs:{101}:projection", "voice:eu-west", "7-3", "cut:voice:eu-west", "7-3 40")
                 _ = try await peer.ask("HSET", "rs:{_}:projection", "down:eu-west", "2 5000-0")
-                let returning = RegionReturn(region: region, redis: redis)
+                let returning = RegionReturn(region: region, run: "r1", redis: redis)
                 #expect(try await returning.found() == FoundReturn(written: 0, behind: 0))
                 // Nobody mirrors here: what closes the call has to be carried over by hand.
                 async let rejoined = returning.rejoin(history: 2, captures: false)
@@ -246,8 +263,8 @@ struct SurvivorTests {
                 let state = try await peer.ask(
                     "HMGET", "rs:{101}:projection", "voice:eu-west", "cut:voice:eu-west", "tail:voice:eu-west")
                 #expect(state.elements.map(\.string) == [last, nil, "7-3 5 \(last ?? "")"])
-                #expect(try await peer.ask("GET", "rs:{_}:reserved-history").string == "3")
-                try await RegionReturn.unreserve(region)
+                #expect(try await peer.ask("GET", "rs:{_}:reserved-history").string == "3 r1")
+                try await RegionReturn.unreserve(region, run: "r1", keepsNumber: false)
                 #expect(try await peer.ask("EXISTS", "rs:{_}:reserved-history").integer == 0)
                 let control = try await peer.ask("XRANGE", "rs:{_}:control:us-east", "-", "+")
                 #expect(control[0]?[1]?.elements.compactMap(\.string).prefix(2) == ["event", "region-rejoined"])
@@ -256,6 +273,56 @@ struct SurvivorTests {
                 let again = try await returning.rejoin(history: 2, captures: false)
                 #expect(again == RejoinedJournals(journals: 0, withheld: 0))
                 #expect(try await peer.ask("XLEN", "rs:{_}:control:us-east").integer == 1)
+            }
+        }
+    }
+
+    @Test("of two failbacks the later one is refused and takes nothing from the other; one that has ended hinders none")
+    func reserves() async throws {
+        try await RedisServer.with { other in
+            try await Survivor.with { survivor, redis in
+                let region = try Survivor.region(survivor.server.port, peer: other.port)
+                let peer = try await SurvivorRedis.connect(region, at: region.peers[0])
+                defer { peer.close() }
+                func rejoin(_ run: String, history: UInt64) async -> FailoverFailure? {
+                    let returning = RegionReturn(region: region, run: run, redis: redis)
+                    do throws(FailoverFailure) {
+                        _ = try await returning.rejoin(history: history, captures: true)
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+                func reserved() async throws -> String? {
+                    try await peer.ask("GET", "rs:{_}:reserved-history").string
+                }
+                func seconds() async throws -> Int64 {
+                    try await peer.ask("TTL", "rs:{_}:reserved-history").integer ?? 0
+                }
+                #expect(await rejoin("r1", history: 2) == nil)
+                #expect(try await reserved() == "3 r1")
+                _ = try await peer.ask("HSET", "rs:{_}:projection", "down:eu-west", "2 5000-0")
+                guard case .failed(let reason)? = await rejoin("r2", history: 2) else {
+                    Issue.record("two failbacks run")
+                    return
+                }
+                #expect(reason.hasPrefix("another failback runs"))
+                #expect(try await peer.ask("HEXISTS", "rs:{_}:projection", "down:eu-west").integer == 1)
+                for keepsNumber in [false, true] {
+                    try await RegionReturn.unreserve(region, run: "r2", keepsNumber: keepsNumber)
+                    #expect(try await reserved() == "3 r1")
+                }
+                // A step that is tried again finds its own.
+                #expect(await rejoin("r1", history: 2) == nil)
+                #expect(try await seconds() > 0)
+                try await RegionReturn.unreserve(region, run: "r1", keepsNumber: true)
+                #expect(try await reserved() == "3")
+                #expect(try await seconds() > 0)
+                #expect(await rejoin("r2", history: 2) == nil)
+                #expect(try await reserved() == "3 r2")
+                // It has passed: the third history is there.
+                #expect(await rejoin("r3", history: 3) == nil)
+                #expect(try await reserved() == "4 r3")
             }
         }
     }
@@ -272,7 +339,7 @@ struct SurvivorTests {
                 _ = try await peer.ask("HSET", west.metaKey, "last", "9-0", "count", "43")
                 _ = try await peer.ask(
                     "HSET", "rs:{101}:projection", "voice:eu-west", "7-3", "cut:voice:eu-west", "7-3 40")
-                let returning = RegionReturn(region: region, redis: redis)
+                let returning = RegionReturn(region: region, run: "r1", redis: redis)
                 let rejoined = try await returning.rejoin(history: 3, captures: true)
                 #expect(rejoined == RejoinedJournals(journals: 1, withheld: 3))
                 #expect(try await redis.ask("XLEN", west.key).integer == 1)
@@ -306,7 +373,7 @@ struct SurvivorTests {
             try await Survivor.with { survivor, redis in
                 let region = try Survivor.region(survivor.server.port, peer: other.port)
                 _ = try await redis.ask("XADD", west.key, "9-1", "a", "b")
-                let returning = RegionReturn(region: region, redis: redis)
+                let returning = RegionReturn(region: region, run: "r1", redis: redis)
                 #expect(try await returning.found() == FoundReturn(written: 0, behind: 1))
                 let found = try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {

@@ -13,9 +13,12 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     let fences: Bool
     /// Whether the region that is to be declared down gives a sign of life.
     let isAlive: Bool
+    /// When that region told last what it has.
+    let heard: FoundHolding.Heard?
 
     init(
         aways: Int = 0, lostAnswers: Int = 0, fences: Bool = true, lives: Bool = false,
+        heard: FoundHolding.Heard? = FailoverMachineTests.holding.heard,
         history: [FoundDatabase.History] = [FailoverMachineTests.first],
         promotion: @escaping @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void = Stage.works
     ) {
@@ -24,6 +27,7 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
         self.lostAnswers = Mutex(lostAnswers)
         self.fences = fences
         isAlive = lives
+        self.heard = heard
         var database = FailoverMachineTests.standby
         database.history = history
         self.database = Mutex(database)
@@ -53,7 +57,11 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
         if isLost { throw .unavailable("the connection is gone") }
         return isAdded
     }
-    func holding(of down: String?) -> FoundHolding { FailoverMachineTests.holding }
+    func holding(of down: String?) -> FoundHolding {
+        var holding = FailoverMachineTests.holding
+        holding.heard = heard
+        return holding
+    }
     func lives(_ down: String) -> Bool { isAlive }
     func worker() -> FoundWorker { FoundWorker(region: "eu-west", waitingFor: []) }
     func returning() -> FoundReturn { FoundReturn(written: 0, behind: 0) }
@@ -61,7 +69,7 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
         say("rejoin \(history)")
         return RejoinedJournals(journals: 0, withheld: 0)
     }
-    func unreserve() { say("unreserve") }
+    func unreserve(keepsNumber: Bool) { say(keepsNumber ? "leave" : "unreserve") }
     func drain(_ down: String) async throws(FailoverFailure) -> Int {
         say("drain")
         let isAway = awaysBefore.withLock { left in
@@ -150,6 +158,24 @@ struct FailoverDriverTests {
         #expect(machine.outcome == .passed && machine.warnings == [])
     }
 
+    @Test("a region that lives is not given up unasked because it has long not told, or never, what it has")
+    func livesUnheard() async {
+        for heard in [FoundHolding.Heard(age: .seconds(60), voice: 1000, rate: 1), nil] {
+            let stage = Stage(lives: true, heard: heard)
+            let machine = await run(stage, FailoverMachineTests.settings { $0.acceptedLoss = .any })
+            #expect(machine.outcome == .refused([.regionLives("us-east")]))
+            #expect(stage.calls == [])
+            let dry = await run(
+                stage,
+                FailoverMachineTests.settings {
+                    $0.acceptedLoss = .any
+                    $0.isDryRun = true
+                })
+            let ago = heard == nil ? "" : "60.0 s ago, and again "
+            #expect(dry.warnings.first?.hasPrefix("us-east lives: it was heard \(ago)while this was looked at") == true)
+        }
+    }
+
     /// `us-east` has taken over from `eu-west`.
     private static let replaced = [
         FoundDatabase.History(number: 2, systemID: "71", timeline: 1, captureRegion: "us-east"),
@@ -173,6 +199,14 @@ struct FailoverDriverTests {
         let machine = await run(stage, FailoverMachineTests.settings { $0.kind = .failback })
         #expect(machine.outcome == .failed(.fence, reason: "status 1"))
         #expect(stage.calls == ["rejoin 2", "fence us-east", "unreserve"])
+    }
+
+    @Test("a failback that cannot promote leaves what it reserved to the next run")
+    func notPromotedBack() async {
+        let stage = Stage(history: Self.replaced) { _ throws(FailoverFailure) in throw .failed("status 1") }
+        let machine = await run(stage, FailoverMachineTests.settings { $0.kind = .failback })
+        #expect(machine.outcome == .failed(.promote, reason: "status 1"))
+        #expect(stage.calls == ["rejoin 2", "fence us-east", "drain", "promote", "leave"])
     }
 
     @Test("a command that fails, and a server that replays still, end it there")

@@ -130,9 +130,11 @@ struct FailoverMachineTests {
             $0.acceptedLoss = .any
         }
         func refusals(
-            age: Duration = .milliseconds(900), declared: UInt64? = nil, history: UInt64 = 3, recovers: Bool = false
+            age: Duration = .milliseconds(900), lives: Bool = false, declared: UInt64? = nil, history: UInt64 = 3,
+            recovers: Bool = false
         ) -> [FailoverRefusal] {
             var holding = Self.holding
+            holding.lives = lives
             (holding.declared, holding.history) = (declared, history)
             holding.heard?.age = age
             var server = database
@@ -147,6 +149,7 @@ struct FailoverMachineTests {
         #expect(refusals(recovers: true) == [.capturesAlready])
         // A run that was cut off: behind its number the region that died is silent, or it was declared down.
         #expect(refusals(age: .seconds(5)) == [])
+        #expect(refusals(age: .seconds(5), lives: true) == [.capturesAlready])
         #expect(refusals(declared: 3) == [])
         // eu-west has captured since, and this server has not heard of that.
         #expect(refusals(history: 4, recovers: true) == [])
@@ -408,14 +411,14 @@ struct FailoverMachineTests {
         #expect(machine.nextAction(now: .zero) == .rejoin(history: 3, captures: true))
     }
 
-    @Test("a failback that ends before it promotes takes back what it reserved, and later keeps it")
+    @Test("a failback that ends before it promotes takes back what it reserved, and later leaves it to other runs")
     func unreserves() {
         var machine = Self.failback()
         machine.looked(Self.returned, now: .zero)
         for step in [FailoverStep.rejoin, .fence, .drain] {
             var failed = machine
             failed.failed(.failed("status 1"), now: .zero)
-            #expect(failed.nextAction(now: .zero) == .unreserve)
+            #expect(failed.nextAction(now: .zero) == .unreserve(keepsNumber: false))
             #expect(failed.outcome == nil)
             #expect(failed.record.last?.step == step && failed.record.last?.result == .failed)
             var away = failed
@@ -437,6 +440,8 @@ struct FailoverMachineTests {
         }
         #expect(machine.nextAction(now: .zero) == .promote("eu-west"))
         machine.failed(.failed("status 1"), now: .zero)
+        #expect(machine.nextAction(now: .zero) == .unreserve(keepsNumber: true))
+        machine.unreserved()
         #expect(machine.nextAction(now: .zero) == nil)
         #expect(machine.outcome == .failed(.promote, reason: "status 1"))
         // Somebody promoted the server before: peers may have heard of it.
@@ -449,6 +454,8 @@ struct FailoverMachineTests {
         }
         promoted.looked(found, now: .zero)
         promoted.failed(.failed("status 1"), now: .zero)
+        #expect(promoted.nextAction(now: .zero) == .unreserve(keepsNumber: true))
+        promoted.unreserved()
         #expect(promoted.outcome == .failed(.rejoin, reason: "status 1"))
     }
 

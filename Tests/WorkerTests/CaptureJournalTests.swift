@@ -134,6 +134,8 @@ struct CaptureJournalTests {
             #expect(await bench.journal.newestHistory() == 4)
             try await bench.run("SET", "rs:{_}:reserved-history", "5")
             #expect(await bench.journal.newestHistory() == 5)
+            try await bench.run("SET", "rs:{_}:reserved-history", "6 a1b2")
+            #expect(await bench.journal.newestHistory() == 6)
             try await bench.run("SET", "rs:{_}:reserved-history", "none")
             #expect(await bench.journal.newestHistory() == 4)
         }

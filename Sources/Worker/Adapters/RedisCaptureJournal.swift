@@ -112,7 +112,7 @@ package final class RedisCaptureJournal: CaptureJournal {
                     "HMGET", ProjectionKeys.trailing, "provisioning", ProjectionKeys.down(region: journal.origin))),
             let mark: RedisReply = try? await connection.send(RedisCommand("GET", ProjectionKeys.reservedHistory))
         else { return nil }
-        let reserved = mark.string.flatMap { UInt64($0) } ?? 0
+        let reserved = mark.string?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
         let projected = reply[0]?.string.flatMap { Position($0) }?.history ?? 0
         let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) }
         return max(projected, declared.map { $0 == .max ? $0 : $0 + 1 } ?? 0, reserved)
