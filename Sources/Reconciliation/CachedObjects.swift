@@ -49,7 +49,7 @@ package struct CachedObjects: Sendable {
     package func digests(tenant: String, type: String) async throws(StoreFailure) -> TenantDigests {
         do throws(StoreFailure) {
             let reply = try await ask(RedisCommand("HGETALL", ProjectionKeys.digests(tenant: tenant, type: type)))
-            return TenantDigests(tenant: tenant, buckets: Self.buckets(reply))
+            return TenantDigests(tenant: tenant, fields: reply.elements.map { $0.text ?? "" })
         } catch {
             // Somebody put something else there, so that nothing is known.
             guard error.isWrongType else { throw error }
@@ -121,20 +121,4 @@ package struct CachedObjects: Sendable {
         guard let reply = try await store.answers([command]).first else { throw .unreachable("no answer") }
         return reply
     }
-
-    /// Reads `<bucket>:n` and `<bucket>:d`. What cannot be read is as no bucket of objects is.
-    private static func buckets(_ hash: StoreReply) -> [Int: BucketDigest] {
-        var counts: [Int: (count: Int, sum: UInt64)] = [:]
-        let words = hash.elements.map { $0.text ?? "" }
-        for index in stride(from: 0, to: words.count - 1, by: 2) {
-            let name = words[index].split(separator: ":")
-            guard name.count == 2, let bucket = Int(name[0]) else { continue }
-            if name[1] == "n" { counts[bucket, default: (0, 0)].count = Int(words[index + 1]) ?? -1 }
-            if name[1] == "d" { counts[bucket, default: (0, 0)].sum = sum(words[index + 1]) }
-        }
-        return counts.mapValues { BucketDigest(count: $0.count, sum: $0.sum) }.filter { $0.value != BucketDigest() }
-    }
-
-    /// Sums are kept modulo 2^48 only by those who read them, and may be negative.
-    private static func sum(_ text: String) -> UInt64 { Int64(text).map { UInt64(bitPattern: $0) } ?? .max }
 }

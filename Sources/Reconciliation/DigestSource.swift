@@ -18,6 +18,36 @@ package struct TenantDigests: Hashable, Sendable {
         self.tenant = tenant
         self.buckets = buckets
     }
+
+    /// Reads what a cache counts: the fields `<bucket>:n` and `<bucket>:d` and their values by turns.
+    package init(tenant: String, fields: [String]) {
+        var counts: [Int: (count: String?, sum: String?)] = [:]
+        for index in stride(from: 0, to: fields.count - 1, by: 2) {
+            let name = fields[index].split(separator: ":")
+            guard name.count == 2, let bucket = Int(name[0]) else { continue }
+            if name[1] == "n" { counts[bucket, default: (nil, nil)].count = fields[index + 1] }
+            if name[1] == "d" { counts[bucket, default: (nil, nil)].sum = fields[index + 1] }
+        }
+        let buckets = counts.mapValues { BucketDigest(count: $0.count, sum: $0.sum) }
+        self.init(tenant: tenant, buckets: buckets.filter { $0.value != BucketDigest() })
+    }
+
+    /// The buckets that are not as in `expected`; one that is not there is empty.
+    package func differing(from expected: [Int: BucketDigest]) -> Set<Int> {
+        Set(buckets.keys).union(expected.keys).filter {
+            buckets[$0, default: BucketDigest()] != expected[$0, default: BucketDigest()]
+        }
+    }
+}
+
+extension BucketDigest {
+    /// A bucket's counters as a cache holds them, nil where they are not there. What is no number is as no bucket of objects
+    /// is. Sums are kept as they came to be: only readers take them modulo 2^48.
+    package init(count: String?, sum: String?) {
+        self.init(
+            count: count.map { Int($0) ?? -1 } ?? 0,
+            sum: sum.map { Int64($0).map { UInt64(bitPattern: $0) } ?? .max } ?? 0)
+    }
 }
 
 /// Objects of one table as PostgreSQL has them: their names and digests, and the text of their columns.
@@ -82,13 +112,9 @@ package struct BucketSelection: Hashable, Sendable {
             if hasObjects || !stored.isEmpty { tenants[cached.tenant] = .all }
             return
         }
-        var differing: [Int: BucketDigest] = [:]
-        for (bucket, digest) in cached.buckets where digest != stored[bucket, default: BucketDigest()] {
-            differing[bucket] = digest
-        }
-        for (bucket, digest) in stored where cached.buckets[bucket] == nil && digest != BucketDigest() {
-            differing[bucket] = BucketDigest()
-        }
-        if !differing.isEmpty { tenants[cached.tenant] = .these(differing) }
+        let differing = cached.differing(from: stored)
+        guard !differing.isEmpty else { return }
+        tenants[cached.tenant] = .these(
+            Dictionary(uniqueKeysWithValues: differing.map { ($0, cached.buckets[$0, default: BucketDigest()]) }))
     }
 }

@@ -4,6 +4,7 @@ internal import Projection
 internal import RedisClient
 internal import RegionConfig
 internal import RESP
+internal import Reconciliation
 internal import Worker
 
 /// A walk over all keys of a region's cache: what is there and names nothing that PostgreSQL has, and what the projection
@@ -123,10 +124,9 @@ struct CacheSweep {
         suspects.add(zip(cursors, marks).filter { $1.integer == 1 }.map { .halfApplied(tenant: $0.0.tenant) })
         let counters = try await region.ask(digests.map { RedisCommand("HGETALL", $0.key) })
         for (digest, reply) in zip(digests, counters) {
+            let cached = TenantDigests(tenant: digest.tenant, fields: reply.elements.map { $0.string ?? "" })
             suspects.add(
-                BucketCounters(reply).differing(from: [:]).map {
-                    .bucket(table: digest.table, tenant: digest.tenant, bucket: $0)
-                })
+                cached.buckets.keys.sorted().map { .bucket(table: digest.table, tenant: digest.tenant, bucket: $0) })
         }
     }
 }

@@ -5,6 +5,7 @@ internal import Provisioning
 internal import RedisClient
 internal import RegionConfig
 internal import RESP
+internal import Reconciliation
 internal import Worker
 
 /// Looks again at what looked wrong in one region's cache, until it is right or must count as wrong.
@@ -167,8 +168,7 @@ struct SecondLook {
                     "\(name.bucket):n", "\(name.bucket):d")
             })
         let wrong = zip(names, replies).filter { name, reply in
-            let counters = BucketCounters(bucket: name.bucket, count: reply[0]?.string, sum: reply[1]?.string)
-            return !counters.differing(from: [name.bucket: earlier[name, default: BucketDigest()]]).isEmpty
+            BucketDigest(count: reply[0]?.string, sum: reply[1]?.string) != earlier[name, default: BucketDigest()]
         }.map(\.0)
         let later = wrong.isEmpty ? [:] : try await digests(of: wrong, published)
         return Dictionary(

@@ -5,6 +5,7 @@ internal import Provisioning
 internal import RedisClient
 internal import RegionConfig
 internal import RESP
+internal import Reconciliation
 internal import Worker
 
 /// One pass over one table of a snapshot: every row is looked up in every region's cache.
@@ -87,9 +88,10 @@ struct TablePass {
                 let strange = page.compactMap(\.string).filter { !keys.contains($0.hashValue) }
                 found.add(strange.map { .object(table: table, tenant: tenant, key: $0) })
             }
-            let counters = BucketCounters(
-                try await region.ask("HGETALL", ProjectionKeys.digests(tenant: tenant, type: type)))
-            found.add(counters.differing(from: buckets).map { .bucket(table: table, tenant: tenant, bucket: $0) })
+            let counters = try await region.ask("HGETALL", ProjectionKeys.digests(tenant: tenant, type: type))
+            let cached = TenantDigests(tenant: tenant, fields: counters.elements.map { $0.string ?? "" })
+            found.add(
+                cached.differing(from: buckets).sorted().map { .bucket(table: table, tenant: tenant, bucket: $0) })
             return found
         }
         for (index, suspects) in found.enumerated() { self.suspects[index].merge(suspects) }
@@ -111,38 +113,5 @@ struct TablePass {
             for try await (index, answer) in group { answers[index] = answer }
             return answers
         }
-    }
-}
-
-/// The digests that a cache keeps of a tenant's objects of one type.
-struct BucketCounters: Sendable {
-    private(set) var buckets: [Int: BucketDigest] = [:]
-
-    /// Reads `<bucket>:n` and `<bucket>:d`.
-    init(_ hash: RedisReply) {
-        var numbers: [Int: (count: Int, sum: UInt64)] = [:]
-        var fields = hash.elements
-        while let name = fields.next()?.string, let value = fields.next()?.string {
-            let parts = name.split(separator: ":")
-            guard parts.count == 2, let bucket = Int(parts[0]) else { continue }
-            if parts[1] == "n" { numbers[bucket, default: (0, 0)].count = Int(value) ?? -1 }
-            if parts[1] == "d" { numbers[bucket, default: (0, 0)].sum = Self.sum(value) }
-        }
-        for (bucket, number) in numbers { buckets[bucket] = BucketDigest(count: number.count, sum: number.sum) }
-    }
-
-    /// One bucket's counters; nil is not there.
-    init(bucket: Int, count: String?, sum: String?) {
-        buckets[bucket] = BucketDigest(count: Int(count ?? "0") ?? -1, sum: Self.sum(sum ?? "0"))
-    }
-
-    /// Sums are kept as they came to be: only readers take them modulo 2^48.
-    private static func sum(_ text: String) -> UInt64 { Int64(text).map { UInt64(bitPattern: $0) } ?? .max }
-
-    /// The buckets that are not as in `expected`; one that is not there is empty.
-    func differing(from expected: [Int: BucketDigest]) -> [Int] {
-        Set(buckets.keys).union(expected.keys).filter {
-            buckets[$0, default: BucketDigest()] != expected[$0, default: BucketDigest()]
-        }.sorted()
     }
 }
