@@ -80,7 +80,10 @@ extension MirrorLink {
         _ journal: MirroredJournal, _ resumption: Resumption, _ copy: CopyState, _ source: SourceState,
         in session: Session
     ) {
-        let wentBack = journal.wasAligned && copy.last < journal.machine.acknowledged
+        // Of an unchanged mark the peer has forgotten: its copy was begun anew just now.
+        let isEmptied = journal.wasFenced && journal.birth == source.birth
+        let wentBack = journal.wasAligned && (isEmptied || copy.last < journal.machine.acknowledged)
+        journal.wasFenced = false
         journal.birth = source.birth
         journal.copied = copy.count
         journal.missed = source.missed ?? 0
@@ -103,6 +106,7 @@ extension MirrorLink {
 
     private func part(_ journal: MirroredJournal, _ repair: CopyRepair) {
         journal.isMeasured = false
+        journal.wasFenced = false
         journal.repair = repair
         journal.machine.parted()
     }
@@ -113,14 +117,26 @@ extension MirrorLink {
     ) {
         journal.copied = copy.count
         journal.missed = source.missed ?? 0
+        journal.wasFenced = false
         // Of a stream that no mirror made the peer counts nothing.
         journal.isMeasured = copy.birth == nil || copy.birth == source.birth
         journal.machine.diverged(divergence)
     }
 
-    /// The peer's Redis lost what it had acknowledged of one journal; nothing else tells that of one without traffic.
+    /// The peer's Redis lost what it had acknowledged of one journal; nothing else tells that of one without traffic. Looks
+    /// at all of them, at once or a second after the look before: what one look has missed, the next one finds.
     private func review(in session: Session) {
-        guard NIODeadline.now() >= session.nextReview else { return }
+        guard !session.isReviewDue else { return }
+        session.isReviewDue = true
+        let number = session.number
+        eventLoop.scheduleTask(deadline: max(.now(), session.nextReview)) {
+            self.assumeIsolated { $0.reviewAll(in: number) }
+        }
+    }
+
+    private func reviewAll(in number: Int) {
+        guard let session, session.number == number else { return }
+        session.isReviewDue = false
         session.nextReview = .now() + .seconds(1)
         report.targetChanged()
         for journal in journals.values { reconsider(journal) }

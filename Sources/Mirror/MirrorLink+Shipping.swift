@@ -197,6 +197,7 @@ extension MirrorLink {
             report.refused(name, refusal)
             if case .unexpected(let detail) = refusal { report.stopped(name, .refused, detail: detail) }
             if case .unavailable(let reason) = refusal { session.refusal = reason }
+            if refusal == .fenced { journal.wasFenced = true }
             journal.machine.refused(unit, refusal)
         }
         advance(journal)

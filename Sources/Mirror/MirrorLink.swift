@@ -53,6 +53,8 @@ package actor MirrorLink {
         var refusal: String?
         /// When a copy that went back is worth another look at all of them.
         var nextReview = NIODeadline.now()
+        /// Whether that look is to be taken.
+        var isReviewDue = false
 
         init(number: Int, source: any MirrorSource, target: any MirrorTarget, mark: String) {
             self.number = number
@@ -195,6 +197,8 @@ package actor MirrorLink {
     private func lost(_ number: Int, _ loss: LinkLoss) {
         guard let session, session.number == number, session.loss == nil else { return }
         session.loss = loss
+        report.linkUp.set(false)
+        tellDown(loss)
     }
 
     private func end(_ session: Session) {
@@ -208,8 +212,12 @@ package actor MirrorLink {
             journal.isMeasured = false
             journal.wantedRead = nil
             journal.repair = nil
+            journal.wasFenced = false
         }
-        for group in groups { group.wake() }
+        for group in groups {
+            group.reader?.close()  // it may be waiting for entries
+            group.wake()
+        }
         report.inflightBytes.set(nil as Double?)
         for topic in Topic.allCases { report.backlog(nil, topic: topic) }
     }

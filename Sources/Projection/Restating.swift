@@ -93,10 +93,9 @@ struct Restating: Sendable {
             case .told(let begun) where begun.since >= gap:
                 work[name] = Work(since: begun.since, birth: begun.birth)
             case .told: obstacle = "the voice journal of tenant \(tenant) is not projected yet"
-            case .refused(let word): obstacle = "the voice journal of tenant \(tenant) is not ready: \(word)"
+            case .refused(let word): obstacle = Self.notReady(tenant, word)
             }
         }
-        report.restating(due.count, for: peer, obstacle)
         // What is looked for behind the beginning lacks nothing that lived then.
         if due.contains(where: { work[Name(peer: peer, tenant: $0)].map { $0.left == nil } == true }) {
             let agents = try await agents()
@@ -109,16 +108,26 @@ struct Restating: Sendable {
                 } catch {
                     guard case .server = error else { throw error }
                     work[name] = nil
-                    report.restating(due.count, for: peer, "the calls of tenant \(tenant) cannot be listed: \(error)")
+                    obstacle = "the calls of tenant \(tenant) cannot be listed: \(error)"
                 }
             }
         }
         for tenant in due {
             let name = Name(peer: peer, tenant: tenant)
             guard var begun = work[name] else { continue }
-            let isDone = try await restate(&begun, tenant: tenant, request, for: peer)
-            work[name] = isDone ? nil : begun
+            switch try await restate(&begun, tenant: tenant, request, for: peer) {
+            case .done: work[name] = nil
+            case .goesOn: work[name] = begun
+            case .refused(let word):
+                work[name] = begun
+                obstacle = Self.notReady(tenant, word)
+            }
         }
+        report.restating(due.count, for: peer, obstacle)
+    }
+
+    private static func notReady(_ tenant: String, _ word: String) -> String {
+        "the voice journal of tenant \(tenant) is not ready: \(word)"
     }
 }
 
@@ -142,7 +151,7 @@ extension Restating {
     private static let other = "OTHER"
     private static let retryPause = Duration.milliseconds(20)
     /// After so many calls for nothing the other tenants have their turn.
-    private static let patience = 250
+    private static let patience = 25
 
     private func tell(
         _ records: ArraySlice<VoiceRecordName>, tenant: String, birth: String = "", last: String = ""
@@ -171,17 +180,27 @@ extension Restating {
         }
     }
 
-    /// Whether the tenant is done with, or to be begun anew; else it goes on in the next turn.
+    private enum Turn {
+        /// The tenant is done with, or to be begun anew.
+        case done
+        /// It goes on in the next turn.
+        case goesOn
+        /// The same, and why it did not go on in this one.
+        case refused(String)
+
+        init(refused word: String) { self = word == Restating.other ? .done : .refused(word) }
+    }
+
     private func restate(
         _ work: inout Work, tenant: String, _ request: RestateRequest, for peer: String
-    ) async throws(StoreFailure) -> Bool {
+    ) async throws(StoreFailure) -> Turn {
         var vain = 0
         while let left = work.left, !left.isEmpty {
-            guard vain < Self.patience, !Task.isCancelled else { return false }
+            guard vain < Self.patience, !Task.isCancelled else { return .goesOn }
             let some = left.prefix(Self.recordsPerCall)
             switch try await tell(some, tenant: tenant, birth: work.birth, last: work.last) {
             case .refused("BEHIND"): vain += 1
-            case .refused(let word): return word == Self.other
+            case .refused(let word): return Turn(refused: word)
             case .told(let answer):
                 CrashPoint.restateTold.pass()
                 work.last = answer.last
@@ -202,8 +221,8 @@ extension Restating {
         ])
         CrashPoint.restateEnded.pass()
         if reply == .integer(1) { report.restated(work.told, tenant: tenant, for: peer) }
-        if case .integer = reply { return true }
-        return reply.text == Self.other
+        if case .integer = reply { return .done }
+        return reply.text == "BEFORE" ? .goesOn : Turn(refused: reply.text ?? "")
     }
 
     // MARK: What there is
@@ -229,16 +248,21 @@ extension Restating {
         return agents
     }
 
+    /// A page of a scan is followed by a rest of so many times its length: Redis serves others as well.
+    private static let restPerPage = 4
+
     private func scan(_ command: (String) -> [String]) async throws(StoreFailure) -> Set<String> {
         var found: Set<String> = []
         var cursor = "0"
         repeat {
+            let began = ContinuousClock.now
             let reply = try await store.answers([RedisCommand(command(cursor))])[0].elements
             guard reply.count == 2, let next = reply[0].text else {
                 throw .unreachable("a scan was answered with something else")
             }
             found.formUnion(reply[1].elements.compactMap(\.text))
             cursor = next
+            if cursor != "0" { try? await Task.sleep(for: (.now - began) * Self.restPerPage) }
         } while cursor != "0" && !Task.isCancelled
         return found
     }

@@ -108,7 +108,7 @@ package struct VoiceProjection: Sendable {
     ) async throws(StoreFailure) {
         var session = Session(VoiceFold(region: settings.region, recordTime: settings.callRecordTime))
         var followed = 0
-        var (nextLook, nextGaps) = (ContinuousClock.now, ContinuousClock.now)
+        var nextLook = ContinuousClock.now
         while !Task.isCancelled {
             let tenants = await roster.tenants(of: group)
             if tenants.count > followed {
@@ -133,16 +133,13 @@ package struct VoiceProjection: Sendable {
                 try await session.lag.measure(progress, through: store)
                 await roster.measured(group, lag: session.lag.lag)
             }
-            if ContinuousClock.now >= nextGaps {
-                try await session.fold.lookForGaps(in: store)
-                nextGaps = .now + (session.fold.incomplete.isEmpty ? .seconds(5) : .seconds(1))
-            }
+            if ContinuousClock.now >= session.nextGaps { try await session.lookForGaps(in: store) }
             await roster.looked(group, incomplete: session.fold.incomplete)
             // A group that may grow looks now and then; so does one whose lag is to be seen going, or that leaves out a key.
             let isCalm =
                 await roster.isFull(group) && session.lag.lag == 0 && reader.strays.kinds.isEmpty
-                && session.fold.incomplete.isEmpty
-            let reads = try await reader.read(behind: session.fold.wanted, patience: .seconds(isCalm ? 10 : 1))
+            let patience = isCalm ? session.patience : .seconds(1)
+            let reads = try await reader.read(behind: session.fold.wanted, patience: patience)
             if !reads.isEmpty { CrashPoint.voiceRead.pass() }
             for read in reads {
                 do {
@@ -165,6 +162,20 @@ package struct VoiceProjection: Sendable {
         var objection: StoreFailure?
         var lag = LagMeter()
         var nextMeasure = ContinuousClock.now
+        /// When it is looked for what is missing again.
+        private(set) var nextGaps = ContinuousClock.now
+        /// How long that waits while something is missing: ever longer, since its region may never come.
+        private var gapPause = Duration.seconds(1)
+
+        /// How long a read may wait where nothing else is to be done.
+        var patience: Duration { fold.incomplete.isEmpty ? .seconds(10) : gapPause }
+
+        mutating func lookForGaps(in store: any ProjectionStore) async throws(StoreFailure) {
+            let before = fold.incomplete
+            try await fold.lookForGaps(in: store)
+            gapPause = fold.incomplete == before ? min(gapPause * 2, .seconds(5)) : .seconds(1)
+            nextGaps = .now + (fold.incomplete.isEmpty ? .seconds(5) : gapPause)
+        }
 
         init(_ fold: VoiceFold) {
             self.fold = fold

@@ -249,10 +249,8 @@ extension RedisChannelHandler {
         wake = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(deadline: time) { self.awake() }
     }
 
-    private func lookAtDelivery(_ context: ChannelHandlerContext, now: NIODeadline) {
-        context.channel.whenAcknowledgedBytes { bytes in
-            self.delivery.looked(written: self.meter.writtenBytes, acknowledged: bytes, now: now)
-        }
+    private func lookAtDelivery(_ context: ChannelHandlerContext) {
+        context.channel.whenAcknowledged { self.delivery.looked(written: self.meter.writtenBytes, $0) }
     }
 
     private func awake() {
@@ -260,7 +258,7 @@ extension RedisChannelHandler {
         guard let context, closeReason == nil else { return }
         let now = NIODeadline.now()
         if let head = inFlight.first {
-            lookAtDelivery(context, now: now)
+            lookAtDelivery(context)
             let deadline = deadline(of: head)
             guard now < deadline else { return close(.timeout) }
             schedule(for: min(deadline, now + pingInterval), context: context)

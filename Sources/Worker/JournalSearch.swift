@@ -14,6 +14,8 @@ struct JournalSearch {
 
     private let regions: Set<String>
     private var cursor = "0"
+    /// Whose keys `cursor` stands among: another server's cursors are others.
+    private var walked: RedisConnection?
     /// When the next step is to be taken.
     private(set) var dueAt = ContinuousClock.now
     /// Whether a walk has seen all keys.
@@ -25,10 +27,10 @@ struct JournalSearch {
     /// Takes a step; answers the tenants of the journals that it came upon.
     mutating func step(through connection: RedisConnection) async -> Set<String> {
         let began = ContinuousClock.now
+        if walked !== connection { cursor = "0" }
+        walked = connection
         let command = RedisCommand("SCAN", cursor, "MATCH", Self.pattern, "COUNT", "1000", "TYPE", "stream")
         guard let reply = try? await connection.send(command), let next = reply[0]?.string, let keys = reply[1] else {
-            // Another server's cursors are others.
-            cursor = "0"
             dueAt = .now + .seconds(1)
             return []
         }

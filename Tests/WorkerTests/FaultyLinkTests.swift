@@ -55,7 +55,9 @@ private struct FarRegions {
     ) -> MirrorLink {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         return MirrorLink(
-            settings: MirrorSettings(region: region, peer: peer, windowBytes: 1 << 20),
+            // What becomes known has to become known while readers wait for entries.
+            settings: MirrorSettings(
+                region: region, peer: peer, windowBytes: 1 << 20, blockTime: .seconds(120)),
             connector: RedisMirrorConnector(
                 region: region, local: RedisEndpoint(host: "127.0.0.1", port: local),
                 remote: RedisEndpoint(host: "127.0.0.1", port: remote), eventLoop: loop),

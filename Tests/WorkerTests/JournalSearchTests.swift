@@ -48,6 +48,33 @@ struct JournalSearchTests {
         }
     }
 
+    @Test("a walk through another server begins with that one's first key")
+    func anotherServer() async throws {
+        try await RedisServer.with { former in
+            try await RedisServer.with { server in
+                var search = JournalSearch(regions: ["east"])
+                let journals = (1...50).map { JournalName.voice(tenant: "\($0)", origin: "east") }
+                for (one, journals) in [(former, []), (server, journals)] {
+                    let connection = try await RedisConnection.connect(
+                        to: RedisEndpoint(host: one.host, port: one.port), name: "test",
+                        on: MultiThreadedEventLoopGroup.singleton.any())
+                    var commands = (1...20_000).map { RedisCommand("SET", "other:\($0)", "x") }
+                    commands += journals.map { RedisCommand("XADD", $0.key, "7-1", "n", "1") }
+                    for result in await connection.pipeline(commands) { _ = try result.get() }
+                    var found: Set<String> = []
+                    if one === former {
+                        for _ in 1...8 { found.formUnion(await search.step(through: connection)) }
+                        #expect(!search.hasSeenAll)
+                    } else {
+                        while !search.hasSeenAll { found.formUnion(await search.step(through: connection)) }
+                    }
+                    #expect(found == Set(journals.map(\.tenant)))
+                    await connection.close()
+                }
+            }
+        }
+    }
+
     @Test("a walk goes on where it was, rests when it has seen all, and is tried again soon where it could not go on")
     func steps() async throws {
         try await RedisServer.with { server in

@@ -180,7 +180,8 @@ struct MirrorLineageTests {
             try await regions.until { try await regions.contents(of: regions.east) == before }
             try await regions.writeAndCopy(10, label: "b")
             try await regions.untilEqual()
-            #expect(regions.healed == 100)
+            // A reader that finds another history ends the session, and with it may go the answer to a piece that was healed.
+            #expect(isConnected ? (1...100).contains(regions.healed) : regions.healed == 100)
             #expect(try await regions.ask(regions.west, "EXISTS", closedKey).integer == 0)
         }
     }
@@ -258,6 +259,23 @@ struct MirrorLineageTests {
             try await regions.writeAndCopy(100, label: "a")
             _ = try await regions.ask(regions.west, "FLUSHALL")
             try await regions.until { try await regions.ask(regions.west, "XLEN", journal.key).integer == 100 }
+            try await regions.untilEqual()
+        }
+    }
+
+    @Test("a peer that is flushed again and again is found out by any journal with traffic, by one new to it as well")
+    func noticesFlushedAgain() async throws {
+        let busy = (1...5).map { JournalName.voice(tenant: "20\($0)", origin: "east") }
+        try await TwoRegions.run(mirroring: [journal] + busy) { regions in
+            try await regions.writeAndCopy(100, label: "a")
+            for other in busy {
+                try await regions.until { try await regions.ask(regions.west, "EXISTS", other.metaKey).integer == 1 }
+            }
+            for other in busy {
+                _ = try await regions.ask(regions.west, "FLUSHALL")
+                _ = try await regions.ask(regions.east, "XADD", other.key, "*", "n", "1")
+                try await regions.until { try await regions.ask(regions.west, "XLEN", journal.key).integer == 100 }
+            }
             try await regions.untilEqual()
         }
     }

@@ -40,7 +40,10 @@ extension MirrorDriver {
                 journals[index].machine.appended(unit)
                 journals[index].copied += UInt64(count)
                 resumed(name)
-            case .failure(let failure): journals[index].machine.refused(unit, Refusal(failure))
+            case .failure(let failure):
+                let refusal = Refusal(failure)
+                if refusal == .fenced { journals[index].wasFenced = true }
+                journals[index].machine.refused(unit, refusal)
             }
             advance(index, &out)
         case .repair(let name): repaired(name, result, &out)

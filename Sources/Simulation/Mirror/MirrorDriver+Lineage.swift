@@ -44,12 +44,16 @@ extension MirrorDriver {
         case .resume(let resumption): resume(index, resumption, copy, source, now: now, &out)
         case .adopt:
             journals[index].repair = CopyRepair(adopting: copy, source: source)
+            journals[index].wasFenced = false
             journals[index].machine.parted()
         case .parted(let divergence):
             journals[index].repair = CopyRepair(
                 of: name.topic, divergence, copy: copy, source: source, trimmed: trimmed)
+            journals[index].wasFenced = false
             journals[index].machine.parted()
-        case .stop(let divergence): journals[index].machine.diverged(divergence)
+        case .stop(let divergence):
+            journals[index].wasFenced = false
+            journals[index].machine.diverged(divergence)
         }
         advance(index, &out)
     }
@@ -58,7 +62,10 @@ extension MirrorDriver {
         _ index: Int, _ resumption: Resumption, _ copy: CopyState, _ source: SourceState, now: Int,
         _ out: inout Outbox
     ) {
-        let wentBack = journals[index].wasAligned && copy.last < journals[index].machine.acknowledged
+        let isEmptied = journals[index].wasFenced && journals[index].birth == source.birth
+        let wentBack =
+            journals[index].wasAligned && (isEmptied || copy.last < journals[index].machine.acknowledged)
+        journals[index].wasFenced = false
         journals[index].birth = source.birth
         journals[index].copied = copy.count
         journals[index].missed = source.missed ?? 0
@@ -70,7 +77,14 @@ extension MirrorDriver {
         if source.missed != missed { note(missed: missed, index, &out) }
         journals[index].machine.aligned(at: resumption.cursor)
         resumed(journals[index].name)
-        guard wentBack, now >= nextReview else { return }
+        guard wentBack, !isReviewDue else { return }
+        isReviewDue = true
+        out.alarms.append((max(0, nextReview - now), .again(session: session)))
+    }
+
+    /// The peer's Redis lost something: looks at all journals.
+    mutating func review(now: Int, _ out: inout Outbox) {
+        isReviewDue = false
         nextReview = now + 1000
         for index in journals.indices { reconsider(index, &out) }
     }

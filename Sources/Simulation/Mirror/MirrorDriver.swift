@@ -28,6 +28,7 @@ struct MirrorDriver: Driver {
         var machine: MirrorMachine
         var birth = ""
         var wasAligned = false
+        var wasFenced = false
         var wantedRead: EntryID?
         /// The count is asked before the next read.
         var isCounting = false
@@ -60,6 +61,7 @@ struct MirrorDriver: Driver {
     var repairs: [JournalName] = []
     var turn = 0
     var nextReview = 0
+    var isReviewDue = false
     /// Draws marks that were never drawn before.
     var marks: Int
     /// Journals that wait for an operator, and why.
@@ -116,25 +118,27 @@ struct MirrorDriver: Driver {
         }
     }
 
-    /// A connection is gone, and with it the session.
     /// For people.
     var words: String {
         let states = journals.map { "\($0.name) \($0.machine.isStreaming ? "streams" : "does not stream")" }
         return "\(isUp ? "up" : "down"), stopped \(stops), \(states)"
     }
 
+    /// A connection is gone, and with it the session.
     mutating func lost(_ out: inout Outbox) {
         guard !isDown else { return }
         isDown = true
         for channel in [Channel.local, .reader, .peer] { out.closes.append(channel) }
         isUp = false
         session += 1
+        (nextReview, isReviewDue) = (0, false)
         repairs.removeAll()
         for index in journals.indices {
             journals[index].machine.linkLost()
             journals[index].wantedRead = nil
             journals[index].isCounting = false
             journals[index].repair = nil
+            journals[index].wasFenced = false
         }
         out.alarms.append((min(500, 10 << min(attempt, 10)), .connect))
         attempt += 1
@@ -147,6 +151,7 @@ struct MirrorDriver: Driver {
             out.connects.append((.local, own))
         case .align(let name, session: session): beginAlign(name, &out)
         case .watch(session: session): watch(now: now, &out)
+        case .again(session: session): review(now: now, &out)
         default: break  // of a session that is over
         }
     }
