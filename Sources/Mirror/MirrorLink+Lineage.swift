@@ -187,7 +187,8 @@ extension MirrorLink {
             else { continue }
             journal.isUncounted = false
             guard count != journal.passed else { continue }
-            // Of provisioning the peer hears first, when it is aligned anew.
+            // Of provisioning the peer hears when it is aligned anew: what came of behind the gap until then is in its cache, which
+            // it compares as a whole.
             if count > journal.passed, journal.name.topic != .provisioning {
                 let lost = count - journal.passed
                 report.lost(lost, of: journal.name, cause: "trimmed")
