@@ -23,7 +23,7 @@ struct Delivery {
 
     /// An answer is awaited; `written` bytes were written so far.
     mutating func looked(written: UInt64, _ last: Acknowledgement) {
-        if let mark, last.bytes > acknowledged, acknowledged < mark { lastProgress = last.time }
+        if let mark, last.bytes > acknowledged, last.bytes < mark { lastProgress = last.time }
         if mark == nil { mark = written }
         acknowledged = last.bytes
     }
