@@ -21,7 +21,10 @@ extension World {
         let postgres = plan.hasProvisioning && plan.harmsPostgres ? 2 : 0
         let pauses = plan.workers > 1 ? 5 : 1
         let trims = plan.trims ? 5 : 0
-        switch random.weighted([3, 4, 3, 3, 3, 3, pauses, 2, tails, redis, postgres, postgres, postgres, trims]) {
+        let clocks = plan.jumpsClocks ? 4 : 0
+        switch random.weighted(
+            [3, 4, 3, 3, 3, 3, pauses, 2, tails, redis, postgres, postgres, postgres, trims, clocks])
+        {
         case 0: kill(region, random.below(plan.workers))
         case 1: cut()
         case 2: slow()
@@ -35,7 +38,8 @@ extension World {
         case 10: crashPostgres()
         case 11: loseSlot()
         case 12: promote()
-        default: trim(region)
+        case 13: trim(region)
+        default: jumpClock()
         }
     }
 
@@ -120,7 +124,8 @@ extension World {
                 journal, ["event", "EventUserEvent", "key", "stir", "data", #"{"id":"stir \#(journal)"}"#], at: region)
         }
         if plan.hasProvisioning {
-            postgres.commit(Application(tenants: plan.tenants).transaction(postgres.rows, &random))
+            let changes = Application(tenants: plan.tenants).transaction(postgres.rows, &random)
+            postgres.commit(changes, at: commitTime)
             changed(.postgres)
         }
         isStirred = true

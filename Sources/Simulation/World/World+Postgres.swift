@@ -13,7 +13,8 @@ extension World {
         if random.chance(percent: 10) {
             postgres.move(by: UInt64(8 * (1 + random.below(20))))
         } else {
-            postgres.commit(Application(tenants: plan.tenants).transaction(postgres.rows, &random))
+            let changes = Application(tenants: plan.tenants).transaction(postgres.rows, &random)
+            postgres.commit(changes, at: commitTime)
         }
         changed(.postgres)
     }

@@ -42,6 +42,7 @@ package struct World {
     /// Marks given out to parts, so that none is drawn twice.
     var marksDrawn = 0
     var isPostgresUp = true
+    var postgresClock = HostClock()
     /// How often somebody trimmed a journal.
     var trims = 0
     /// How often one did.
@@ -101,6 +102,7 @@ package struct World {
         agenda.add(.fault, at: 300 + random.below(1000))
         agenda.add(.sweep, at: 250)
         agenda.add(.calm, at: plan.calmAt)
+        if plan.jumpsClocks { setClocks() }
     }
 
     /// Runs until all is at rest, something is wrong or the time is over.
@@ -173,9 +175,6 @@ package struct World {
         acknowledged.insert(fields.joined(separator: "\0"))
         changed(.redis(index))
     }
-
-    /// The servers' clocks, ms since 1970.
-    var clock: UInt64 { UInt64(1_763_800_000_000 + now) }
 }
 
 /// A channel of a part.
