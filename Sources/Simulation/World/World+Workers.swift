@@ -1,6 +1,7 @@
 internal import Capture
 internal import Journal
 internal import Lease
+internal import Mirror
 internal import Projection
 internal import Traffic
 
@@ -40,7 +41,8 @@ extension World {
             MirrorDriver(
                 region: name, peer: regions[peer].name, own: own, remote: .redis(peer), journals: journals,
                 windowBytes: 200 + random.below(4000), readEntries: 1 + random.below(6),
-                marks: marksDrawn + index * 3_000)
+                marks: marksDrawn + index * 3_000,
+                hearing: plan.hasLastingCut ? LinkHearing(first: UInt64(random.below(1 << 40))) : nil)
         }
         regions[region].workers[slot].voice = VoiceDriver(
             region: name, own: own, journals: voiceJournals, readEntries: 1 + random.below(6))

@@ -26,6 +26,8 @@ package struct World {
         /// Now and then: silent connections are given up, and all is looked at.
         case sweep
         case calm
+        /// One direction is cut and stays so.
+        case cutForGood(Direction)
         /// One more entry in each journal, some time after the last fault.
         case stir
     }
@@ -62,6 +64,10 @@ package struct World {
     var delays: [Direction: Int] = [:]
     var isCalm = false
     var isStirred = false
+    /// The cut that is to last comes later.
+    var awaitsCut = false
+    /// A cut that came when both links between two regions were up, so that it has to be told which way it is.
+    var cutToTell: Direction?
     /// What the Redis of one region was told, if that is wanted.
     package internal(set) var recorded: [RedisCommand] = []
     /// All that are mirrored.
@@ -142,6 +148,7 @@ package struct World {
             sweep()
             agenda.add(.sweep, at: now + 250)
         case .calm: calm()
+        case .cutForGood(let direction): cutForGood(direction)
         case .stir: stir()
         }
     }
