@@ -15,9 +15,13 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case publicationCreated = "capture.publication-created"
     /// The journal says that a snapshot comes; there is no slot yet.
     case snapshotAnnounced = "capture.snapshot-announced"
+    /// The cache has all that stands before that, and may be compared with PostgreSQL; there is no new slot yet.
+    case snapshotSettled = "capture.snapshot-settled"
     case slotCreated = "capture.slot-created"
     /// Rows of a snapshot are on their way to Redis.
     case snapshotCopied = "capture.snapshot-copied"
+    /// Names of objects that PostgreSQL no longer has are, too.
+    case snapshotGone = "capture.snapshot-gone"
     /// All rows of a snapshot are, and its end.
     case snapshotEnded = "capture.snapshot-ended"
     /// Bytes of PostgreSQL were read.

@@ -17,23 +17,34 @@ struct CrashPointTests {
     func firstStart() async throws {
         try await WorkerRegion.with { region in
             for (number, point) in CrashScene.firstStart.points.enumerated() {
-                let ledger = Ledger()
                 try await region.forgetEverything()
                 try await region.sql("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'of \(number)')")
-                try await withThrowingTaskGroup(of: Void.self) { tasks in
-                    tasks.addTask {
-                        try await region.load("\(number) ") { ledger.add($0) }
-                    }
-                    try await region.dies(at: point)
-                    try await region.whileWorking { try await region.flows("after \(point.rawValue)") }
-                    tasks.cancelAll()
-                    try await tasks.waitForAll()
-                }
+                try await region.dies(at: point, underLoad: "\(number) ")
+            }
+        }
+    }
+
+    @Test("while it looks for what it missed, under load: the next one finds it, and what PostgreSQL lost goes")
+    func resnapshot() async throws {
+        try await WorkerRegion.with { region in
+            try await region.whileWorking { try await region.flows("first") }
+            let others: [CrashPoint] = [.snapshotAnnounced, .slotCreated, .snapshotCopied, .snapshotEnded]
+            for (number, point) in (CrashScene.resnapshot.points + others).enumerated() {
                 try await region.whileWorking {
-                    try await region.flows("behind \(point.rawValue)")
-                    try await region.expectCopied(ledger.all, atLeast: 100)
-                    try await region.expectInStep()
+                    try await region.sql(
+                        "INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'doomed \(number)')")
+                    try await region.flows("before \(number)")
                 }
+                for statement in [
+                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots",
+                    "DELETE FROM provisioning.skill WHERE name = 'doomed \(number)'",
+                    "INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'missed \(number)')",
+                ] { try await region.sql(statement) }
+                try await region.dies(at: point, underLoad: "\(number) ")
+                let names = RedisCommand(
+                    "HMGET", "cfg:{101}:skill:by:name", "missed \(number)", "doomed \(number)")
+                let held = try await region.east.send(names).elements.map { $0.string != nil }
+                #expect(held == [true, false])
             }
         }
     }
@@ -161,6 +172,25 @@ extension WorkerRegion {
             "DROP PUBLICATION IF EXISTS regionsync",
         ] { try await sql(statement) }
         for client in [east, west] { _ = try await client.send(RedisCommand("FLUSHALL")) }
+    }
+
+    /// A worker dies at the step, the next one brings all that goes on, and what was written all the while is at the peer.
+    fileprivate func dies(at point: CrashPoint, underLoad label: String) async throws {
+        let ledger = Ledger()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                try await load(label) { ledger.add($0) }
+            }
+            try await dies(at: point)
+            try await whileWorking { try await flows("\(label)after \(point.rawValue)") }
+            tasks.cancelAll()
+            try await tasks.waitForAll()
+        }
+        try await whileWorking {
+            try await flows("\(label)behind \(point.rawValue)")
+            try await expectCopied(ledger.all, atLeast: 100)
+            try await expectInStep()
+        }
     }
 
     /// Does to the cache what a repair has to come to this step for; `id` is a skill's.

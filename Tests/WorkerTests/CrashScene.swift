@@ -4,6 +4,8 @@ import CrashPoints
 enum CrashScene {
     /// Regions that no worker has ever run in.
     case firstStart
+    /// PostgreSQL has lost the slot, and changed since.
+    case resnapshot
     /// Calls, rows and heartbeats.
     case load
     /// Something of the cache is wrong.
@@ -34,6 +36,7 @@ extension CrashPoint {
         case .leaseTaken, .historyBegun, .publicationCreated, .snapshotAnnounced, .slotCreated, .snapshotCopied,
             .snapshotEnded:
             .firstStart
+        case .snapshotSettled, .snapshotGone: .resnapshot
         case .captureReceived, .captureSent, .captureAppended, .captureConfirmed, .mirrorAligned, .mirrorRead,
             .mirrorSent, .mirrorAcknowledged, .provisioningRead, .provisioningSent, .provisioningApplied, .voiceRead,
             .voiceSent, .voiceApplied, .controlRead, .controlApplied, .trimmed:
