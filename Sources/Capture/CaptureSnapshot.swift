@@ -69,7 +69,9 @@ struct CaptureSnapshot {
                 if case .woke(let deadline) = event { timer.fired(at: deadline) }
                 try loop.take(event, now: timer.now)
                 switch event {
+                case .settled: CrashPoint.snapshotSettled.pass()
                 case .copied: CrashPoint.snapshotCopied.pass()
+                case .gone: CrashPoint.snapshotGone.pass()
                 case .finished: CrashPoint.snapshotEnded.pass()
                 default: break
                 }

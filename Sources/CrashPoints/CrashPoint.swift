@@ -15,9 +15,13 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case publicationCreated = "capture.publication-created"
     /// The journal says that a snapshot comes; there is no slot yet.
     case snapshotAnnounced = "capture.snapshot-announced"
+    /// The cache has all that stands before that, and may be compared with PostgreSQL; there is no new slot yet.
+    case snapshotSettled = "capture.snapshot-settled"
     case slotCreated = "capture.slot-created"
     /// Rows of a snapshot are on their way to Redis.
     case snapshotCopied = "capture.snapshot-copied"
+    /// Names of objects that PostgreSQL no longer has are, too.
+    case snapshotGone = "capture.snapshot-gone"
     /// All rows of a snapshot are, and its end.
     case snapshotEnded = "capture.snapshot-ended"
     /// Bytes of PostgreSQL were read.
@@ -36,15 +40,45 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case mirrorSent = "mirror.sent"
     /// The peer has answered that it has them.
     case mirrorAcknowledged = "mirror.acknowledged"
+    /// How many entries a copy will never have is on its way to be noted beside the journal.
+    case mirrorMissedNoted = "mirror.missed-noted"
+    /// The same beside the copy.
+    case mirrorGapNoted = "mirror.gap-noted"
+    /// The peer has heard that its copy of a provisioning journal goes on behind a gap.
+    case mirrorGapTold = "mirror.gap-told"
+    /// A piece of what only the copy has was read.
+    case mirrorTailRead = "mirror.tail-read"
+    /// It is on its way back to the journal.
+    case mirrorHealSent = "mirror.heal-sent"
+    /// The journal has it again.
+    case mirrorHealed = "mirror.healed"
+    /// A new mark is on its way to the journal.
+    case mirrorRebirthSent = "mirror.rebirth-sent"
+    /// The journal has it; the copy has the old one.
+    case mirrorReborn = "mirror.reborn"
+    case mirrorAdoptionSent = "mirror.adoption-sent"
+    /// The copy has its journal's mark.
+    case mirrorAdopted = "mirror.adopted"
+    case mirrorForkSent = "mirror.fork-sent"
+    /// The copy was set aside.
+    case mirrorForked = "mirror.forked"
+    /// That was counted; that it was is on its way to be noted.
+    case mirrorForkTold = "mirror.fork-told"
 
     case provisioningRead = "provisioning.read"
     /// Changes of state are on their way to Redis.
     case provisioningSent = "provisioning.sent"
     /// Redis has answered that they are made.
     case provisioningApplied = "provisioning.applied"
+    /// An object that could not be projected is in quarantine.
+    case provisioningQuarantined = "provisioning.quarantined"
     case voiceRead = "voice.read"
     case voiceSent = "voice.sent"
     case voiceApplied = "voice.applied"
+    /// Logouts of sessions that a login elsewhere made void are on their way to the own journal.
+    case logoutSent = "voice.logout-sent"
+    /// They are in it.
+    case logoutAppended = "voice.logout-appended"
     case controlRead = "control.read"
     case controlApplied = "control.applied"
     /// Some of what was asked for was restated.
@@ -55,7 +89,19 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case trimmed = "trim.trimmed"
     /// Objects that may differ are watched.
     case repairWatched = "repair.watched"
+    /// Something was committed, so that the projection comes to where objects can be judged.
+    case repairMoved = "repair.moved"
     case repairMended = "repair.mended"
+    /// Watches were ended, and nothing was written.
+    case repairReleased = "repair.released"
+    /// A bucket's counters were wrong and are right.
+    case repairRecounted = "repair.recounted"
+    /// Keys that held something else were replaced; what they should hold is not there yet.
+    case repairReplaced = "repair.replaced"
+    /// It is, and that is noted.
+    case repairRebuilt = "repair.rebuilt"
+    /// The cache is no longer marked as stale.
+    case repairNotedFresh = "repair.noted-fresh"
 
     /// The variable of the environment that names a step and, behind a colon, the how many-th time; 1 without it.
     package static let variable = "REGIONSYNC_CRASH_AT"

@@ -67,6 +67,7 @@ extension MirrorLink {
                 }
                 switch result {
                 case .success:
+                    CrashPoint.mirrorGapTold.pass()
                     link.report.gap(before: copy.last, in: name)
                     link.resume(journal, resumption, copy, source, in: session)
                 case .failure(let error): link.refused(journal, Refusal(error: error))
@@ -155,6 +156,7 @@ extension MirrorLink {
         session.source.note(
             missed: count, known: journal.missed, by: settings.peer, of: journal.name, birth: journal.birth)
         journal.missed = count
+        CrashPoint.mirrorMissedNoted.pass()
     }
 
     /// Tells the copy's region what it will never have of a voice journal: on its way before anything behind the gap.
@@ -167,6 +169,7 @@ extension MirrorLink {
         let gap = CopyGap(missed: missed, through: through)
         session.target.note(gap, known: known, in: settings.peer, of: journal.name, birth: journal.birth)
         journal.gap = gap
+        CrashPoint.mirrorGapNoted.pass()
     }
 
     /// Compares, once a second, how many entries were read with how many there were: what somebody else trimmed before it

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import NIOCore
 internal import Observability
@@ -33,24 +34,40 @@ extension MirrorLink {
             case .findInSource(let id): repair.sourceHolds(try await source.newest(of: name, through: id).refusing())
             case .findInCopy(let id): repair.copyHolds(try await target.newest(of: name, through: id).refusing())
             case .adopt(let adoption):
-                try await target.adopt(name, adoption).refusing()
+                try await outcome(of: target.adopt(name, adoption), sent: .mirrorAdoptionSent, done: .mirrorAdopted)
                 repair.adopted()
             case .readTail(let id):
                 let count = min(1000, max(1, settings.readBytes / entryBytes))
                 piece = try await target.tail(of: name, behind: id, count: count).refusing()
-                if let piece { entryBytes = max(entryBytes / 4, piece.byteCount / max(piece.count, 1), 1) }
+                if let piece {
+                    CrashPoint.mirrorTailRead.pass()
+                    entryBytes = max(entryBytes / 4, piece.byteCount / max(piece.count, 1), 1)
+                }
                 repair.tailRead(through: piece?.last)
             case .heal(let healing):
-                repair.healed(upTo: try await source.heal(name, with: healing, entries: piece).refusing())
+                let step = source.heal(name, with: healing, entries: piece)
+                repair.healed(upTo: try await outcome(of: step, sent: .mirrorHealSent, done: .mirrorHealed))
                 if let piece { report.healed(piece.count, of: name) }
                 if healing.gap > 0, healing.behind > .zero { report.lost(healing.gap, of: name, cause: "tail-lost") }
             case .rebear(let rebirth):
-                repair.reborn(try await source.rebear(name, rebirth, peer: settings.peer).refusing())
+                let step = source.rebear(name, rebirth, peer: settings.peer)
+                repair.reborn(try await outcome(of: step, sent: .mirrorRebirthSent, done: .mirrorReborn))
             case .fork(let fork, let birth):
-                try await target.fork(name, fork, birth: birth).refusing()
+                let step = target.fork(name, fork, birth: birth)
+                try await outcome(of: step, sent: .mirrorForkSent, done: .mirrorForked)
                 repair.forked()
             }
         }
+    }
+
+    /// The answer to a step that is on its way.
+    private func outcome<Answer: Sendable>(
+        of step: EventLoopFuture<Answer>, sent: CrashPoint, done: CrashPoint
+    ) async throws(Refusal) -> Answer {
+        sent.pass()
+        let answer = try await step.refusing()
+        done.pass()
+        return answer
     }
 
     /// Tells once of a copy that was set aside, whoever did it: the one who did may not have lived to hear of it.
@@ -60,6 +77,7 @@ extension MirrorLink {
         journal.toldCopy = closed
         report.forked(journal.name, closed)
         session.target.told(of: closed, of: journal.name)
+        CrashPoint.mirrorForkTold.pass()
     }
 
     /// The alarm of a fork ends when its closed copy was deleted.

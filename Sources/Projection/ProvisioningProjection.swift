@@ -52,6 +52,8 @@ package struct ProvisioningProjection: Sendable {
         let completed: Position
         let objects: Int
         let commitTimes: [Int64]
+        /// Objects were quarantined with them, or before.
+        let isQuarantining: Bool
     }
 
     /// `counted` are the entries that the sessions before have taken: what is unreadable of them is read again, but not
@@ -67,6 +69,7 @@ package struct ProvisioningProjection: Sendable {
         var counts = fold.counts
         var lag = LagMeter(asksAlways: true)
         var gaps: [RedisCommand] = []
+        var isQuarantining = false
         var nextMeasure = ContinuousClock.now
         var marksReadAt = ContinuousClock.now
         defer {
@@ -78,7 +81,10 @@ package struct ProvisioningProjection: Sendable {
         pause.aligned()
         say(fold, trailing)
         while !Task.isCancelled {
-            let hasMore = try await performer.perform(&fold, trailing: advanced) { note($0, $1) }
+            let hasMore = try await performer.perform(&fold, trailing: advanced) {
+                note($0, $1)
+                isQuarantining = true
+            }
             note(performer.takeReplaced(), &fold)
             var commands = performer.take()
             commands += gaps  // behind the mark for them
@@ -93,7 +99,8 @@ package struct ProvisioningProjection: Sendable {
                 inFlight.append(
                     Sent(
                         commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
-                        commitTimes: fold.takeCommitTimes()))
+                        commitTimes: fold.takeCommitTimes(), isQuarantining: isQuarantining))
+                isQuarantining = false
                 report.unreadable(
                     fold.counts.unreadable - counts.unreadable, first: fold.takeFirstUnreadable(),
                     component: ProjectionReport.provisioning)
@@ -213,6 +220,7 @@ package struct ProvisioningProjection: Sendable {
         let results = await sent.commands.replies()
         for case .success(let reply) in results { note(reply.elements.compactMap(\.text), &fold) }
         for result in results { _ = try result.get() }
+        if sent.isQuarantining { CrashPoint.provisioningQuarantined.pass() }
         CrashPoint.provisioningApplied.pass()
         report.applied(sent.objects)
         report.visible(sent.commitTimes)

@@ -78,8 +78,12 @@ extension VoiceFold {
         through store: any ProjectionStore, at time: Int64
     ) async throws(StoreFailure) -> StoreFailure? {
         let due = dueLogouts(at: time)
+        guard !due.isEmpty else { return nil }
         var objection: StoreFailure?
-        for (logouts, result) in zip(due, await store.run(due.map(\.command))) {
+        let before = counts.logouts
+        let sent = await store.send(due.map(\.command))
+        CrashPoint.logoutSent.pass()
+        for (logouts, result) in zip(due, await sent.replies()) {
             switch result {
             case .success(let reply): answered(logouts, reply)
             case .failure(let failure):
@@ -87,6 +91,7 @@ extension VoiceFold {
                 objection = failure
             }
         }
+        if counts.logouts > before { CrashPoint.logoutAppended.pass() }
         return objection
     }
 }

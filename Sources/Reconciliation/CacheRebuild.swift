@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import NIOCore
 internal import Projection
@@ -51,6 +52,7 @@ struct CacheRebuild {
         _ = try await repairer.recount(buckets, tenant: tenant, type: table.type)
         guard result.drifted == 0, result.unsettled == 0 else { return result }
         let answer = try await cache.ask(RepairCalls.rebuilt(tenant: tenant, type: table.type, mark: mark))
+        CrashPoint.repairRebuilt.pass()
         result.isOutdated = answer != .integer(1)
         return result
     }

@@ -1,3 +1,4 @@
+internal import CrashPoints
 package import Journal
 internal import NIOCore
 package import Projection
@@ -33,6 +34,7 @@ package struct CachedObjects: Sendable {
     /// Says that the cache is no longer stale, if nothing else made it so since.
     package func noteFresh(_ staleness: Staleness) async throws(StoreFailure) {
         _ = try await store.answers([ProjectionFunctions.library.loadCommand, RepairCalls.fresh(staleness)])
+        CrashPoint.repairNotedFresh.pass()
     }
 
     /// Says that what was amiss with the journals left nothing wrong in the cache, if nothing else was met since.

@@ -92,11 +92,14 @@ package struct Repairer: Sendable {
                 round.projected(try await cache.projected(), now: ContinuousClock.now - began)
             case .move:
                 try await source.move()
+                CrashPoint.repairMoved.pass()
                 round.moved()
             case .mend(let mends, let version):
                 round.mended(try await mend(mends, version, token))
                 CrashPoint.repairMended.pass()
-            case .release(let names): round.released(try await release(names, token))
+            case .release(let names):
+                round.released(try await release(names, token))
+                CrashPoint.repairReleased.pass()
             }
         }
         return round
@@ -184,6 +187,7 @@ extension Repairer {
             let new = answer.elements.map { $0.text ?? "0" }
             if new.count == 2, new != old { wrong.insert(bucket) }
         }
+        if !wrong.isEmpty { CrashPoint.repairRecounted.pass() }
         return wrong
     }
 }

@@ -1,3 +1,4 @@
+internal import CrashPoints
 internal import Journal
 internal import Projection
 internal import Provisioning
@@ -118,6 +119,7 @@ package struct TableVerification {
         }
         let answers = try await cache.store.answers(
             tenants.map { RepairCalls.inspect(tenant: $0, type: type, layouts: repairer.layouts) })
+        if answers.contains(where: { $0.elements.count > 1 }) { CrashPoint.repairReplaced.pass() }
         return answers.map { answer in
             result.replaced += answer.elements.dropFirst().compactMap(\.text)
             return answer.elements.first?.text

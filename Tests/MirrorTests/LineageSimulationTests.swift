@@ -1,7 +1,14 @@
+import Foundation
 import Journal
 import Mirror
 import Testing
 import Traffic
+
+/// `REGIONSYNC_SEED` repeats one seed, `REGIONSYNC_SCHEDULES` runs so many.
+private let seeds: Range<Int> = {
+    func number(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }
+    return number("REGIONSYNC_SEED").map { $0..<$0 + 1 } ?? 0..<(number("REGIONSYNC_SCHEDULES") ?? 600)
+}()
 
 /// A source and two peers in one value, and everything that can happen to their servers.
 private struct World {
@@ -115,7 +122,7 @@ private struct World {
 /// keeps one that the journal has not: `verify` tells.
 @Suite("Lineage by seed: servers that lose tails, are emptied, go back while connected")
 struct LineageSimulationTests {
-    @Test("copies end as their journal is; nothing is overwritten, nothing projected twice", arguments: 0..<600)
+    @Test("copies end as their journal is; nothing is overwritten, nothing projected twice", arguments: seeds)
     func mends(seed: Int) {
         var world = World(seed: seed)
         for turn in 0..<600 {

@@ -22,6 +22,8 @@ struct ScheduleTests {
             "rsj2_append", "refused rsj2_append", "rsj2_adopt", "rsj2_heal", "rsj2_fork", "rsj2_note", "rsj2_position",
             "rsp2_provision", "rsp2_apply", "rsp2_advance",
         ] { #expect(tally[event, default: 0] > 0, "no \(event): the schedules meet too little") }
+        let jumps = outcomes.flatMap(\.story).count { $0.contains(" the clock of ") }
+        #expect(jumps > 0, "no clock jumps: the schedules meet too little")
     }
 
     @Test("a seed always tells the same story", arguments: [2, 3])

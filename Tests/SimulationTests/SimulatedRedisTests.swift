@@ -206,6 +206,24 @@ struct SimulatedRedisTests {
         }
     }
 
+    @Test("an ID that the server draws is above all before it, also those that are gone, wherever its clock is")
+    func clockBehind() async throws {
+        try await RealRedis.with { real in
+            let journal = JournalName.voice(tenant: "1", origin: "a")
+            let drawn = RedisCommand("XADD", journal.key, "*", "w", "drawn")
+            var model = SimulatedRedis()
+            for command in [
+                JournalFunctions.open(journal, birth: "m"),
+                RedisCommand("XADD", journal.key, "4102444800000-7", "w", "of the year 2100"), drawn, drawn,
+                JournalFunctions.behead(journal, by: 3, birth: "m", floor: "0-0"), drawn,
+            ] {
+                guard try await isAlike(command, &model, real, "behind") else { return }
+            }
+            #expect(model.stream(journal.key)?.generated == EntryID("4102444800000-10"))
+            #expect(try await real.values() == model.values)
+        }
+    }
+
     /// Whether both answer a command alike.
     private func isAlike(
         _ command: RedisCommand, _ model: inout SimulatedRedis, _ real: RealRedis, _ place: String

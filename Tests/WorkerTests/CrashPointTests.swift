@@ -1,41 +1,50 @@
 import CrashPoints
-import Foundation
 import Journal
+import Projection
 import Provisioning
 import RESP
 import RedisClient
-import Synchronization
 import Testing
 import Traffic
 
 /// Kills a worker at each step between input and output, under load, and compares what is left with what was produced.
 @Suite("A worker killed at each of its steps", .serialized)
 struct CrashPointTests {
-    /// Steps of a first start; each begins with nothing.
-    private static let ofFirstStart: [CrashPoint] = [
-        .leaseTaken, .historyBegun, .publicationCreated, .snapshotAnnounced, .slotCreated, .snapshotCopied,
-        .snapshotEnded,
-    ]
-    /// Steps that have something to do only when an object of the cache is wrong.
-    private static let ofRepair: [CrashPoint] = [.repairWatched, .repairMended]
-
-    /// Steps of a worker that another region asks to restate.
-    private static let ofRestating: [CrashPoint] = [.restateTold, .restateEnded]
-
     /// Steps that a worker takes a few times at its start, or now and then.
     private static let rare: [CrashPoint] = [.mirrorAligned, .captureConfirmed, .trimmed]
 
-    @Test("in its first start: the next one brings everything, once")
+    @Test("in its first start, under load: the next one brings everything, once")
     func firstStart() async throws {
         try await WorkerRegion.with { region in
-            for (number, point) in Self.ofFirstStart.enumerated() {
+            for (number, point) in CrashScene.firstStart.points.enumerated() {
                 try await region.forgetEverything()
                 try await region.sql("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'of \(number)')")
-                try await region.dies(at: point)
+                try await region.dies(at: point, underLoad: "\(number) ")
+            }
+        }
+    }
+
+    @Test("while it looks for what it missed, under load: the next one finds it, and what PostgreSQL lost goes")
+    func resnapshot() async throws {
+        try await WorkerRegion.with { region in
+            try await region.whileWorking { try await region.flows("first") }
+            let others: [CrashPoint] = [.snapshotAnnounced, .slotCreated, .snapshotCopied, .snapshotEnded]
+            for (number, point) in (CrashScene.resnapshot.points + others).enumerated() {
                 try await region.whileWorking {
-                    try await region.flows("after \(point.rawValue)")
-                    try await region.expectInStep()
+                    try await region.sql(
+                        "INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'doomed \(number)')")
+                    try await region.flows("before \(number)")
                 }
+                for statement in [
+                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots",
+                    "DELETE FROM provisioning.skill WHERE name = 'doomed \(number)'",
+                    "INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'missed \(number)')",
+                ] { try await region.sql(statement) }
+                try await region.dies(at: point, underLoad: "\(number) ")
+                let names = RedisCommand(
+                    "HMGET", "cfg:{101}:skill:by:name", "missed \(number)", "doomed \(number)")
+                let held = try await region.east.send(names).elements.map { $0.string != nil }
+                #expect(held == [true, false])
             }
         }
     }
@@ -43,8 +52,7 @@ struct CrashPointTests {
     @Test("under load, early and late: nothing is lost, nothing comes twice, order is kept", arguments: [1, 2])
     func underLoad(seed: UInt64) async throws {
         var random = SplitMix64(seed: seed)
-        let others = Self.ofFirstStart + Self.ofRepair + Self.ofRestating
-        var points = CrashPoint.allCases.filter { !others.contains($0) }
+        var points = CrashScene.load.points
         points.shuffle(using: &random)
         let ledger = Ledger()
         try await WorkerRegion.with { region in
@@ -64,7 +72,7 @@ struct CrashPointTests {
             }
             try await region.whileWorking {
                 try await region.flows("behind")
-                try await region.expectCopied(ledger.all)
+                try await region.expectCopied(ledger.all, atLeast: 1000)
                 try await region.expectInStep(trimmed: true)
             }
         }
@@ -79,42 +87,84 @@ struct CrashPointTests {
             try await region.whileWorking { try await region.flows("right") }
             let id = try #require(
                 try await region.east.send(RedisCommand("HGET", "cfg:{101}:skill:by:name", "right")).string)
-            for point in Self.ofRepair {
-                let bucket = Bucket.index(ofKey: id.utf8)
-                _ = try await region.east.send(
-                    RedisCommand("HSET", "cfg:{101}:skill:\(id)", "name", "wrong", "_d", "5"))
-                _ = try await region.east.send(
-                    RedisCommand("HINCRBY", "rs:{101}:digest:skill", "\(bucket):d", "1"))
-                try await region.dies(at: point)
+            for point in CrashScene.repair.points {
+                try await region.harmCache(at: point, id: id)
+                // One that may not mend gives its watches back.
+                let mends = point == .repairReleased ? "false" : "true"
+                try await region.with(["REGIONSYNC_VERIFICATION_REPAIR": mends]).dies(at: point)
             }
             try await region.whileWorking {
                 try await region.until("it is right again") {
                     let name = try await region.east.send(RedisCommand("HGET", "cfg:{101}:skill:\(id)", "name"))
-                    return name.string == "right"
+                    let ids = try await region.east.send(RedisCommand("SISMEMBER", "cfg:{101}:skill", id))
+                    let stale = try await region.east.send(
+                        RedisCommand("HEXISTS", ProjectionKeys.trailing, Staleness.field))
+                    return name.string == "right" && ids.integer == 1 && stale.integer == 0
                 }
                 try await region.expectInStep()
             }
         }
     }
-}
 
-/// IDs of events that Redis has acknowledged, in order.
-private final class Ledger: Sendable {
-    private let ids = Mutex<[String]>([])
+    @Test("when it has put an object into quarantine: the next one finds it there, and mends it")
+    func quarantine() async throws {
+        try await WorkerRegion.with { region in
+            for point in CrashScene.quarantine.points {
+                let (old, new) = ("old of \(point.rawValue)", "new of \(point.rawValue)")
+                try await region.whileWorking {
+                    // A description that an UPDATE of another column leaves where it is, and out of what is captured.
+                    try await region.sql(
+                        """
+                        INSERT INTO provisioning.role (tenant_dbid, name, description) SELECT 101, '\(old)',
+                        string_agg(md5(number::text), '') FROM generate_series(1, 1000) AS number
+                        """)
+                    try await region.until("it is cached") { try await region.role(old) != nil }
+                }
+                let id = try #require(try await region.role(old))
+                _ = try await region.east.send(RedisCommand("DEL", "cfg:{101}:role:\(id)"))
+                try await region.sql("UPDATE provisioning.role SET name = '\(new)' WHERE name = '\(old)'")
+                try await region.dies(at: point)
+                let held = try await region.east.send(RedisCommand("SMEMBERS", "rs:{101}:quarantine"))
+                #expect(held.elements.map(\.string) == ["role:\(id)"])
+                try await region.with(["REGIONSYNC_VERIFICATION_DELAY": "0s"]).whileWorking {
+                    try await region.until("it is mended") {
+                        let length = try await region.east.send(
+                            RedisCommand("HSTRLEN", "cfg:{101}:role:\(id)", "description"))
+                        return try await region.role(new) == id && length.integer == 32_000
+                    }
+                    try await region.flows("after \(point.rawValue)")
+                    try await region.expectInStep()
+                }
+            }
+        }
+    }
 
-    var all: [String] { ids.withLock { $0 } }
-
-    func add(_ more: [String]) { ids.withLock { $0 += more } }
+    @Test("while it logs out agents who have logged in elsewhere: each is logged out once")
+    func logout() async throws {
+        try await WorkerRegion.with { region in
+            for point in CrashScene.logout.points {
+                let agent = "of \(point.rawValue)"
+                try await region.logIn(agent, of: WorkerRegion.voice)
+                try await Task.sleep(for: .milliseconds(2))  // IDs of two streams tell milliseconds apart
+                try await region.logIn(agent, of: .voice(tenant: "101", origin: "eu-west"))
+                try await region.dies(at: point)
+                try await region.whileWorking {
+                    try await region.until("\(agent) is logged out") {
+                        let record = try await region.east.send(RedisCommand("HGETALL", "agent:{101}:\(agent)"))
+                        return record.elements.count { $0.string?.hasPrefix("session:") == true } == 1
+                    }
+                    try await region.flows("after \(agent)")
+                    try await region.expectInStep()
+                }
+                for client in [region.east, region.west] {
+                    #expect(try await region.logouts(of: agent, on: client) == 1)
+                }
+            }
+        }
+    }
 }
 
 extension WorkerRegion {
-    /// The same, with workers that have these variables, too.
-    fileprivate func with(_ more: [String: String]) -> WorkerRegion {
-        var region = self
-        region.environment.merge(more) { $1 }
-        return region
-    }
-
     /// PostgreSQL and both Redis are as if no worker had ever run; publications are a worker's to make.
     fileprivate func forgetEverything() async throws {
         for statement in [
@@ -124,32 +174,60 @@ extension WorkerRegion {
         for client in [east, west] { _ = try await client.send(RedisCommand("FLUSHALL")) }
     }
 
-    /// Starts a worker and waits until it has died at the step.
-    fileprivate func dies(at point: CrashPoint, times: Int = 1) async throws {
-        var environment = environment
-        environment[CrashPoint.variable] = "\(point.rawValue):\(times)"
-        environment["REGIONSYNC_POSTGRES_USER"] = "postgres"  // may make a publication
-        let worker = try WorkerProcess("dying", region: Self.file, environment: environment, folder: folder)
-        defer { worker.kill() }
-        try await until("it passes \(point.rawValue) for time \(times)") { worker.wasKilled != nil }
-        #expect(worker.wasKilled == true, "\(point.rawValue): \(worker.lines.suffix(3))")
+    /// A worker dies at the step, the next one brings all that goes on, and what was written all the while is at the peer.
+    fileprivate func dies(at point: CrashPoint, underLoad label: String) async throws {
+        let ledger = Ledger()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                try await load(label) { ledger.add($0) }
+            }
+            try await dies(at: point)
+            try await whileWorking { try await flows("\(label)after \(point.rawValue)") }
+            tasks.cancelAll()
+            try await tasks.waitForAll()
+        }
+        try await whileWorking {
+            try await flows("\(label)behind \(point.rawValue)")
+            try await expectCopied(ledger.all, atLeast: 100)
+            try await expectInStep()
+        }
     }
 
-    fileprivate func whileWorking(_ body: () async throws -> Void) async throws {
-        var environment = environment
-        environment["REGIONSYNC_POSTGRES_USER"] = "postgres"
-        let worker = try WorkerProcess("working", region: Self.file, environment: environment, folder: folder)
-        defer { worker.kill() }
-        try await body()
-        try await worker.stop()
+    /// Does to the cache what a repair has to come to this step for; `id` is a skill's.
+    fileprivate func harmCache(at point: CrashPoint, id: String) async throws {
+        let digest = RedisCommand(
+            "HINCRBY", "rs:{101}:digest:skill", "\(Bucket.index(ofKey: id.utf8)):d", "1")
+        let harm: [RedisCommand]
+        switch point {
+        case .repairRecounted: harm = [digest]
+        case .repairReplaced, .repairRebuilt:
+            harm = [RedisCommand("DEL", "cfg:{101}:skill"), RedisCommand("SET", "cfg:{101}:skill", "else")]
+        case .repairNotedFresh:
+            let question = RedisCommand("HGET", ProjectionKeys.trailing, "provisioning")
+            let cursor = try #require(try await east.send(question).string)
+            harm = [RedisCommand("HSET", ProjectionKeys.trailing, Staleness.field, "unverified:\(cursor)")]
+        default: harm = [RedisCommand("HSET", "cfg:{101}:skill:\(id)", "name", "wrong", "_d", "5"), digest]
+        }
+        for result in await east.pipeline(harm) { _ = try result.get() }
     }
 
-    /// Every event that was acknowledged is in the peer's copy, once, in the order in which it was written.
-    fileprivate func expectCopied(_ ledger: [String]) async throws {
-        let copy = try await west.send(RedisCommand("XRANGE", Self.voice.key, "-", "+")).elements
-            .compactMap { $0[0]?.string }
-        let written = Set(ledger)
-        #expect(ledger.count > 1000)
-        #expect(copy.filter { written.contains($0) } == ledger)
+    /// The ID under which the cache's index has a role.
+    fileprivate func role(_ name: String) async throws -> String? {
+        try await east.send(RedisCommand("HGET", "cfg:{101}:role:by:name", name)).string
+    }
+
+    /// An agent's login as it is in the Redis of us-east.
+    fileprivate func logIn(_ agent: String, of journal: JournalName) async throws {
+        let data = #"{"AgentID":"\#(agent)","ThisDN":"\#(journal.origin)"}"#
+        _ = try await east.send(
+            RedisCommand("XADD", journal.key, "*", "event", "EventAgentLogin", "key", agent, "data", data))
+    }
+
+    /// How many Logouts of the agent are in the voice journal of us-east.
+    fileprivate func logouts(of agent: String, on client: RedisConnection) async throws -> Int {
+        try await client.send(RedisCommand("XRANGE", Self.voice.key, "-", "+")).elements.count { entry in
+            let words = entry[1]?.elements.map { $0.string ?? "" } ?? []
+            return words.count == 6 && words[1] == "EventAgentLogout" && words[3] == agent
+        }
     }
 }

@@ -1,3 +1,4 @@
+import CrashPoints
 import Journal
 import RESP
 import RedisClient
@@ -53,9 +54,10 @@ struct RestatingTests {
 
     @Test(
         "is not ready while the owner is dead in the middle of it, and gets all from the next worker",
-        arguments: ["restate.told:2", "restate.ended:1"])
-    func ownerKilled(step: String) async throws {
+        arguments: CrashScene.restating.points)
+    func ownerKilled(point: CrashPoint) async throws {
         try await RestatingRegions.with(2) { regions in
+            let step = "\(point.rawValue):\(point == .restateTold ? 2 : 1)"
             let dying = try regions.startWorker(of: 0, among: 2, crashAt: step)
             let other = try regions.startWorker(of: 1, among: 2)
             defer { for worker in [dying, other] { worker.kill() } }

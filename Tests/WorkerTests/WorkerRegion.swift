@@ -14,23 +14,26 @@ struct WorkerRegion: Sendable {
     static let provisioning = JournalName.provisioning(origin: "us-east")
 
     let postgres: PostgresServer
-    let east: RedisConnection
+    private(set) var east: RedisConnection
     let west: RedisConnection
     /// What workers find in it beside the test's own variables.
     var environment: [String: String]
     let folder: URL
+    /// The Redis of us-east.
+    let server: RedisServer
 
     static let file =
         #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/regions/us-east.yaml"
 
-    static func with(_ body: (WorkerRegion) async throws -> Void) async throws {
+    /// `settings` are lines of redis.conf for both Redis.
+    static func with(settings: [String] = [], _ body: (WorkerRegion) async throws -> Void) async throws {
         let postgres = try await PostgresServer.start()
         let folder = FileManager.default.temporaryDirectory.appending(path: "regionsync-region-\(UUID().uuidString)")
         let result: Result<Void, any Error>
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try await RedisServer.with { east in
-                try await RedisServer.with { west in
+            try await RedisServer.with(settings: settings) { east in
+                try await RedisServer.with(settings: settings) { west in
                     let region = try await WorkerRegion(postgres, east, west, folder)
                     try await WorkerProcess.run(
                         ["migrate", "--region", file, "--postgres-user", "postgres"],
@@ -50,6 +53,7 @@ struct WorkerRegion: Sendable {
     private init(_ postgres: PostgresServer, _ east: RedisServer, _ west: RedisServer, _ folder: URL) async throws {
         self.postgres = postgres
         self.folder = folder
+        server = east
         environment = [
             "REGIONSYNC_REDIS_PORT": "\(east.port)", "REGIONSYNC_PEERS_EU_WEST_REDIS_PORT": "\(west.port)",
             "REGIONSYNC_POSTGRES_PORT": "\(postgres.port)", "REGIONSYNC_POSTGRES_DATABASE": "postgres",
@@ -57,6 +61,18 @@ struct WorkerRegion: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         self.east = try await .connect(to: RedisEndpoint(host: east.host, port: east.port), name: "test", on: loop)
         self.west = try await .connect(to: RedisEndpoint(host: west.host, port: west.port), name: "test", on: loop)
+    }
+
+    /// Kills the Redis of us-east and starts it again with its append-only file cut at `end` and these commands behind; no
+    /// worker may run. The region is used through what this gives.
+    func restarted(cutAt end: UInt64, adding commands: [[String]] = []) async throws -> WorkerRegion {
+        await east.close()
+        try await server.restart(cutAt: end, adding: commands)
+        var region = self
+        region.east = try await .connect(
+            to: RedisEndpoint(host: server.host, port: server.port), name: "test",
+            on: MultiThreadedEventLoopGroup.singleton.any())
+        return region
     }
 
     /// Runs `body` with two workers, the first of which holds the lease and streams.
@@ -90,15 +106,15 @@ struct WorkerRegion: Sendable {
     }
 
     /// Calls that ring and end, rows of PostgreSQL and heartbeats of the peer, until cancelled. Hands out the IDs of events
-    /// as they are acknowledged; what was not would be an error.
-    func load(_ acknowledged: @Sendable ([String]) -> Void = { _ in }) async throws {
+    /// as they are acknowledged; what was not would be an error. Two loads of one region need labels.
+    func load(_ label: String = "", _ acknowledged: @Sendable ([String]) -> Void = { _ in }) async throws {
         var number = 0
         while !Task.isCancelled {
             let commands = (0..<20).flatMap { index in
                 ["EventRinging", "EventReleased"].map { event in
                     RedisCommand(
-                        "XADD", Self.voice.key, "*", "event", event, "key", "\(number)-\(index)", "data",
-                        #"{"ThisDN":"1","ConnID":"\#(number)-\#(index)","CallType":2}"#)
+                        "XADD", Self.voice.key, "*", "event", event, "key", "\(label)\(number)-\(index)",
+                        "data", #"{"ThisDN":"1","ConnID":"\#(label)\#(number)-\#(index)","CallType":2}"#)
                 }
             }
             acknowledged(try await east.pipeline(commands).compactMap { try $0.get().string })
@@ -106,7 +122,8 @@ struct WorkerRegion: Sendable {
             _ = try await east.send(RedisCommand("XADD", control, "*", "event", "probe", "to", "us-east"))
             if number % 10 == 0 {
                 do {
-                    try await sql("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'skill \(number)')")
+                    let name = "\(label)skill \(number)"
+                    try await sql("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, '\(name)')")
                 } catch  where Task.isCancelled {
                     return
                 }
@@ -162,7 +179,7 @@ struct WorkerRegion: Sendable {
         #expect(try await east.send(RedisCommand("SCARD", "rs:{101}:quarantine")).integer == 0)
     }
 
-    private func last(of journal: JournalName, on client: RedisConnection) async throws -> String? {
+    func last(of journal: JournalName, on client: RedisConnection) async throws -> String? {
         try await client.send(RedisCommand("XREVRANGE", journal.key, "+", "-", "COUNT", "1"))[0]?[0]?.string
     }
 

@@ -17,6 +17,10 @@ extension MirrorDriver {
             accept(reads.first?.batch, behind: cursor, index, now: now, &out)
         case (.repair(let name), .read(let reads, _)): tailRead(name, reads.first?.batch, &out)
         case (.look(let names), .look(let runID, let births)): looked(names, runID, births, &out)
+        // A knock that is refused is none.
+        case (.knock(let knock), .redis(let result)): if case .success = result { hearing?.answered(knock) }
+        case (.heard, .redis(let result)):
+            if let knock = (try? result.get())?.text.flatMap({ Knock(text: $0) }) { hearing?.looked(knock) }
         case (_, .redis(let result)):
             if case .failure(let failure) = result, failure.isElsewhere { return lost(&out) }
             settled(question, result, now: now, &out)
@@ -47,7 +51,7 @@ extension MirrorDriver {
             }
             advance(index, &out)
         case .repair(let name): repaired(name, result, &out)
-        case .mark, .read, .look, .nothing: break
+        case .mark, .read, .look, .knock, .heard, .nothing: break
         }
     }
 

@@ -19,6 +19,9 @@ struct MirrorDriver: Driver {
         case append(JournalName, MirrorMachine.Batch, count: Int)
         case repair(JournalName)
         case look([JournalName])
+        case knock(Knock)
+        /// What the peer has left.
+        case heard
         case nothing
     }
 
@@ -62,6 +65,9 @@ struct MirrorDriver: Driver {
     var turn = 0
     var nextReview = 0
     var isReviewDue = false
+    /// What is heard of the peer; nil where nobody knocks.
+    var hearing: LinkHearing?
+    private var hearingTurn = 0
     /// Draws marks that were never drawn before.
     var marks: Int
     /// Journals that wait for an operator, and why.
@@ -69,7 +75,7 @@ struct MirrorDriver: Driver {
 
     init(
         region: String, peer: String, own: Server, remote: Server, journals: [JournalName], windowBytes: Int,
-        readEntries: Int, marks: Int
+        readEntries: Int, marks: Int, hearing: LinkHearing?
     ) {
         self.region = region
         self.peer = peer
@@ -78,6 +84,7 @@ struct MirrorDriver: Driver {
         self.journals = journals.map { Shipped(name: $0, machine: MirrorMachine(windowBytes: windowBytes)) }
         self.readEntries = readEntries
         self.marks = marks
+        self.hearing = hearing
     }
 
     mutating func freshMark() -> String {
@@ -114,6 +121,8 @@ struct MirrorDriver: Driver {
             attempt = 0
             for index in journals.indices { advance(index, &out) }
             out.alarms.append((0, .watch(session: session)))
+            hearingTurn = 0
+            hear(&out)
         case .database, .stream: break
         }
     }
@@ -121,7 +130,8 @@ struct MirrorDriver: Driver {
     /// For people.
     var words: String {
         let states = journals.map { "\($0.name) \($0.machine.isStreaming ? "streams" : "does not stream")" }
-        return "\(isUp ? "up" : "down"), stopped \(stops), \(states)"
+        let cut = hearing.map { ", cut \($0.cut)" } ?? ""
+        return "\(isUp ? "up" : "down")\(cut), stopped \(stops), \(states)"
     }
 
     /// A connection is gone, and with it the session.
@@ -151,9 +161,21 @@ struct MirrorDriver: Driver {
             out.connects.append((.local, own))
         case .align(let name, session: session): beginAlign(name, &out)
         case .watch(session: session): watch(now: now, &out)
+        case .hear(session: session): hear(&out)
         case .again(session: session): review(now: now, &out)
         default: break  // of a session that is over
         }
+    }
+
+    /// Leaves a knock at every other turn, and looks for the peer's at each.
+    private mutating func hear(_ out: inout Outbox) {
+        guard hearing != nil else { return }
+        if hearingTurn.isMultiple(of: 2), let knock = hearing?.knock() {
+            out.ask(.peer, RedisCommand("SET", knockKey(from: region), knock.text), .mirror(.knock(knock)))
+        }
+        hearingTurn += 1
+        out.ask(.local, RedisCommand("GET", knockKey(from: peer)), .mirror(.heard))
+        out.alarms.append((Int(LinkHearing.interval / .milliseconds(1)) / 2, .hear(session: session)))
     }
 
     // MARK: The machine's actions

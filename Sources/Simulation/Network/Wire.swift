@@ -148,6 +148,8 @@ enum Alarm: Hashable, Sendable {
     case align(JournalName, session: Int)
     /// Look around, once a second.
     case watch(session: Int)
+    /// Knock and listen.
+    case hear(session: Int)
     /// Look at everything again.
     case again(session: Int)
     /// Ask the machine for what is due.

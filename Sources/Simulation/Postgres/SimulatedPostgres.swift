@@ -36,6 +36,8 @@ package struct SimulatedPostgres: Sendable {
         let xid: UInt32
         let commit: UInt64
         let end: UInt64
+        /// When it was committed by the server's clock, µs since 2000. Later ones may seem to be earlier.
+        let time: Int64
     }
 
     struct Slot: Sendable {
@@ -71,11 +73,11 @@ package struct SimulatedPostgres: Sendable {
 
     // MARK: What applications do
 
-    mutating func commit(_ changes: [Change]) {
+    mutating func commit(_ changes: [Change], at time: Int64) {
         let commit = end + 40
         end = commit + 10
         xid += 1
-        transactions.append(Transaction(changes: changes, xid: xid, commit: commit, end: end))
+        transactions.append(Transaction(changes: changes, xid: xid, commit: commit, end: end, time: time))
         Self.apply(changes, to: &rows)
     }
 
@@ -164,7 +166,7 @@ package struct SimulatedPostgres: Sendable {
     }
 
     private static func messages(of transaction: Transaction) -> [[UInt8]] {
-        var messages = [WireBytes.begin(transaction.commit, xid: transaction.xid)]
+        var messages = [WireBytes.begin(transaction.commit, time: transaction.time, xid: transaction.xid)]
         messages.append(WireBytes.relation(1, "provisioning", "person", columns, key: ["tenant_dbid", "dbid"]))
         for change in transaction.changes {
             switch change {
@@ -176,7 +178,7 @@ package struct SimulatedPostgres: Sendable {
             case .truncate: messages.append(WireBytes.truncate(1))
             }
         }
-        return messages + [WireBytes.commit(transaction.commit, end: transaction.end)]
+        return messages + [WireBytes.commit(transaction.commit, end: transaction.end, time: transaction.time)]
     }
 
     private static func key(_ person: Person) -> [WireBytes.Value] {

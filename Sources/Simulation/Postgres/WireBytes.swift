@@ -37,20 +37,20 @@ struct WireBytes {
         }
     }
 
-    static func begin(_ lsn: UInt64, xid: UInt32) -> [UInt8] {
+    static func begin(_ lsn: UInt64, time: Int64, xid: UInt32) -> [UInt8] {
         var wire = WireBytes("B")
         wire.integer(lsn)
-        wire.integer(Int64(1_000))
+        wire.integer(time)
         wire.integer(xid)
         return wire.bytes
     }
 
-    static func commit(_ lsn: UInt64, end: UInt64) -> [UInt8] {
+    static func commit(_ lsn: UInt64, end: UInt64, time: Int64) -> [UInt8] {
         var wire = WireBytes("C")
         wire.integer(UInt8(0))
         wire.integer(lsn)
         wire.integer(end)
-        wire.integer(Int64(1_000))
+        wire.integer(time)
         return wire.bytes
     }
 

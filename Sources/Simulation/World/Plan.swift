@@ -29,6 +29,8 @@ package struct Plan: Hashable, Sendable {
     package var losses = Int.max
     /// Somebody trims voice journals, whoever lacks what goes.
     package var trims = false
+    /// Wall clocks differ, drift, and jump by up to an hour.
+    package var jumpsClocks = false
     /// PostgreSQL crashes, loses its slot, is replaced by a standby.
     package var harmsPostgres = false
     /// One direction is cut and stays so.
@@ -56,5 +58,6 @@ package struct Plan: Hashable, Sendable {
         calmAt = 2_000 + random.below(3_000)
         endsAt = calmAt + 30_000
         losses = isHarsh && regions == 2 ? .max : 1
+        jumpsClocks = random.chance(percent: 25)
     }
 }

@@ -4,6 +4,8 @@ internal import Journal
 struct Region {
     let name: String
     var redis = SimulatedRedis()
+    /// That of its Redis.
+    var clock = HostClock()
     /// Its Redis takes connections.
     var isUp = true
     var workers: [Worker] = []
@@ -19,6 +21,8 @@ struct Region {
 /// A worker process and its parts.
 struct Worker {
     var life = 0
+    /// What its monotonic clock showed when the simulation began, ms: a number that no other clock knows of.
+    var origin = 0
     var isRunning = false
     var isPaused = false
     var pausedAt = 0

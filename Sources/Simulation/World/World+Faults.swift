@@ -21,7 +21,10 @@ extension World {
         let postgres = plan.hasProvisioning && plan.harmsPostgres ? 2 : 0
         let pauses = plan.workers > 1 ? 5 : 1
         let trims = plan.trims ? 5 : 0
-        switch random.weighted([3, 4, 3, 3, 3, 3, pauses, 2, tails, redis, postgres, postgres, postgres, trims]) {
+        let clocks = plan.jumpsClocks ? 4 : 0
+        switch random.weighted(
+            [3, 4, 3, 3, 3, 3, pauses, 2, tails, redis, postgres, postgres, postgres, trims, clocks])
+        {
         case 0: kill(region, random.below(plan.workers))
         case 1: cut()
         case 2: slow()
@@ -35,7 +38,8 @@ extension World {
         case 10: crashPostgres()
         case 11: loseSlot()
         case 12: promote()
-        default: trim(region)
+        case 13: trim(region)
+        default: jumpClock()
         }
     }
 
@@ -96,8 +100,13 @@ extension World {
         isPostgresUp = true
         if plan.hasLastingCut {
             let direction = anyDirection()
-            say("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) any more")
-            cuts = [direction]
+            // While there is much to come through, or when the links have been up for a while and can tell of it.
+            if random.chance(percent: 50) {
+                cutForGood(direction)
+            } else {
+                awaitsCut = true
+                agenda.add(.cutForGood(direction), at: now + 5_000)
+            }
         }
         for region in regions.indices {
             regions[region].redis.mood = .writable
@@ -111,6 +120,25 @@ extension World {
         if losses > 0 { agenda.add(.stir, at: now + 1_500) } else { isStirred = true }
     }
 
+    /// The cut that is to last. What is written behind it has to come wherever it still can.
+    mutating func cutForGood(_ direction: Direction) {
+        say("nothing comes from \(regions[direction.from].name) to \(regions[direction.to].name) any more")
+        cuts = [direction]
+        guard awaitsCut else { return }
+        awaitsCut = false
+        let areUp = [link(direction.from, direction.to), link(direction.to, direction.from)].allSatisfy { link in
+            link?.isUp == true
+        }
+        if areUp { cutToTell = direction }
+        for region in regions.indices {
+            let (journal, fields) = regions[region].producer.next(&random)
+            write(journal, fields, at: region)
+        }
+        guard plan.hasProvisioning else { return }
+        change()
+        changed(.postgres)
+    }
+
     /// A link notices by its next append that a peer's Redis was emptied. Where it was emptied again within a second, or
     /// while the copy of `control` was new, a journal without traffic would wait for that until the next session.
     mutating func stir() {
@@ -120,7 +148,7 @@ extension World {
                 journal, ["event", "EventUserEvent", "key", "stir", "data", #"{"id":"stir \#(journal)"}"#], at: region)
         }
         if plan.hasProvisioning {
-            postgres.commit(Application(tenants: plan.tenants).transaction(postgres.rows, &random))
+            change()
             changed(.postgres)
         }
         isStirred = true

@@ -19,7 +19,7 @@ extension World {
     }
 
     private func isSettled(_ region: Int, _ peer: Int) -> Bool {
-        guard isOpen(region, peer) else { return true }
+        guard isOpen(region, peer) else { return isCutTold(region, peer) }
         let index = peer < region ? peer : peer - 1
         let isStreaming = regions[region].workers.contains { worker in
             worker.isWorking && worker.links[index].journals.allSatisfy(\.machine.isStreaming)
@@ -34,6 +34,21 @@ extension World {
             let last = home.stream(journal.key)?.entries.last?.id ?? .zero
             return last <= away.stream(journal.key)?.generated ?? .zero
         }
+    }
+
+    /// The link of the region's worker to a peer; nil where no worker works.
+    func link(_ region: Int, _ peer: Int) -> MirrorDriver? {
+        regions[region].workers.first(where: \.isWorking)?.links[peer < region ? peer : peer - 1]
+    }
+
+    /// Nothing has to come through where one direction is cut: a connection is opened by an answer, and what is sent is
+    /// known to be there by one, so that links of both regions end. What can be asked for is that who still heard the other
+    /// says so: what it sends does not arrive. The other hears nothing, and says no more than that.
+    private func isCutTold(_ region: Int, _ peer: Int) -> Bool {
+        guard let cut = cutToTell else { return true }
+        guard let link = link(region, peer), !link.isUp else { return false }
+        let due: LinkHearing.Cut = region == cut.from ? .out : .unknown
+        return link.hearing?.cut == due
     }
 
     /// The region that captures, as the newest history has it.

@@ -158,7 +158,7 @@ extension World {
             reset(number)
         }
         if let wire = postgres.slot?.wire, isSilent(wires[wire].owner) { hangUp(wire) }
-        guard isStirred, offences.isEmpty else { return }
+        guard isStirred, !awaitsCut, offences.isEmpty else { return }
         if isSettled { settledAt = now }
     }
 

@@ -5,7 +5,7 @@ internal import Traffic
 
 // PostgreSQL's side of capture, and who changes what it holds.
 extension World {
-    /// A transaction of the applications, or other traffic.
+    /// A transaction of the applications, or other traffic, now and then.
     mutating func commit() {
         guard !isCalm else { return }
         agenda.add(.commit, at: now + 20 + random.below(plan.commitPause))
@@ -13,9 +13,15 @@ extension World {
         if random.chance(percent: 10) {
             postgres.move(by: UInt64(8 * (1 + random.below(20))))
         } else {
-            postgres.commit(Application(tenants: plan.tenants).transaction(postgres.rows, &random))
+            change()
         }
         changed(.postgres)
+    }
+
+    /// A transaction of the applications.
+    mutating func change() {
+        let changes = Application(tenants: plan.tenants).transaction(postgres.rows, &random)
+        postgres.commit(changes, at: commitTime)
     }
 
     /// What PostgreSQL answers; nil where it waits.

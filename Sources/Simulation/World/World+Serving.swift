@@ -43,7 +43,7 @@ extension World {
 
     /// Carries a command out, and records it where that is wanted.
     mutating func run(_ command: RedisCommand, at region: Int) -> Result<StoreReply, StoreFailure> {
-        regions[region].redis.clock = clock
+        regions[region].redis.clock = UInt64(regions[region].clock.time(at: now))
         let result: Result<StoreReply, StoreFailure>
         do throws(StoreFailure) {
             result = .success(try regions[region].redis.run(command))

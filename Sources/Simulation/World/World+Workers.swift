@@ -1,6 +1,7 @@
 internal import Capture
 internal import Journal
 internal import Lease
+internal import Mirror
 internal import Projection
 internal import Traffic
 
@@ -11,6 +12,7 @@ extension World {
         regions[region].workers[slot].isRunning = true
         regions[region].workers[slot].isPaused = false
         regions[region].workers[slot].life += 1
+        if plan.jumpsClocks { regions[region].workers[slot].origin = random.below(1 << 32) }
         guard plan.workers > 1 else { return work(region, slot) }
         let life = regions[region].workers[slot].life
         regions[region].workers[slot].lease = LeaseDriver(
@@ -39,7 +41,8 @@ extension World {
             MirrorDriver(
                 region: name, peer: regions[peer].name, own: own, remote: .redis(peer), journals: journals,
                 windowBytes: 200 + random.below(4000), readEntries: 1 + random.below(6),
-                marks: marksDrawn + index * 3_000)
+                marks: marksDrawn + index * 3_000,
+                hearing: plan.hasLastingCut ? LinkHearing(first: UInt64(random.below(1 << 40))) : nil)
         }
         regions[region].workers[slot].voice = VoiceDriver(
             region: name, own: own, journals: voiceJournals, readEntries: 1 + random.below(6))
@@ -90,15 +93,16 @@ extension World {
         guard !regions[owner.region].workers[owner.slot].isPaused else {
             return regions[owner.region].workers[owner.slot].inbox.append((owner, fact))
         }
+        let time = regions[owner.region].workers[owner.slot].origin + now
         var out = Outbox()
         switch owner.part {
         case .mirror(let peer):
             let index = peer < owner.region ? peer : peer - 1
-            regions[owner.region].workers[owner.slot].links[index].take(fact, now: now, &out)
-        case .voice: regions[owner.region].workers[owner.slot].voice?.take(fact, now: now, &out)
-        case .provisioning: regions[owner.region].workers[owner.slot].provisioning?.take(fact, now: now, &out)
-        case .capture: regions[owner.region].workers[owner.slot].capture?.take(fact, now: now, &out)
-        case .lease: regions[owner.region].workers[owner.slot].lease?.take(fact, now: now, &out)
+            regions[owner.region].workers[owner.slot].links[index].take(fact, now: time, &out)
+        case .voice: regions[owner.region].workers[owner.slot].voice?.take(fact, now: time, &out)
+        case .provisioning: regions[owner.region].workers[owner.slot].provisioning?.take(fact, now: time, &out)
+        case .capture: regions[owner.region].workers[owner.slot].capture?.take(fact, now: time, &out)
+        case .lease: regions[owner.region].workers[owner.slot].lease?.take(fact, now: time, &out)
         }
         carryOut(out, of: owner)
         if owner.part == .lease { obeyLease(owner.region, owner.slot) }
@@ -121,7 +125,7 @@ extension World {
     /// A worker works while it holds the lease.
     private mutating func obeyLease(_ region: Int, _ slot: Int) {
         let worker = regions[region].workers[slot]
-        let mayAct = worker.lease?.lease.mayAct(at: .milliseconds(now)) ?? false
+        let mayAct = worker.lease?.lease.mayAct(at: .milliseconds(worker.origin + now)) ?? false
         if mayAct, !worker.isWorking {
             say("worker \(slot) of \(regions[region].name) takes the lease")
             work(region, slot)

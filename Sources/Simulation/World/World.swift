@@ -26,6 +26,8 @@ package struct World {
         /// Now and then: silent connections are given up, and all is looked at.
         case sweep
         case calm
+        /// One direction is cut and stays so.
+        case cutForGood(Direction)
         /// One more entry in each journal, some time after the last fault.
         case stir
     }
@@ -42,6 +44,7 @@ package struct World {
     /// Marks given out to parts, so that none is drawn twice.
     var marksDrawn = 0
     var isPostgresUp = true
+    var postgresClock = HostClock()
     /// How often somebody trimmed a journal.
     var trims = 0
     /// How often one did.
@@ -61,6 +64,10 @@ package struct World {
     var delays: [Direction: Int] = [:]
     var isCalm = false
     var isStirred = false
+    /// The cut that is to last comes later.
+    var awaitsCut = false
+    /// A cut that came when both links between two regions were up, so that it has to be told which way it is.
+    var cutToTell: Direction?
     /// What the Redis of one region was told, if that is wanted.
     package internal(set) var recorded: [RedisCommand] = []
     /// All that are mirrored.
@@ -101,6 +108,7 @@ package struct World {
         agenda.add(.fault, at: 300 + random.below(1000))
         agenda.add(.sweep, at: 250)
         agenda.add(.calm, at: plan.calmAt)
+        if plan.jumpsClocks { setClocks() }
     }
 
     /// Runs until all is at rest, something is wrong or the time is over.
@@ -140,6 +148,7 @@ package struct World {
             sweep()
             agenda.add(.sweep, at: now + 250)
         case .calm: calm()
+        case .cutForGood(let direction): cutForGood(direction)
         case .stir: stir()
         }
     }
@@ -173,9 +182,6 @@ package struct World {
         acknowledged.insert(fields.joined(separator: "\0"))
         changed(.redis(index))
     }
-
-    /// The servers' clocks, ms since 1970.
-    var clock: UInt64 { UInt64(1_763_800_000_000 + now) }
 }
 
 /// A channel of a part.
