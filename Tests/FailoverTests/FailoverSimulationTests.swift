@@ -48,6 +48,9 @@ private struct World {
         case .look: machine.looked(found, now: now)
         case .rejoin: machine.rejoined(.init(journals: 0, withheld: 0), now: now)
         case .unreserve: machine.unreserved()
+        case .reserve: machine.reserved(now: now)
+        case .release: machine.unreserved()
+        case .level: machine.levelled([], now: now)
         case .fence: machine.fenced(.succeeded, now: now)
         case .drain: machine.drained(0, now: now)
         case .promote:
