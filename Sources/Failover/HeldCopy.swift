@@ -15,6 +15,9 @@ package struct HeldCopy: Hashable, Sendable {
         case refused = "refused by the server"
         /// Somebody went on writing to one of them, or deleting.
         case changing = "changed all the while"
+
+        /// For people.
+        package func text(on journal: JournalName) -> String { "\(journal) (\(rawValue))" }
     }
 
     /// What a copy lacks of another one.

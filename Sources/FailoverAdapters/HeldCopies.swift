@@ -30,12 +30,16 @@ extension SurvivorRedis {
 
     private func entryID(_ reply: RedisReply) -> EntryID { reply.string.flatMap { EntryID($0) } ?? .zero }
 
-    /// How many entries there are behind one, `limit` at most, and that one's digest, nil where it is not there.
+    /// For each place in a journal how many entries there are behind it, `limit` at most, and the digest of the entry
+    /// there, nil where there is none.
     func behind(
-        _ entry: EntryID, of journal: JournalName, limit: Int
-    ) async throws(FailoverFailure) -> (entries: UInt64, digest: String?) {
-        let reply = try await ask("FCALL", "rsf1_behind", "1", journal.key, "\(entry)", "\(limit)")
-        return (reply[0]?.integer.flatMap { UInt64(exactly: $0) } ?? 0, reply[1]?.string)
+        _ places: [JournalCursor], limit: Int
+    ) async throws(FailoverFailure) -> [(entries: UInt64, digest: String?)] {
+        let answers = try await ask(
+            places.map { RedisCommand("FCALL", "rsf1_behind", "1", $0.journal.key, "\($0.last)", "\(limit)") })
+        return answers.map { reply in
+            (entries: reply[0]?.integer.flatMap { UInt64(exactly: $0) } ?? 0, digest: reply[1]?.string)
+        }
     }
 
     /// Up to `count` entries behind `cursor`, none beyond `end`; nil where there are none, or where the copy is no longer

@@ -48,30 +48,29 @@ struct OtherRegions: Sendable {
                 let journals = SurvivorRedis.journals(of: down, tenants: tenants)
                 let held = try await own.copies(of: journals, in: region.name)
                 let offered = try await other.copies(of: journals, in: peer.region)
+                var tails: [(journal: JournalName, mine: HeldCopy, theirs: HeldCopy)] = []
                 for (journal, (mine, theirs)) in zip(journals, zip(held, offered)) {
                     switch (mine.lack(of: theirs), theirs.lack(of: mine)) {
                     case (.obstacle(let obstacle), _), (_, .obstacle(let obstacle)):
-                        found.left.append(Self.text(journal, obstacle))
-                    case (.tail, _):
-                        let (entries, digest) = try await other.behind(
-                            mine.last, of: journal, limit: Self.countedEntries)
-                        guard mine.isContinued(by: theirs, showing: digest) else {
-                            found.left.append(Self.text(journal, .forked))
-                            continue
-                        }
-                        found.ahead += 1
-                        if journal.topic == .voice { found.voice &+= entries }
+                        found.left.append(obstacle.text(on: journal))
+                    case (.tail, _): tails.append((journal, mine, theirs))
                     case (.nothing, .tail): found.behind += 1
                     case (.nothing, .nothing): break
                     }
                 }
+                let behind = try await other.behind(
+                    tails.map { JournalCursor($0.journal, behind: $0.mine.last) }, limit: Self.countedEntries)
+                for (tail, (entries, digest)) in zip(tails, behind) {
+                    guard tail.mine.isContinued(by: tail.theirs, showing: digest) else {
+                        found.left.append(HeldCopy.Obstacle.forked.text(on: tail.journal))
+                        continue
+                    }
+                    found.ahead += 1
+                    if tail.journal.topic == .voice { found.voice &+= entries }
+                }
                 return found
             }
         }
-    }
-
-    private static func text(_ journal: JournalName, _ obstacle: HeldCopy.Obstacle) -> String {
-        "\(journal) (\(obstacle.rawValue))"
     }
 
     /// Voice journals that other regions project beyond the cut here, over all that can be asked.
@@ -140,47 +139,20 @@ struct OtherRegions: Sendable {
             return
         }
         defer { other.close() }
-        let survivor = TailTransfer.End(region: region.name, redis: own)
-        let end = TailTransfer.End(region: peer.region, redis: other)
-        let (source, target) = direction == .fetching ? (end, survivor) : (survivor, end)
-        var given: UInt64 = 0
-        var left = result.left
-        do throws(TailTransfer.Failure) {
-            try await carry(from: source, to: target, until: deadline, &given, &left)
-        } catch {
-            if error.region == region.name { throw error.failure }
-            result.failure = error.failure.reason
-        }
+        let survivor = CopyEnd(region: region.name, redis: own)
+        let end = CopyEnd(region: peer.region, redis: other)
+        let levelling =
+            direction == .fetching
+            ? CopyLevelling(down: down, source: end, target: survivor)
+            : CopyLevelling(down: down, source: survivor, target: end)
+        let levelled = await levelling.run(until: deadline)
         switch direction {
-        case .fetching: result.fetched = given
-        case .giving: result.given = given
+        case .fetching: result.fetched = levelled.entries
+        case .giving: result.given = levelled.entries
         }
-        result.left = left
-    }
-
-    private func carry(
-        from source: TailTransfer.End, to target: TailTransfer.End, until deadline: ContinuousClock.Instant?,
-        _ given: inout UInt64, _ left: inout [String]
-    ) async throws(TailTransfer.Failure) {
-        let known = try await target.ask { redis throws(FailoverFailure) in try await redis.tenants() }
-        let others = try await source.ask { redis throws(FailoverFailure) in try await redis.tenants() }
-        let journals = SurvivorRedis.journals(of: down, tenants: known + others)
-        let held = try await target.copies(of: journals)
-        let offered = try await source.copies(of: journals)
-        _ = try await target.ask { redis throws(FailoverFailure) in
-            try await redis.ask([JournalFunctions.library.loadCommand])
-        }
-        for (journal, (mine, theirs)) in zip(journals, zip(held, offered)) where mine.lack(of: theirs) != .nothing {
-            let transfer = TailTransfer(journal: journal, source: source, target: target)
-            if let obstacle = try await transfer.run(&given, until: deadline) {
-                let text = Self.text(journal, obstacle)
-                if !left.contains(text) { left.append(text) }
-            } else if journal.topic == .voice, !known.contains(journal.tenant) {
-                // Nobody here knew of the tenant, and its journal is to be cut and projected as the others are.
-                _ = try await target.ask { redis throws(FailoverFailure) in
-                    try await redis.ask("SADD", tenantsKey, journal.tenant)
-                }
-            }
-        }
+        for journal in levelled.left where !result.left.contains(journal) { result.left.append(journal) }
+        guard let failure = levelled.failure else { return }
+        if failure.region == region.name { throw failure.failure }
+        result.failure = failure.failure.reason
     }
 }

@@ -152,6 +152,23 @@ struct ThreeRegionsTests {
         }
     }
 
+    @Test("many journals, and more than are carried over at a time, come each whole")
+    func many() async throws {
+        try await ThreeRegions.with { regions in
+            let journals = (1000..<1150).map { JournalName.voice(tenant: "\($0)", origin: "us-east") }
+            for journal in journals {
+                try await regions.copy(journal, ["5-1"], in: regions.own)
+                try await regions.copy(journal, (1...20).map { "5-\($0)" }, in: regions.other)
+                _ = try await regions.other.ask("SADD", tenantsKey, journal.tenant)
+            }
+            let levelled = try await regions.failover(to: regions.west).level("us-east", with: ["ap-south"])
+            #expect(levelled.first?.fetched == 150 * 19 && levelled.first?.left == [])
+            let ends = try await regions.own.ends(of: journals)
+            #expect(ends == journals.map { _ in EntryID(first: 5, second: 20) })
+            #expect(Set(try await regions.own.tenants()).isSuperset(of: journals.map(\.tenant)))
+        }
+    }
+
     @Test("a copy that was born otherwise, closed, forked or trimmed is left alone and named; the next journal is not")
     func leaves() async throws {
         try await ThreeRegions.with { regions in
