@@ -162,7 +162,7 @@ let package = Package(
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),
         tests(of: "Capture", ["Journal", "Observability", "PGOutput", "RegionConfig", "Traffic", logging, nioCore]),
-        tests(of: "Failover", ["Traffic"]),
+        tests(of: "Failover", ["Journal", "Traffic"]),
         tests(
             of: "FailoverAdapters",
             [

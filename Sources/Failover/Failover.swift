@@ -54,9 +54,18 @@ package struct Failover: Sendable {
         case .unreserve(let keepsNumber):
             try await region.unreserve(keepsNumber: keepsNumber)
             machine.unreserved()
+        case .reserve(let number, let others):
+            try await region.reserve(number, at: others)
+            machine.reserved(now: decided.duration(to: .now))
+        case .release(let others, let keepsNumber):
+            try await region.release(at: others, keepsNumber: keepsNumber)
+            machine.unreserved()
         case .fence(let down):
             let result = try await hooks.fence(down)
             machine.fenced(result, now: decided.duration(to: .now))
+        case .level(let down, let others):
+            let levelled = try await region.level(down, with: others)
+            machine.levelled(levelled, now: decided.duration(to: .now))
         case .drain(let down):
             let journals = try await region.drain(down)
             machine.drained(journals, now: decided.duration(to: .now))
@@ -88,15 +97,7 @@ package struct Failover: Sendable {
         if case .success(let found) = database {
             down = FailoverMachine.regionDown(by: found.history, survivor: settings.region)
         }
-        let holding = await reached { () throws(FailoverFailure) -> FoundHolding in
-            var holding = try await region.holding(of: down)
-            // What was heard last may have been said just before the region died; and one that lives may long have
-            // said nothing of what it has.
-            if settings.kind == .failover, let down {
-                holding.lives = try await region.lives(down)
-            }
-            return holding
-        }
+        let holding = await reached { () throws(FailoverFailure) in try await self.holding(of: down) }
         let worker = await reached { () throws(FailoverFailure) in try await region.worker() }
         var found = FailoverFound(database: database, holding: holding, worker: worker)
         if settings.kind == .failback {
@@ -105,15 +106,25 @@ package struct Failover: Sendable {
         return found
     }
 
+    private func holding(of down: String?) async throws(FailoverFailure) -> FoundHolding {
+        var holding = try await region.holding(of: down)
+        guard settings.kind == .failover, let down else { return holding }
+        // Whoever is away is waited for meanwhile.
+        async let others = region.others(besides: down)
+        // What was heard last may have been said just before the region died; and one that lives may long have
+        // said nothing of what it has.
+        holding.lives = try await region.lives(down)
+        holding.others = await others
+        return holding
+    }
+
     private func reached<Found: Sendable>(
         _ look: () async throws(FailoverFailure) -> Found
     ) async -> Result<Found, Unreachable> {
         do throws(FailoverFailure) {
             return .success(try await look())
         } catch {
-            switch error {
-            case .unavailable(let reason), .failed(let reason): return .failure(Unreachable(reason))
-            }
+            return .failure(Unreachable(error.reason))
         }
     }
 

@@ -89,6 +89,10 @@ package struct FoundHolding: Hashable, Sendable {
     package var declared: UInt64?
     /// Whether the region gave a sign of life while this was looked at.
     package var lives = false
+    /// The regions beside the survivor and the one that is down.
+    package var others: [FoundOther] = []
+    /// Voice entries of the region that is down which others alone have, and the survivor can get: at least so many.
+    package var elsewhere: UInt64 { others.map(\.voice).max() ?? 0 }
 
     package init(heard: Heard?, voice: UInt64, journals: Int, history: UInt64, declared: UInt64?) {
         self.heard = heard

@@ -10,8 +10,13 @@ package enum FailoverFunctions {
     ///   and forgets that it was declared down, where it was.
     /// - `rsf1_declare global control field history region data`: appends the declaration to the control journal and notes
     ///   it in `field`, unless it is noted for this history already; answers the note.
+    /// - `rsf1_copy stream meta gap`: how a copy stands, changing nothing: `[birth|nil, last, floor, closed|nil, generated,
+    ///   gap|nil, digest|nil]`, the digest that of its newest entry. What is no journal has an empty birth.
+    /// - `rsf1_behind stream entry limit`: how many entries there are behind an entry, `limit` at most, and the digest of
+    ///   that entry, nil where it is not there.
     /// - `rsf1_reserve key number holder seconds`: reserves a history number for a run, as `<number> <holder>`. Answers how
-    ///   many seconds another run's reservation of this or a later number still lasts, and then changes nothing.
+    ///   many seconds another run's reservation of this or a later number still lasts, and then changes nothing. Runs of
+    ///   one region, `<region>/<run>`, take it over from each other: PostgreSQL decides between them.
     /// - `rsf1_unreserve key holder left`: takes a reservation away that is this run's or, where `left` is `number`, leaves
     ///   the number without a holder for the rest of its time: then any run may reserve it.
     /// - `rsf1_close state voice field expected next (event key data)…`: appends events to a voice journal when `field`
@@ -19,6 +24,32 @@ package enum FailoverFunctions {
     package static let library = FunctionLibrary(
         name: "regionsync_failover_1",
         body: """
+            \(JournalFunctions.generated)
+
+            local function digest(entry) return entry and redis.sha1hex(table.concat(entry[2], '\\0')) or false end
+
+            local function copy(keys, args)
+                local state = redis.pcall('HMGET', keys[2], 'birth', 'last', 'floor', 'closed', args[1])
+                local isStream, own = pcall(generated, keys[1])
+                if state.err or not isStream then return {'', '0-0', '0-0', false, '0-0', false, false} end
+                local newest = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)[1]
+                return {
+                    state[1], state[2] or '0-0', state[3] or '0-0', state[4], own or '0-0', state[5], digest(newest)
+                }
+            end
+
+            redis.register_function{
+                function_name = 'rsf1_copy', callback = copy, flags = {'no-writes', 'allow-oom'}
+            }
+            redis.register_function{
+                function_name = 'rsf1_behind',
+                callback = function(keys, args)
+                    local behind = redis.call('XRANGE', keys[1], '(' .. args[1], '+', 'COUNT', args[2])
+                    return {#behind, digest(redis.call('XRANGE', keys[1], args[1], args[1])[1])}
+                end,
+                flags = {'no-writes', 'allow-oom'}
+            }
+
             redis.register_function('rsf1_cut', function(keys, args)
                 local held = redis.call('HGET', keys[1], args[1])
                 if held then return held end
@@ -60,9 +91,14 @@ package enum FailoverFunctions {
                 return string.match(redis.call('GET', key) or '', '^(%d+) (%S+)$')
             end
 
+            local function isOwn(holder, run)
+                local region = string.match(holder, '^(.+)/')
+                return holder == run or region ~= nil and region == string.match(run, '^(.+)/')
+            end
+
             redis.register_function('rsf1_reserve', function(keys, args)
                 local number, holder = reservation(keys[1])
-                if holder and holder ~= args[2] and tonumber(number) >= tonumber(args[1]) then
+                if holder and not isOwn(holder, args[2]) and tonumber(number) >= tonumber(args[1]) then
                     return redis.call('TTL', keys[1])
                 end
                 redis.call('SET', keys[1], args[1] .. ' ' .. args[2], 'EX', args[3])

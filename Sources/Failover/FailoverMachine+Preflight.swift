@@ -8,6 +8,9 @@ extension FailoverMachine {
         if database.isInRecovery, !settings.hasPromote { refusals.append(.noPromoteHook) }
         guard let newest = database.history.first else { return refusals + [.noHistory] }
         began = newest
+        isTakenOver =
+            !database.isInRecovery && newest.captureRegion == settings.region
+            && newest.systemID == database.systemID && newest.timeline == database.timeline
         if settings.kind == .failback, !Self.wasReplaced(settings.region, by: database.history) {
             return refusals + [.neverDown(settings.region)]
         }
@@ -48,7 +51,12 @@ extension FailoverMachine {
 
     /// What an operator should know before going on, in sentences.
     package var warnings: [String] {
-        guard let down, let holding, mayDeclareLiving(holding) else { return [] }
+        guard let down, let holding else { return [] }
+        return livingWarnings(down, holding) + holding.others.compactMap { $0.warning(of: down) }
+    }
+
+    private func livingWarnings(_ down: String, _ holding: FoundHolding) -> [String] {
+        guard mayDeclareLiving(holding) else { return [] }
         if case .refused(let all) = outcome, all.contains(.regionLives(down)) || all.contains(.capturesAlready) {
             return []
         }

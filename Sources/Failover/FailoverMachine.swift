@@ -11,7 +11,13 @@ package struct FailoverMachine: Sendable {
         /// Take back what was reserved at the peers when the region rejoined, or only leave it to other runs; answer with
         /// `unreserved`.
         case unreserve(keepsNumber: Bool)
+        /// Reserve this history number here and at these regions.
+        case reserve(UInt64, at: [String])
+        /// Take back what was reserved so, or only leave it to other runs; answer with `unreserved`.
+        case release(at: [String], keepsNumber: Bool)
         case fence(String)
+        /// Let this region and these others have the same of the one that is down.
+        case level(String, with: [String])
         case drain(String)
         /// Promote, unless it is done, and look at the server again.
         case promote(String)
@@ -46,7 +52,10 @@ package struct FailoverMachine: Sendable {
     /// The server's timeline while it replayed.
     var replayedTimeline: UInt32?
     package private(set) var nextTransaction: UInt64?
+    /// The history names this region, on this server: an earlier run came so far.
+    var isTakenOver = false
     package private(set) var rejoined: RejoinedJournals?
+    package private(set) var levelled: [LevelledRegion]?
     package private(set) var cut: DeclaredCut?
     package private(set) var orphans: ClosedOrphans?
     package private(set) var checks: FailoverChecks?
@@ -63,16 +72,17 @@ package struct FailoverMachine: Sendable {
     /// not have come to the standby.
     package var nextNumber: UInt64 { max(began?.number ?? 0, holding?.history ?? 0) + 1 }
 
-    /// Its steps, in order.
-    package var steps: [FailoverStep] { settings.kind == .failover ? FailoverStep.takeover : FailoverStep.handback }
-
     package var outcome: FailoverOutcome? { if case .finished(let outcome) = state { outcome } else { nil } }
 
     // MARK: Actions
 
     /// What to do at `now`; nil when it is finished.
     package func nextAction(now: Duration) -> Action? {
-        if case .unreserving(let step, _) = state { return .unreserve(keepsNumber: needsNumber(at: step)) }
+        if case .unreserving(let step, _) = state {
+            let keepsNumber = needsNumber(at: step)
+            return settings.kind == .failback
+                ? .unreserve(keepsNumber: keepsNumber) : .release(at: reachable, keepsNumber: keepsNumber)
+        }
         guard case .at(let step) = state else { return nil }
         if let retryAt, now < retryAt { return .wait(until: retryAt) }
         if step == .preflight { return .look }
@@ -80,7 +90,9 @@ package struct FailoverMachine: Sendable {
         switch (step, history) {
         case (.rejoin, _):
             return .rejoin(history: began?.number ?? 0, captures: began?.captureRegion == settings.region)
+        case (.reserve, _): return .reserve(nextNumber, at: reachable)
         case (.fence, _): return .fence(down)
+        case (.level, _): return .level(down, with: reachable)
         case (.drain, _): return .drain(down)
         case (.promote, _): return .promote(down)
         case (.number, let history?): return .add(history, after: began?.number ?? 0)
@@ -134,12 +146,25 @@ package struct FailoverMachine: Sendable {
         advance(journals.journals == 0 ? .found : .done, note, now)
     }
 
+    /// The next history number is reserved for this run.
+    package mutating func reserved(now: Duration) {
+        guard case .at(.reserve) = state else { return }
+        advance(.done, "history \(nextNumber)", now)
+    }
+
     package mutating func fenced(_ result: HookResult, now: Duration) {
         guard case .at(.fence) = state else { return }
         switch result {
         case .succeeded: advance(.done, "", now)
         case .absent: advance(.skipped, FailoverPlan.noFence, now)
         }
+    }
+
+    package mutating func levelled(_ regions: [LevelledRegion], now: Duration) {
+        guard case .at(.level) = state else { return }
+        levelled = regions
+        let note = regions.map(\.text).joined(separator: "; ")
+        advance(regions.isEmpty ? .skipped : .done, regions.isEmpty ? "no other region could be reached" : note, now)
     }
 
     package mutating func drained(_ journals: Int, now: Duration) {
@@ -211,7 +236,8 @@ package struct FailoverMachine: Sendable {
         guard case .unreserving(let step, var reason) = state else { return }
         switch failure {
         case .unavailable(let why), .failed(let why):
-            let refused = needsNumber(at: step) ? "another failback is refused" : "peers may refuse to capture"
+            let other = settings.kind == .failback ? "another failback" : "a failover to another region"
+            let refused = needsNumber(at: step) ? "\(other) is refused" : "peers may refuse to capture"
             reason += "; and until a reserved history expires, within minutes, \(refused): \(why)"
         case nil: break
         }
@@ -234,7 +260,8 @@ package struct FailoverMachine: Sendable {
 
     /// Whether peers hold a history number for this run, which does not exist yet.
     private func holdsNumber(at step: FailoverStep) -> Bool {
-        settings.kind == .failback && [.rejoin, .fence, .drain, .promote, .number].contains(step)
+        guard settings.kind == .failback || steps.contains(.reserve) else { return false }
+        return [.rejoin, .reserve, .fence, .level, .drain, .promote, .number].contains(step)
     }
 
     /// Whether peers need the number although this run has ended: once the server may be promoted they would take it for

@@ -94,6 +94,8 @@ package struct FailoverChecks: Codable, Hashable, Sendable {
     package let loggedInAgents: Int
     /// Voice journals that are projected beyond the cut.
     package let beyondCut: Int
+    /// Voice journals that other regions project beyond it; those that could not be reached are not counted.
+    package var beyondCutElsewhere = 0
 
     package init(objects: Int, drift: Int, openCalls: Int, loggedInAgents: Int, beyondCut: Int) {
         self.objects = objects
@@ -103,5 +105,5 @@ package struct FailoverChecks: Codable, Hashable, Sendable {
         self.beyondCut = beyondCut
     }
 
-    package var areClean: Bool { drift + openCalls + loggedInAgents + beyondCut == 0 }
+    package var areClean: Bool { drift + openCalls + loggedInAgents + beyondCut + beyondCutElsewhere == 0 }
 }

@@ -15,16 +15,18 @@ package struct FailoverPlan: Hashable, Sendable {
     package init(_ machine: FailoverMachine) {
         let settings = machine.settings
         let down = machine.down ?? "the other region"
-        let isDeclared = machine.holding?.declared != nil && machine.holding?.declared == machine.began?.number
         let isNumbered = machine.began?.captureRegion == settings.region && !machine.isInRecovery
         let number = isNumbered ? machine.began?.number : machine.nextNumber
         items = machine.steps.dropFirst().map { step in
             let text =
                 switch step {
                 case .preflight: ""
+                case .reserve:
+                    "reserves history \(number ?? 0) in \(settings.region) and every other region that can be reached"
                 case .rejoin:
                     "closes what \(settings.region) left open, and lets its peers project what it writes from then on"
                 case .fence: settings.hasFence ? "runs failover.fence for \(down)" : Self.noFence
+                case .level: (machine.holding?.others ?? []).map(\.plan).joined(separator: "; ")
                 case .drain:
                     "waits until what is here of \(down) is projected: \(machine.holding?.journals ?? 0) voice journals"
                 case .promote: machine.isInRecovery ? "runs failover.promote" : "nothing: the server takes writes"
@@ -33,7 +35,7 @@ package struct FailoverPlan: Hashable, Sendable {
                         ? "nothing: history \(number ?? 0) names \(settings.region)"
                         : "adds history \(number ?? 0), captured by \(settings.region), to regionsync.history"
                 case .declare:
-                    isDeclared
+                    machine.isDeclared
                         ? "nothing: \(down) is declared down"
                         : "ends the journals of \(down) where the copies end, and declares it down in \(settings.region)"
                 case .close: "closes the open calls of \(down) and logs its agents out, each once"

@@ -6,6 +6,14 @@ package enum FailoverFailure: Error, Hashable, Sendable {
     case failed(String)
 }
 
+extension FailoverFailure {
+    package var reason: String {
+        switch self {
+        case .unavailable(let reason), .failed(let reason): reason
+        }
+    }
+}
+
 /// The PostgreSQL server that is promoted.
 package protocol FailoverDatabase: Sendable {
     func look() async throws(FailoverFailure) -> FoundDatabase
@@ -19,6 +27,9 @@ package protocol FailoverRegion: Sendable {
     func holding(of down: String?) async throws(FailoverFailure) -> FoundHolding
     /// Whether the other region gives a sign of life now; answers within two seconds.
     func lives(_ down: String) async throws(FailoverFailure) -> Bool
+    /// How the regions beside this one and `down` stand with the journals of `down`, which itself is not asked; in a two
+    /// region topology at once none. Answers within about a second where one does not.
+    func others(besides down: String) async -> [FoundOther]
     func worker() async throws(FailoverFailure) -> FoundWorker
     /// How it stands itself, when it came back.
     func returning() async throws(FailoverFailure) -> FoundReturn
@@ -29,6 +40,14 @@ package protocol FailoverRegion: Sendable {
     /// Takes back what `rejoin` reserved at the peers for the server that is to be promoted. Where that may be promoted
     /// already it `keepsNumber`, and only lets other runs reserve it, too.
     func unreserve(keepsNumber: Bool) async throws(FailoverFailure)
+    /// Reserves a history number here and at these other regions; fails where another region's run holds one. One that
+    /// went away is passed over.
+    func reserve(_ number: UInt64, at others: [String]) async throws(FailoverFailure)
+    /// Takes back what `reserve` reserved; `keepsNumber` as for `unreserve`.
+    func release(at others: [String], keepsNumber: Bool) async throws(FailoverFailure)
+    /// Gives this region and these others what any of them has of the journals of `down`. What goes wrong there is told and
+    /// stops nothing.
+    func level(_ down: String, with others: [String]) async throws(FailoverFailure) -> [LevelledRegion]
     /// Returns when everything it holds now of the other region is projected; answers how many journals were behind.
     func drain(_ down: String) async throws(FailoverFailure) -> Int
     /// Ends the journals of the region that is down where the copies end now, and declares that in the own control

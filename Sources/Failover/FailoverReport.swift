@@ -56,6 +56,8 @@ package struct FailoverReport: Encodable, Sendable {
     package let firstTransaction: UInt64?
     package let times: Times
     package let steps: [Step]
+    /// By other region: what it and the survivor were given of the region that is down.
+    package let levelled: [LevelledRegion]?
     package let closedCalls: Int?
     package let closedAgents: Int?
     /// Entries of the region that came back, which its peers keep and leave out of their state.
@@ -106,6 +108,7 @@ package struct FailoverReport: Encodable, Sendable {
                 step: $0.step, result: $0.result ?? .failed, beganSeconds: $0.began.inSeconds,
                 seconds: (($0.ended ?? $0.began) - $0.began).inSeconds, note: $0.note)
         }
+        levelled = machine.levelled
         closedCalls = machine.orphans?.calls
         closedAgents = machine.orphans?.agents
         withheldEntries = machine.rejoined?.withheld
@@ -141,7 +144,9 @@ extension FailoverReport {
         if let serving = times.serving { text += "Serving \(serving) s after the decision\n" }
         if let checks {
             text += "Checks: \(checks.drift) of \(checks.objects) objects differ, \(checks.openCalls) calls open, "
-            text += "\(checks.loggedInAgents) agents logged in, \(checks.beyondCut) journals beyond the cut\n"
+            text += "\(checks.loggedInAgents) agents logged in, \(checks.beyondCut) journals beyond the cut"
+            if checks.beyondCutElsewhere > 0 { text += ", \(checks.beyondCutElsewhere) in other regions" }
+            text += "\n"
         }
         return text
     }

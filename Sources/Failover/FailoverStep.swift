@@ -2,10 +2,14 @@
 package enum FailoverStep: String, CaseIterable, Codable, Hashable, Sendable {
     /// Look at everything that is needed; refuse here or never.
     case preflight
+    /// Reserve the next history number where other regions see it: of two that would take over one yields here.
+    case reserve
     /// Let the other regions project again what this one writes from now on.
     case rejoin
     /// Keep the old primary from taking writes.
     case fence
+    /// Let this region and the others have the same of the one that is down: as much as any of them has.
+    case level
     /// Let the region project what it holds of the one that is down.
     case drain
     /// Make the standby the primary.
@@ -25,8 +29,10 @@ package enum FailoverStep: String, CaseIterable, Codable, Hashable, Sendable {
 extension FailoverStep {
     /// Those of a region that takes over from one that is down.
     package static let takeover: [FailoverStep] = [
-        .preflight, .fence, .drain, .promote, .number, .declare, .close, .serve, .verify,
+        .preflight, .reserve, .fence, .level, .drain, .promote, .number, .declare, .close, .serve, .verify,
     ]
+    /// Those of them that are for nothing where there are two regions only.
+    package static let amongOthers: Set<FailoverStep> = [.reserve, .level]
     /// Those of a region that came back and is given its role again.
     package static let handback: [FailoverStep] = [
         .preflight, .rejoin, .fence, .drain, .promote, .number, .serve, .verify,

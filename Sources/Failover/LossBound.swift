@@ -1,6 +1,6 @@
 /// How much of the region that is down the survivor may lack at most, as far as can be known without it.
 ///
-/// What it lacked when it was heard last is counted exactly. Since then its events came at a rate that is not known: the
+/// What it lacked when it was heard last, and no other region has, is counted exactly. Since then its events came at a rate that is not known: the
 /// highest one of the last minutes is taken.
 package struct LossBound: Hashable, Sendable {
     /// Voice events.
@@ -15,7 +15,8 @@ package struct LossBound: Hashable, Sendable {
     /// Nil where the region was never heard, or not often enough to tell its rate (`ProbeRate`).
     package init?(_ holding: FoundHolding) {
         guard let heard = holding.heard, let rate = heard.rate, rate.isFinite else { return nil }
-        lacking = heard.voice > holding.voice ? heard.voice - holding.voice : 0
+        let (held, isOver) = holding.voice.addingReportingOverflow(holding.elsewhere)
+        lacking = !isOver && heard.voice > held ? heard.voice - held : 0
         age = max(.zero, heard.age)
         self.rate = max(0, rate)
         let seconds = Double(age.components.seconds) + Double(age.components.attoseconds) / 1e18

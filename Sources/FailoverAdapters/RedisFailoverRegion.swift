@@ -100,12 +100,33 @@ struct RedisFailoverRegion: FailoverRegion {
         return [answers[0].string, answers[1][0]?[0]?.string]
     }
 
+    func others(besides down: String) async -> [FoundOther] {
+        await OtherRegions(region: region, down: down).look()
+    }
+
     func worker() async throws(FailoverFailure) -> FoundWorker {
         let status = try await status()
         return FoundWorker(region: status.region, waitingFor: status.waitingFor)
     }
 
     // MARK: Steps
+
+    /// Another run of this region goes on with what one has reserved that was cut off.
+    private var reservation: HistoryReservation {
+        HistoryReservation(region: region, holder: "\(region.name)/\(run)")
+    }
+
+    func reserve(_ number: UInt64, at others: [String]) async throws(FailoverFailure) {
+        try await reservation.reserve(number, among: others)
+    }
+
+    func release(at others: [String], keepsNumber: Bool) async throws(FailoverFailure) {
+        try await reservation.release(among: others, keepsNumber: keepsNumber)
+    }
+
+    func level(_ down: String, with others: [String]) async throws(FailoverFailure) -> [LevelledRegion] {
+        try await OtherRegions(region: region, down: down).level(with: others)
+    }
 
     func drain(_ down: String) async throws(FailoverFailure) -> Int {
         try await Self.at(region) { redis throws(FailoverFailure) in
@@ -208,8 +229,14 @@ struct RedisFailoverRegion: FailoverRegion {
     }
 
     func verify(_ down: String?) async throws(FailoverFailure) -> FailoverChecks {
-        try await Self.at(region) { redis throws(FailoverFailure) in
-            try await SurvivorVerification(region: region, database: database, down: down, redis: redis).run()
+        try await Self.at(region) { redis throws(FailoverFailure) -> FailoverChecks in
+            var checks = try await SurvivorVerification(
+                region: region, database: database, down: down, redis: redis
+            ).run()
+            if let down {
+                checks.beyondCutElsewhere = try await OtherRegions(region: region, down: down).beyondCut(of: redis)
+            }
+            return checks
         }
     }
 }

@@ -50,7 +50,12 @@ struct RegionReturn {
     func rejoin(history: UInt64, captures: Bool) async throws(FailoverFailure) -> RejoinedJournals {
         if !captures { try await close(history: history) }
         // Of two regions that come back one yields here, before it has changed anything at a peer.
-        for peer in region.peers { try await reserve(history &+ 1, at: peer) }
+        let reservation = HistoryReservation(region: region, holder: run)
+        for peer in region.peers {
+            let other = try await SurvivorRedis.connect(region, at: peer)
+            defer { other.close() }
+            try await reservation.reserve(history &+ 1, at: other)
+        }
         var journals = 0
         var withheld: UInt64 = 0
         for peer in region.peers {
@@ -72,18 +77,6 @@ struct RegionReturn {
         ) { () throws(FailoverFailure) in try await journalsBehind() == 0 }
     }
 
-    /// Keeps a peer from taking a server that is promoted for its own, and from beginning the next history with it.
-    private func reserve(_ number: UInt64, at peer: Region.Peer) async throws(FailoverFailure) {
-        let other = try await SurvivorRedis.connect(region, at: peer)
-        defer { other.close() }
-        let time = (region.failover.hookTimeout * 2 + .seconds(60)).components.seconds
-        let answer = try await other.ask(
-            "FCALL", "rsf1_reserve", "1", ProjectionKeys.reservedHistory, "\(number)", run, "\(time)")
-        if let seconds = answer.integer {
-            throw .failed("another failback runs; if it was killed, this one can begin in \(seconds) s")
-        }
-    }
-
     /// Takes back what a run reserved at each peer of the region, at least where that can be done.
     static func unreserve(_ region: Region, run: String, keepsNumber: Bool) async throws(FailoverFailure) {
         var failure: FailoverFailure?
@@ -91,8 +84,7 @@ struct RegionReturn {
             do throws(FailoverFailure) {
                 let other = try await SurvivorRedis.connect(region, at: peer)
                 defer { other.close() }
-                _ = try await other.ask(
-                    "FCALL", "rsf1_unreserve", "1", ProjectionKeys.reservedHistory, run, keepsNumber ? "number" : "")
+                try await HistoryReservation(region: region, holder: run).release(at: other, keepsNumber: keepsNumber)
             } catch {
                 failure = failure ?? error
             }

@@ -14,11 +14,15 @@ struct SurvivorRedis: Sendable {
     private let connection: RedisConnection
 
     /// Connects to the region's own server or, for the same tenants, a peer's; refuses one that is no primary.
-    static func connect(_ region: Region, at peer: Region.Peer? = nil) async throws(FailoverFailure) -> SurvivorRedis {
+    /// `time`: how long that may take where the region file allows more.
+    static func connect(
+        _ region: Region, at peer: Region.Peer? = nil, within time: Duration? = nil
+    ) async throws(FailoverFailure) -> SurvivorRedis {
         do throws(RedisError) {
+            var endpoint = RedisEndpoint(peer?.redis ?? region.redis)
+            if let time { endpoint.connectTimeout = min(endpoint.connectTimeout, time) }
             let connection = try await RedisConnection.connect(
-                to: RedisEndpoint(peer?.redis ?? region.redis), name: "regionsync-failover",
-                on: MultiThreadedEventLoopGroup.singleton.any())
+                to: endpoint, name: "regionsync-failover", on: MultiThreadedEventLoopGroup.singleton.any())
             let info = ServerInfo(try await connection.send(RedisCommand("INFO")))
             guard info["role"] == "master" else { throw .server(code: "READONLY", message: "it is a replica") }
             _ = try await connection.send(FailoverFunctions.library.loadCommand)
@@ -28,7 +32,30 @@ struct SurvivorRedis: Sendable {
         }
     }
 
+    /// How long a peer may take to be connected to that a failover can do without.
+    static let patience = Duration.seconds(1)
+
+    /// Runs `body` with a connection to the region's own server or to a peer's that a failover can do without.
+    static func with<Answer>(
+        _ region: Region, at peer: Region.Peer?, _ body: (SurvivorRedis) async throws(FailoverFailure) -> Answer
+    ) async throws(FailoverFailure) -> Answer {
+        let redis = try await connect(region, at: peer, within: peer == nil ? nil : patience)
+        defer { redis.close() }
+        return try await body(redis)
+    }
+
     func close() { connection.closeSoon() }
+
+    /// Appends to a copy that was born with this mark, and ends where the batch begins.
+    func append(_ batch: EntryBatch, to journal: JournalName, birth: String) async throws(Refusal) {
+        do throws(RedisError) {
+            _ = try await connection.send(
+                JournalFunctions.append(batch, to: journal, birth: birth), deadline: .seconds(30))
+        } catch {
+            guard case .server(let code, let message) = error else { throw .unavailable("\(error)") }
+            throw Refusal(code: code, message: message)
+        }
+    }
 
     /// Sends all commands at once and gives their answers in order; the first error ends it.
     func ask(_ commands: [RedisCommand]) async throws(FailoverFailure) -> [RedisReply] {

@@ -12,7 +12,9 @@ struct FailoverCommand: AsyncParsableCommand {
             Looks at the standby of PostgreSQL, and at the Redis and worker of the region that takes over, and refuses when \
             one is missing, when more may be lost than failover.maximumLoss of its region file allows, or when the other \
             region is heard still, unless --even-if-alive is given. Then, in order: \
-            runs failover.fence; waits until what is here is projected; runs failover.promote; claims the next history \
+            where there are more than two regions, reserves the next history number in those that can be reached; runs \
+            failover.fence; with more than two regions, fetches what another one alone has of the one that is down, and gives \
+            the others what they lack; waits until what is here is projected; runs failover.promote; claims the next history \
             number; declares the other region down and where its journals end; closes its open calls and logs its agents \
             out; waits until this region captures; compares. Nothing is needed of the region that is down.
 

@@ -13,11 +13,13 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
     let fences: Bool
     /// Whether the region that is to be declared down gives a sign of life.
     let isAlive: Bool
+    /// The regions beside the two.
+    let neighbours: [FoundOther]
     /// When that region told last what it has.
     let heard: FoundHolding.Heard?
 
     init(
-        aways: Int = 0, lostAnswers: Int = 0, fences: Bool = true, lives: Bool = false,
+        aways: Int = 0, lostAnswers: Int = 0, fences: Bool = true, lives: Bool = false, others: [FoundOther] = [],
         heard: FoundHolding.Heard? = FailoverMachineTests.holding.heard,
         history: [FoundDatabase.History] = [FailoverMachineTests.first],
         promotion: @escaping @Sendable (inout FoundDatabase) throws(FailoverFailure) -> Void = Stage.works
@@ -27,6 +29,7 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
         self.lostAnswers = Mutex(lostAnswers)
         self.fences = fences
         isAlive = lives
+        neighbours = others
         self.heard = heard
         var database = FailoverMachineTests.standby
         database.history = history
@@ -70,6 +73,15 @@ private final class Stage: FailoverDatabase, FailoverRegion, FailoverHooks {
         return RejoinedJournals(journals: 0, withheld: 0)
     }
     func unreserve(keepsNumber: Bool) { say(keepsNumber ? "leave" : "unreserve") }
+    func others(besides down: String) -> [FoundOther] { neighbours }
+    func reserve(_ number: UInt64, at others: [String]) { say("reserve \(number) \(others)") }
+    func release(at others: [String], keepsNumber: Bool) {
+        say("\(keepsNumber ? "leave" : "release") \(others)")
+    }
+    func level(_ down: String, with others: [String]) -> [LevelledRegion] {
+        say("level \(down) \(others)")
+        return others.map { LevelledRegion(region: $0) }
+    }
     func drain(_ down: String) async throws(FailoverFailure) -> Int {
         say("drain")
         let isAway = awaysBefore.withLock { left in
@@ -123,6 +135,21 @@ struct FailoverDriverTests {
                 "fence us-east", "drain", "drain", "drain", "promote", "add 2", "declare us-east 2", "close us-east 2",
                 "serve 2",
             ])
+    }
+
+    @Test("in a third region that can be asked the number is reserved, and journals are levelled, before it promotes")
+    func thirdRegion() async {
+        let others = [FoundOther(region: "ap-south"), FoundOther(region: "sa-east", unreachable: "no answer")]
+        let stage = Stage(others: others)
+        #expect(await run(stage, FailoverMachineTests.settings()).outcome == .passed)
+        #expect(
+            stage.calls.prefix(5) == [
+                #"reserve 2 ["ap-south"]"#, "fence us-east", #"level us-east ["ap-south"]"#, "drain", "promote",
+            ])
+        let unfenced = Stage(fences: false, others: others)
+        #expect(await run(unfenced, FailoverMachineTests.settings()).outcome == .failed(.fence, reason: "status 1"))
+        #expect(
+            unfenced.calls == [#"reserve 2 ["ap-south"]"#, "fence us-east", #"release ["ap-south"]"#])
     }
 
     @Test("a row whose addition was not answered is found added")

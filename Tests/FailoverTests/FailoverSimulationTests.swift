@@ -11,6 +11,8 @@ private struct World {
     var closings: [UInt64: Int] = [:]
     var cuts = 0
     var captures: UInt64 = 1
+    /// Regions beside the two.
+    var others: [FoundOther] = []
     var random: SplitMix64
 
     var database: FoundDatabase {
@@ -22,6 +24,7 @@ private struct World {
     var found: FailoverFound {
         var holding = FailoverMachineTests.holding
         holding.declared = declarations.keys.max()
+        holding.others = others
         holding.heard = FoundHolding.Heard(age: .seconds(6), voice: 1000, rate: 20)
         return FailoverFound(
             database: .success(database), holding: .success(holding),
@@ -48,6 +51,9 @@ private struct World {
         case .look: machine.looked(found, now: now)
         case .rejoin: machine.rejoined(.init(journals: 0, withheld: 0), now: now)
         case .unreserve: machine.unreserved()
+        case .reserve: machine.reserved(now: now)
+        case .release: machine.unreserved()
+        case .level: machine.levelled([], now: now)
         case .fence: machine.fenced(.succeeded, now: now)
         case .drain: machine.drained(0, now: now)
         case .promote:
@@ -80,7 +86,8 @@ private struct World {
 struct FailoverSimulationTests {
     @Test("one history is added, the region is declared down once, and in the end it is taken over", arguments: 1...300)
     func operators(seed: UInt64) {
-        var world = World(random: SplitMix64(seed: seed))
+        let others = seed.isMultiple(of: 2) ? [FoundOther(region: "ap-south")] : []
+        var world = World(others: others, random: SplitMix64(seed: seed))
         var machines = [0, 1, 2].map { _ in FailoverMachine(FailoverMachineTests.settings()) }
         var now = Duration.zero
         for _ in 0..<120 {
