@@ -67,6 +67,10 @@ extension JournalName: Comparable {
 /// Key of the sign of life that the mirror link from `region` leaves in a peer's Redis.
 package func knockKey(from region: String) -> String { "rs:{_}:knock:\(region)" }
 
+/// Key of the hash of a region's runs of capture that have not stopped cleanly: run → history; a field `confirmed` is an
+/// operator's word that no other region has taken over.
+package func capturingKey(of region: String) -> String { "rs:{_}:capturing:\(region)" }
+
 /// Key of the set of all tenants' dbids known to a region, kept by the projection, with those of whom the region's worker has
 /// found voice journals; what the mirror learns tenants from.
 package let tenantsKey = "rs:{_}:tenants"
