@@ -54,6 +54,10 @@ package struct JournalName: Hashable, Sendable {
     /// The key of the hash beside the stream, in the same slot: birth, last, count, floor, closed, position, guard
     /// (the last ID that a transaction was let in behind), where it is born `missed:<peer>`, and beside a copy `CopyGap`.
     package var metaKey: String { key + ":meta" }
+
+    /// The field of `metaKey` with how many entries a peer lacks that were counted as lost when they were removed, by
+    /// whoever removed them; there until the link to that peer knows the gap. Counts of another mark are of another history.
+    package static func countedField(peer: String, birth: String) -> String { "counted:\(peer):\(birth)" }
 }
 
 extension JournalName: CustomStringConvertible {
