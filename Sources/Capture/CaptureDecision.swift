@@ -1,3 +1,5 @@
+internal import CrashPoints
+
 // A region that may have been away for long asks before it captures.
 extension Capture {
     /// What `CaptureStart` says, peers asked where the region cannot tell by itself that it has the role still. What it
@@ -18,6 +20,7 @@ extension Capture {
         if let history = decision.history(found) {
             try await role.take(history: history)
             past.hasRole = true
+            CrashPoint.captureNoted.pass()
         }
         return decision
     }

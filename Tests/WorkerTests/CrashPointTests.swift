@@ -13,8 +13,8 @@ import Traffic
 struct CrashPointTests {
     /// Steps of a first start; each begins with nothing.
     private static let ofFirstStart: [CrashPoint] = [
-        .leaseTaken, .historyBegun, .publicationCreated, .snapshotAnnounced, .slotCreated, .snapshotCopied,
-        .snapshotEnded,
+        .leaseTaken, .captureNoted, .historyBegun, .publicationCreated, .snapshotAnnounced, .slotCreated,
+        .snapshotCopied, .snapshotEnded,
     ]
     /// Steps that have something to do only when an object of the cache is wrong.
     private static let ofRepair: [CrashPoint] = [.repairWatched, .repairMended]

@@ -73,25 +73,19 @@ extension RedisConnection {
     /// The newest history of which anything is known in a region's Redis; the one above it where `region` was declared down
     /// there. Nil when it cannot be told now.
     func newestHistory(about region: String) async -> UInt64? {
-        do throws(RedisError) {
-            let reply: RedisReply = try await send(
-                RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", ProjectionKeys.down(region: region)))
-            let projected = reply[0]?.string.flatMap { Position($0) }?.history ?? 0
-            let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) }
-            let reserved = try await reservedHistory()
-            return max(projected, declared.map { $0 == .max ? $0 : $0 + 1 } ?? 0, reserved)
-        } catch {
-            return nil
+        let answers = await pipeline([
+            RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", ProjectionKeys.down(region: region)),
+            RedisCommand("GET", ProjectionKeys.reservedHistory),
+        ])
+        guard answers.count == 2, let known = try? answers[0].get() else { return nil }
+        let reserved: UInt64
+        switch answers[1] {
+        case .success(let mark): reserved = mark.string?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
+        case .failure(.server("NOPERM", _)): reserved = 0  // at a peer it need not be allowed
+        case .failure: return nil
         }
-    }
-
-    /// The history that another region is about to begin; 0 for none, and at a peer where that may not be asked.
-    private func reservedHistory() async throws(RedisError) -> UInt64 {
-        do throws(RedisError) {
-            let mark: RedisReply = try await send(RedisCommand("GET", ProjectionKeys.reservedHistory))
-            return mark.string?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
-        } catch .server("NOPERM", _) {
-            return 0
-        }
+        let projected = known[0]?.string.flatMap { Position($0) }?.history ?? 0
+        let declared = known[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) }
+        return max(projected, declared.map { $0 == .max ? $0 : $0 + 1 } ?? 0, reserved)
     }
 }
