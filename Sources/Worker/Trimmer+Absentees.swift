@@ -66,7 +66,7 @@ extension Trimmer {
         guard lacked > 0 else { return }
         let field = JournalName.countedField(peer: absentee.peer, birth: journal.birth)
         _ = try await connection.send(RedisCommand("HINCRBY", journal.name.metaKey, field, "\(lacked)"))
-        lost.add(lacked)
+        metrics.counter(.mirrorLost, [.cause: "trimmed"]).add(lacked)
         logger.debug(
             "Entries went that a peer lacks",
             [.journal: "\(journal.name)", .peer: "\(absentee.peer)", .entries: "\(lacked)"])
