@@ -42,6 +42,7 @@ package struct Capture: Sendable {
     let source: any CaptureSource
     let journal: any CaptureJournal
     let cache: (any CaptureCache)?
+    let role: (any CaptureRole)?
     let settings: Settings
     let metrics: CaptureMetrics
     let states: ComponentStates
@@ -54,15 +55,17 @@ package struct Capture: Sendable {
     /// The journal's, which has a state when there is something to say of it.
     package static let journalComponent = "capture journal"
 
-    /// Without a `cache` what was missed is found by copying everything.
+    /// Without a `cache` what was missed is found by copying everything; without a `role` no other region can take over.
     package init(
         catalog: Catalog, source: any CaptureSource, journal: any CaptureJournal, cache: (any CaptureCache)? = nil,
-        settings: Settings = Settings(), metrics: CaptureMetrics, states: ComponentStates, logger: Logger
+        role: (any CaptureRole)? = nil, settings: Settings = Settings(), metrics: CaptureMetrics,
+        states: ComponentStates, logger: Logger
     ) {
         self.catalog = catalog
         self.source = source
         self.journal = journal
         self.cache = cache
+        self.role = role
         self.settings = settings
         self.metrics = metrics
         self.states = states
@@ -109,11 +112,15 @@ package struct Capture: Sendable {
     }
 
     /// What a look cannot see.
-    private struct Past {
+    struct Past {
         /// When the journal was first seen without its end.
         var behindSince: ContinuousClock.Instant?
         /// Why the stream could not be read.
         var unreadable: CaptureStop?
+        /// What peers knew when one answered; nil while none has, or none was asked.
+        var historyAtPeers: UInt64?
+        /// The role was taken in this run.
+        var hasRole = false
     }
 
     /// Looks, decides and does it. Answers how long to wait before the next look; nil for not at all.
@@ -124,10 +131,10 @@ package struct Capture: Sendable {
         guard let known = await journal.newestHistory() else {
             throw CaptureFailure.unavailable("Redis does not say whether another region has taken over")
         }
-        found.knownHistory = known
+        found.knownHistory = max(known, past.historyAtPeers ?? 0)
         found.unreadable = past.unreadable
         metrics.historyNumber.set(found.history.map { Double($0.number) })
-        let decision = CaptureStart(found)
+        let decision = try await decision(&found, &past)
         logger.debug("start decided", [.state: "\(decision)"])
         switch decision {
         case .beginHistory(let number, let newest):

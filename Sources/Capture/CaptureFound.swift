@@ -100,6 +100,10 @@ package struct CaptureFound: Hashable, Sendable {
     package var shown = ""
     /// Why the stream could not be read at the journal's position, though the tables are right by now.
     package var unreadable: CaptureStop?
+    /// How earlier runs here ended; nil where no peer could have taken over.
+    package var standing: CaptureStanding?
+    /// This run has had the role already, or a peer has answered it.
+    package var isVouchedFor = false
 
     package init(
         region: String, publicationName: String, slotName: String, isInRecovery: Bool, walLevel: String,

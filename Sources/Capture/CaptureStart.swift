@@ -87,8 +87,10 @@ package enum ResnapshotCause: Hashable, Sendable {
     }
 }
 
-/// What capture waits for; all of it mends itself.
+/// What capture waits for; all of it mends itself, sooner or later.
 package enum CaptureWait: Hashable, Sendable {
+    /// A peer that answers, or an operator's word, since nobody here can tell whether another region has taken over.
+    case peer(CaptureDoubt)
     /// Another region is the one that captures.
     case otherRegion(String)
     /// Another worker, or our own connection of before, streams from the slot.
@@ -107,6 +109,15 @@ extension CaptureStart {
         }
     }
 
+    /// The history under which this region captures if it does as decided; nil where it does nothing.
+    func history(_ found: CaptureFound) -> UInt64? {
+        switch self {
+        case .beginHistory(let number, _): number
+        case .createPublication, .snapshot, .resume: found.history?.number ?? 0
+        case .wait, .stop: nil
+        }
+    }
+
     /// Whether it is for this region, on this server, to capture at all.
     private static func place(_ found: CaptureFound) -> CaptureStart? {
         guard !found.isInRecovery else { return .wait(.inRecovery) }
@@ -119,6 +130,7 @@ extension CaptureStart {
         guard found.knownHistory <= max(newest, found.journal.history) else {
             return .stop(.formerPrimary(known: found.knownHistory, newest: newest))
         }
+        if let doubt = found.doubt { return .wait(.peer(doubt)) }
         guard let history = found.history else { return next(after: 0, found) }
         let isSameServer = history.systemID == found.systemID && history.timeline == found.timeline
         // A server restored to an older state has forgotten histories in which we journaled.

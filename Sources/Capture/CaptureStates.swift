@@ -22,6 +22,12 @@ extension ComponentState {
 
     static func waiting(_ wait: CaptureWait) -> ComponentState {
         switch wait {
+        case .peer(let doubt):
+            ComponentState(
+                "awaiting-peer", .waiting,
+                reason: doubt.reason + "; no peer answers that could say whether another region has taken over since",
+                advice: "let a peer's Redis be reached from here; or, if you know that no other region has taken over, "
+                    + "say so to this region's Redis: HSET rs:{_}:capturing:<this region> confirmed yes")
         case .otherRegion(let region):
             ComponentState("other-region", .working, reason: "region \(region) captures")
         case .slotBusy(let pid):

@@ -10,6 +10,8 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     /// The region's lease is this worker's.
     case leaseTaken = "lease.taken"
 
+    /// The region's Redis says that capture runs; nothing else was done.
+    case captureNoted = "capture.noted"
     /// The history's row is in PostgreSQL.
     case historyBegun = "capture.history-begun"
     case publicationCreated = "capture.publication-created"

@@ -100,7 +100,7 @@ struct RegionReturn {
                 RedisCommand(
                     "FCALL", "rsf1_rejoin", "2", ProjectionKeys.cursors(tenant: tenant),
                     JournalName.voice(tenant: tenant, origin: own).metaKey, ProjectionKeys.voiceCursor(origin: own),
-                    ProjectionKeys.voiceCut(origin: own), "tail:voice:\(own)")
+                    ProjectionKeys.voiceCut(origin: own), ProjectionKeys.voiceTail(origin: own))
             })
         _ = try await other.ask(
             "FCALL", "rsf1_rejoined", "2", ProjectionKeys.trailing, JournalName.control(origin: peer).key,

@@ -54,6 +54,10 @@ package struct JournalName: Hashable, Sendable {
     /// The key of the hash beside the stream, in the same slot: birth, last, count, floor, closed, position, guard
     /// (the last ID that a transaction was let in behind), where it is born `missed:<peer>`, and beside a copy `CopyGap`.
     package var metaKey: String { key + ":meta" }
+
+    /// The field of `metaKey` with how many entries a peer lacks that were counted as lost when they were removed, by
+    /// whoever removed them; there until the link to that peer knows the gap. Counts of another mark are of another history.
+    package static func countedField(peer: String, birth: String) -> String { "counted:\(peer):\(birth)" }
 }
 
 extension JournalName: CustomStringConvertible {
@@ -66,6 +70,10 @@ extension JournalName: Comparable {
 
 /// Key of the sign of life that the mirror link from `region` leaves in a peer's Redis.
 package func knockKey(from region: String) -> String { "rs:{_}:knock:\(region)" }
+
+/// Key of the hash of a region's runs of capture that have not stopped cleanly: run → history; a field `confirmed` is an
+/// operator's word that no other region has taken over.
+package func capturingKey(of region: String) -> String { "rs:{_}:capturing:\(region)" }
 
 /// Key of the set of all tenants' dbids known to a region, kept by the projection, with those of whom the region's worker has
 /// found voice journals; what the mirror learns tenants from.

@@ -99,10 +99,20 @@ extension MirrorLink {
         // Noted also where it is nothing: it tells that this peer has a copy.
         if source.missed != missed { note(missed: missed, of: journal, in: session) }
         noteGap(missed, through: source.generated, of: journal, in: session)
-        if resumption.lost > 0 { report.lost(resumption.lost, of: journal.name, cause: "trimmed") }
+        settle(resumption.lost, of: journal, in: session)
         session.refusal = nil
         journal.machine.aligned(at: resumption.cursor)
         if wentBack { review(in: session) }
+    }
+
+    /// Counts entries that left the journal before this copy had them, but for those that were counted when they left. A
+    /// session that ends before leaves that to the next one.
+    private func settle(_ lost: UInt64, of journal: MirroredJournal, in session: Session) {
+        let name = journal.name
+        session.source.takeCounted(by: settings.peer, of: name, birth: journal.birth).whenSuccess { counted in
+            guard lost > counted else { return }
+            self.assumeIsolated { $0.report.lost(lost - counted, of: name, cause: "trimmed") }
+        }
     }
 
     private func part(_ journal: MirroredJournal, _ repair: CopyRepair) {

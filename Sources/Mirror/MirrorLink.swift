@@ -103,6 +103,9 @@ package actor MirrorLink {
         return journal.machine.acknowledged
     }
 
+    /// Whether the peer is away. While it is not, the link itself finds what leaves a journal before the peer has it.
+    package var isDown: Bool { session == nil }
+
     /// Ships until cancelled; connects again whenever a connection is lost.
     package func run() async {
         var attempt = 0

@@ -49,6 +49,8 @@ package protocol MirrorSource: Sendable {
     ) -> EventLoopFuture<SourceState>
     /// Notes beside the journal how many entries up to its cursor a peer's copy will never have.
     func note(missed: UInt64, known: UInt64, by peer: String, of journal: JournalName, birth: String)
+    /// Forgets, and answers, how many entries that a peer lacks were counted as lost when they were removed.
+    func takeCounted(by peer: String, of journal: JournalName, birth: String) -> EventLoopFuture<UInt64>
     /// The newest entry at or below an ID.
     func newest(of journal: JournalName, through id: EntryID) -> EventLoopFuture<KeptEntry?>
     /// Appends again what the journal lost; gives its last ID. Fails with `Refusal`.

@@ -87,6 +87,7 @@ extension RedisCheck {
         case .own(let region):
             Self.journals(of: region).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("GET", knockKey(from: "probe"))] + Self.projectionProbes + Self.leaseProbes
+                + Self.roleProbes(of: region)
         case .peer(_, let writer):
             Self.journals(of: writer).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("SET", knockKey(from: writer), "1 0")]
@@ -131,6 +132,15 @@ extension RedisCheck {
         Probe("EVAL", "return 1", "1", LeaseCommands.key), Probe("GET", LeaseCommands.key),
         Probe("SET", LeaseCommands.key, "v"), Probe("CLIENT", "LIST", "ID", "1"),
     ]
+
+    /// What capture notes of its runs.
+    private static func roleProbes(of region: String) -> [Probe] {
+        let key = capturingKey(of: region)
+        return [
+            Probe("EVAL", "return 1", "1", key), Probe("HSET", key, "f", "v"), Probe("HGETALL", key),
+            Probe("HDEL", key, "f"),
+        ]
+    }
 
     /// What the projection and its functions do with their own keys and with what they project.
     private static let projectionProbes =

@@ -13,6 +13,10 @@ package enum ProjectionKeys {
     /// Field of `cursors(tenant:)` while a region counts as down: where its voice journal was cut (`JournalCut`).
     package static func voiceCut(origin: String) -> String { "cut:voice:\(origin)" }
 
+    /// Field of `cursors(tenant:)` since a region that counted as down has rejoined: what of its voice journal stays out of
+    /// all state, `<cut> <entries> <end>`.
+    package static func voiceTail(origin: String) -> String { "tail:voice:\(origin)" }
+
     /// Field of `cursors(tenant:)`: as of which entry a region's voice journal was restated, where some of it is missing
     /// here; zero where it was whole from the beginning (`Wholeness`).
     package static func restated(origin: String) -> String { "restated:voice:\(origin)" }

@@ -1,4 +1,5 @@
 internal import Journal
+internal import Projection
 internal import RESP
 internal import RedisClient
 
@@ -26,6 +27,10 @@ package struct JournalListing: Sendable {
         package let position: String?
         /// Memory the stream takes in Redis, by its own estimate.
         package let bytes: Int?
+        /// The last entry that counts of a voice journal whose region was declared down.
+        package let cut: String?
+        /// Entries beyond the cut, which are in no state; once the region has rejoined, those up to then.
+        package let withheld: UInt64?
     }
 
     /// By key.
@@ -38,7 +43,7 @@ package struct JournalListing: Sendable {
         var journals: [Entry] = []
         for start in stride(from: 0, to: names.count, by: 200) {
             let some = names[start..<min(start + 200, names.count)]
-            let replies = try await region.ask(some.flatMap { Self.questions($0.key) })
+            let replies = try await region.ask(some.flatMap { Self.questions($0.key, $0.name) })
             for (index, journal) in some.enumerated() {
                 journals.append(
                     Entry(
@@ -57,13 +62,16 @@ package struct JournalListing: Sendable {
         return parts.first.flatMap { JournalName(key: $0) }
     }
 
-    private static let questionCount = 5
+    private static let questionCount = 6
 
-    private static func questions(_ key: String) -> [RedisCommand] {
+    private static func questions(_ key: String, _ name: JournalName) -> [RedisCommand] {
         [
             RedisCommand("XLEN", key), RedisCommand("XRANGE", key, "-", "+", "COUNT", "1"),
             RedisCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), RedisCommand("MEMORY", "USAGE", key),
-            RedisCommand("HMGET", "\(key):meta", "birth", "floor", "closed", "position"),
+            RedisCommand("HMGET", "\(key):meta", "birth", "floor", "closed", "position", "count"),
+            RedisCommand(
+                "HMGET", ProjectionKeys.cursors(tenant: name.tenant), ProjectionKeys.voiceCut(origin: name.origin),
+                ProjectionKeys.voiceTail(origin: name.origin)),
         ]
     }
 
@@ -71,13 +79,13 @@ package struct JournalListing: Sendable {
     package var text: String {
         var table = TextTable([
             ("JOURNAL", .left), ("", .left), ("ENTRIES", .right), ("BYTES", .right), ("FIRST", .left), ("LAST", .left),
-            ("FLOOR", .left), ("BIRTH", .left), ("POSITION", .left),
+            ("FLOOR", .left), ("BIRTH", .left), ("POSITION", .left), ("CUT", .left), ("WITHHELD", .right),
         ])
         for entry in journals {
             table.add([
                 entry.key, (entry.own ? "own" : "copy") + (entry.closed ? ", closed" : ""), "\(entry.entries)",
                 entry.bytes.map { "\($0)" } ?? "-", entry.first ?? "-", entry.last ?? "-", entry.floor ?? "-",
-                entry.birth ?? "-", entry.position ?? "-",
+                entry.birth ?? "-", entry.position ?? "-", entry.cut ?? "-", entry.withheld.map { "\($0)" } ?? "-",
             ])
         }
         return table.isEmpty ? "There are no journals.\n" : table.text
@@ -92,6 +100,26 @@ extension RegionServer {
             keys.formUnion(page.compactMap(\.string))
         }
         return keys
+    }
+}
+
+/// What of a voice journal is in no state, since its region was declared down.
+private struct Tail {
+    let cut: EntryID
+    let entries: UInt64
+
+    /// From the fields `voiceCut` and `voiceTail`; `count` entries were ever given to the journal here.
+    init?(_ fields: RedisReply, count: String?) {
+        if let cut = fields[0]?.string.flatMap({ JournalCut($0) }) {
+            let given = count.flatMap { UInt64($0) } ?? 0
+            self.cut = cut.last
+            entries = given > cut.count ? given - cut.count : 0
+        } else {
+            let words = fields[1]?.string?.split(separator: " ") ?? []
+            guard words.count == 3, let cut = EntryID(words[0]), let entries = UInt64(words[1]) else { return nil }
+            self.cut = cut
+            self.entries = entries
+        }
     }
 }
 
@@ -112,5 +140,8 @@ extension JournalListing.Entry {
         floor = meta[1]?.string
         closed = meta[2]?.string != nil || key != name.key
         position = meta[3]?.string
+        let tail = key == name.key && name.topic == .voice ? Tail(replies[5], count: meta[4]?.string) : nil
+        cut = tail?.cut.description
+        withheld = tail?.entries
     }
 }

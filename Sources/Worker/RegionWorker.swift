@@ -111,9 +111,12 @@ package struct RegionWorker: Service {
                 tasks.addTask { await verification.run() }
             }
             let source = captureSource(cache)
-            let capture = capture(from: source, cache, on: loops.next())
+            let journal = captureJournal(on: loops.next())
+            let capture = capture(from: source, into: journal, cache)
             tasks.addTask {
                 await capture.run()
+                // Work that ends for any other reason, such as a lease that was lost, may have stood still for long.
+                if Task.isShuttingDownGracefully { await journal.release() }
                 await source.close()
             }
         }
@@ -155,17 +158,21 @@ package struct RegionWorker: Service {
             options: servers[0], others: Array(servers.dropFirst()), cache: cache)
     }
 
+    private func captureJournal(on loop: any EventLoop) -> RedisCaptureJournal {
+        RedisCaptureJournal(
+            region: region.name, endpoint: RedisEndpoint(region.redis),
+            peers: region.peers.map { RedisEndpoint($0.redis) }, eventLoop: loop)
+    }
+
     private func capture(
-        from source: PostgresCaptureSource, _ cache: CachedObjects?, on loop: any EventLoop
+        from source: PostgresCaptureSource, into journal: RedisCaptureJournal, _ cache: CachedObjects?
     ) -> Capture {
         var settings = Capture.Settings()
         if !region.peers.isEmpty { settings.healPatience = .seconds(3) }
         settings.retainedWALLimit = UInt64(region.limits.retainedWALBytes)
         return Capture(
-            catalog: region.catalog, source: source,
-            journal: RedisCaptureJournal(
-                region: region.name, endpoint: RedisEndpoint(region.redis), eventLoop: loop),
-            cache: cache.map { ProjectedCache($0) }, settings: settings,
+            catalog: region.catalog, source: source, journal: journal, cache: cache.map { ProjectedCache($0) },
+            role: region.peers.isEmpty ? nil : journal, settings: settings,
             metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
     }
 

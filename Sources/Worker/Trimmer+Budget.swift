@@ -6,7 +6,7 @@ internal import RESP
 internal import RedisClient
 
 // The byte budget of a journal: beyond it the oldest entries go, whoever lacks them. What a peer lacked is counted as lost
-// by the link to it, which knows what it has read.
+// by the link to it, which knows what it has read; of a peer that is away here, since it may never come back.
 extension Trimmer {
     /// Memory that a journal took.
     struct Usage: Sendable {
@@ -18,6 +18,8 @@ extension Trimmer {
     /// several rounds.
     private static let entriesPerCall = 1000
     private static let callsPerRound = 256
+    /// More entries than that, which a peer has of a transaction that is cut in two, are not looked for.
+    private static let entriesPerTransaction = 100_000
 
     /// Removes the oldest entries of a journal that takes more than it may.
     func enforceBudget(
@@ -59,18 +61,29 @@ extension Trimmer {
         let most = min(Self.entriesPerCall, max(1, (1 << 20) / max(entryBytes, 1)))
         var removed = 0
         var last = EntryID.zero
+        var absentees = try await absentees(of: journal, through: connection)
         for _ in 0..<Self.callsPerRound where removed < excess {
             let count = min(most, excess - removed)
             let command = JournalFunctions.behead(name, by: count, birth: journal.birth, floor: floor)
+            for index in absentees.indices {
+                try await absentees[index].look(at: count, of: name, through: connection)
+            }
             guard let id = try await connection.call(command).get().entryID else { break }
             last = id
             floor = id.description
             removed += count
+            for absentee in absentees { try await went(count, of: journal, lackedBy: absentee, through: connection) }
         }
         if name.topic == .provisioning {
             // The rest of the transaction goes too: nobody could apply it.
             let next = EntryID(first: last.first &+ 1, second: 0)
-            _ = try await connection.call(JournalFunctions.trim(name, minimum: next, birth: journal.birth)).get()
+            absentees.removeAll { !$0.mayLack(theRestOf: last) }
+            for index in absentees.indices {
+                try await absentees[index].look(at: Self.entriesPerTransaction, of: name, through: connection)
+            }
+            let trim = JournalFunctions.trim(name, minimum: next, birth: journal.birth)
+            let rest = Int(clamping: try await connection.call(trim).get().integer ?? 0)
+            for absentee in absentees { try await went(rest, of: journal, lackedBy: absentee, through: connection) }
         }
         let isMissed = readers.contains { $0.cursor.map { $0 < last } ?? true }
         logger.log(

@@ -40,6 +40,7 @@ package actor Trimmer {
     let links: [MirrorLink]
     let logger: Logger
     let headroom: [String: Gauge]
+    let metrics: MetricsRegistry
     private let client: RedisClient
     private let states: ComponentStates
     private var retentions: [JournalName: Retention] = [:]
@@ -57,6 +58,7 @@ package actor Trimmer {
         self.links = links
         self.states = states
         self.logger = logger
+        self.metrics = metrics
         headroom = Dictionary(
             uniqueKeysWithValues: settings.peers.map {
                 ($0, metrics.gauge(.mirrorTrimHeadroomSeconds, [.peer: $0]))

@@ -8,7 +8,8 @@ struct JournalsCommand: AsyncParsableCommand {
         commandName: "journals", abstract: "Lists the journals in one region's Redis, its own and the copies.",
         discussion: """
             FLOOR is the highest ID that retention removed, POSITION how far capture has come. A closed journal is a \
-            copy whose history split from its source; it is kept for inspection.
+            copy whose history split from its source; it is kept for inspection. CUT is the last entry that counts of a \
+            region that was declared down, WITHHELD how many are kept beyond it and in no state.
             """)
 
     @OptionGroup

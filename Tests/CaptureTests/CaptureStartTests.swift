@@ -9,7 +9,7 @@ struct CaptureStartTests {
     private static let person = TableName(schema: "provisioning", name: "person")
 
     /// A healthy server, our region's turn, a journal that ends at 100 and a slot confirmed up to 90.
-    private static let healthy = CaptureFound(
+    static let healthy = CaptureFound(
         region: "us-east", publicationName: "pub", slotName: "slot", isInRecovery: false, walLevel: "logical",
         systemID: "71", timeline: 1, database: "db", flushed: LSN(200), hasHistoryTable: true,
         history: .init(number: 3, systemID: "71", timeline: 1, captureRegion: "us-east"),
@@ -23,13 +23,13 @@ struct CaptureStartTests {
         journal: JournalState(
             birth: "b", last: EntryID(first: 3 << 52 | 95, second: 4), position: Position(history: 3, lsn: 100)))
 
-    private static let neverStarted = with {
+    static let neverStarted = with {
         $0.slot = nil
         $0.publication = nil
         $0.journal = JournalState(birth: "b", last: .zero, position: nil)
     }
 
-    private static func with(_ change: (inout CaptureFound) -> Void) -> CaptureFound {
+    static func with(_ change: (inout CaptureFound) -> Void) -> CaptureFound {
         var found = healthy
         change(&found)
         return found

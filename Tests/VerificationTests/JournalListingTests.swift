@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Verification
 
@@ -28,6 +29,33 @@ struct JournalListingTests {
             #expect((first.bytes ?? 0) > 0)
             #expect(listing.text.hasPrefix("JOURNAL "))
             #expect(listing.text.contains("copy, closed"))
+        }
+    }
+
+    @Test("of a region declared down: where its journals are cut and what is withheld; once it has rejoined, what was")
+    func withheld() async throws {
+        try await TwoRegions.run { regions in
+            let (down, rejoined) = ("rs:{101}:voice:west", "rs:{102}:voice:west")
+            let own = "rs:{101}:voice:east"
+            try await regions.redis(
+                0, ["XADD", down, "7-0", "a", "b"], ["XADD", down, "8-0", "a", "b"], ["XADD", down, "9-0", "a", "b"],
+                ["HSET", "\(down):meta", "birth", "b1", "last", "9-0", "count", "13"],
+                ["HSET", "rs:{101}:projection", "cut:voice:west", "7-0 11"],
+                ["XADD", "\(down):closed:1", "3-0", "a", "b"], ["XADD", own, "7-0", "a", "b"],
+                ["XADD", rejoined, "9-0", "a", "b"],
+                ["HSET", "\(rejoined):meta", "birth", "b2", "last", "9-0", "count", "20"],
+                ["HSET", "rs:{102}:projection", "tail:voice:west", "5-0 4 9-0"])
+            let server = try await RegionServer.connect(regions.regions[0])
+            defer { server.close() }
+            let listing = try await JournalListing(of: server)
+            let found = listing.journals.map { "\($0.key) \($0.cut ?? "-") \($0.withheld.map(String.init) ?? "-")" }
+            #expect(
+                Set(found) == ["\(down) 7-0 2", "\(rejoined) 5-0 4", "\(own) - -", "\(down):closed:1 - -"])
+            #expect(listing.text.contains("WITHHELD"))
+            let json = try JSONEncoder().encode(listing.journals.first { $0.key == down })
+            let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
+            #expect(object["cut"] as? String == "7-0")
+            #expect(object["withheld"] as? Int == 2)
         }
     }
 }

@@ -44,6 +44,8 @@ struct CaptureBench {
     let metrics = MetricsRegistry()
     var catalog = CaptureBench.catalog
     var settings = Capture.Settings()
+    /// The Redis of each peer; without any capture never asks.
+    var peers: [RedisServer] = []
 
     /// Starts both servers and hands the bench to `body`; stops them whatever happens.
     static func with(
@@ -101,9 +103,9 @@ struct CaptureBench {
     }
 
     @discardableResult
-    func redis(_ words: String...) async throws -> RedisReply {
+    func redis(_ words: String..., at endpoint: RedisEndpoint? = nil) async throws -> RedisReply {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
-        var endpoint = redisEndpoint
+        var endpoint = endpoint ?? redisEndpoint
         endpoint.connectTimeout = .seconds(20)  // a busy machine is no failure of ours
         endpoint.responseTimeout = .seconds(20)
         let connection = try await RedisConnection.connect(to: endpoint, name: "bench", on: loop)
@@ -124,18 +126,20 @@ struct CaptureBench {
             region: "us-east", catalog: catalog, publication: "regionsync", slot: "regionsync", readerCount: 2,
             options: postgresOptions)
         let journal = RedisCaptureJournal(
-            region: "us-east", endpoint: redisEndpoint, eventLoop: MultiThreadedEventLoopGroup.singleton.any())
+            region: "us-east", endpoint: redisEndpoint,
+            peers: peers.map { RedisEndpoint(host: $0.host, port: $0.port) },
+            eventLoop: MultiThreadedEventLoopGroup.singleton.any())
         var logger = Logger(label: "capture")
         logger.logLevel =
             ProcessInfo.processInfo.environment["CAPTURE_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .critical
         let capture = Capture(
-            catalog: catalog, source: source, journal: journal, settings: settings,
+            catalog: catalog, source: source, journal: journal, role: peers.isEmpty ? nil : journal, settings: settings,
             metrics: CaptureMetrics(metrics, catalog: catalog), states: states, logger: logger)
         return (capture, source, journal)
     }
 
-    /// Runs capture beside `body`, and stops it.
-    func whileCapturing<R>(_ body: () async throws -> R) async throws -> R {
+    /// Runs capture beside `body`, and stops it: in order, or as if its worker had been killed.
+    func whileCapturing<R>(stopsCleanly: Bool = false, _ body: () async throws -> R) async throws -> R {
         let (capture, source, journal) = capture()
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await capture.run() }
@@ -143,6 +147,7 @@ struct CaptureBench {
             do { result = .success(try await body()) } catch { result = .failure(error) }
             group.cancelAll()
             try await group.waitForAll()
+            if stopsCleanly { await journal.release() }
             await source.close()
             await journal.close()
             return try result.get()

@@ -33,8 +33,8 @@ extension CrashPoint {
     /// Where it is killed at. A step that is in no scene does not compile, and one that nothing passes fails its scene.
     var scene: CrashScene {
         switch self {
-        case .leaseTaken, .historyBegun, .publicationCreated, .snapshotAnnounced, .slotCreated, .snapshotCopied,
-            .snapshotEnded:
+        case .leaseTaken, .captureNoted, .historyBegun, .publicationCreated, .snapshotAnnounced, .slotCreated,
+            .snapshotCopied, .snapshotEnded:
             .firstStart
         case .snapshotSettled, .snapshotGone: .resnapshot
         case .captureReceived, .captureSent, .captureAppended, .captureConfirmed, .mirrorAligned, .mirrorRead,

@@ -130,6 +130,8 @@ private struct LargeSource: MirrorSource {
 
     func note(missed: UInt64, known: UInt64, by peer: String, of journal: JournalName, birth: String) {}
 
+    func takeCounted(by peer: String, of journal: JournalName, birth: String) -> EventLoopFuture<UInt64> { answer(0) }
+
     func births(of journals: [JournalName]) -> EventLoopFuture<[String?]> { answer(journals.map { _ in "b" }) }
 
     func entriesAdded(to journals: [JournalName]) -> EventLoopFuture<[UInt64?]> { answer(journals.map { _ in nil }) }

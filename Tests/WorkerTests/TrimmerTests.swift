@@ -148,6 +148,45 @@ struct TrimmerTests {
         }
     }
 
+    @Test("what goes beyond the budget while a peer is away is counted as it goes, and not again once it is back")
+    func countsWhatAnAbsentPeerLacks() async throws {
+        try await TwoRegions.run { regions in
+            let client = try await regions.client(of: regions.east)
+            let lost = regions.metrics.counter(.mirrorLost, [.cause: "trimmed"])
+            let journal = TwoRegions.journal
+            func write(_ numbers: ClosedRange<Int>) async throws {
+                let text = String(repeating: "x", count: 1000)
+                let commands = numbers.map { RedisCommand("XADD", journal.key, "\($0)-0", "f", text) }
+                for result in await client.pipeline(commands) { _ = try result.get() }
+            }
+            try await write(1...500)
+            try await regions.waitForCopy("500-0")
+            await regions.west.pause()
+            try await regions.until { await regions.link.isDown }
+            try await write(501...2000)
+            let trimmer = Trimmer(
+                settings: Trimmer.Settings(
+                    region: "east", peers: ["west"], tenants: ["101"], minimumAge: .seconds(60),
+                    maximumBytes: 1 << 20),
+                client: RedisClient(endpoint: client.endpoint, name: "unused", eventLoop: client.eventLoop),
+                links: [regions.link], states: regions.states, metrics: regions.metrics,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            for time in 0...3 { await trimmer.trim(through: client, at: .seconds(time)) }
+            let floor = try await client.send(RedisCommand("HGET", journal.metaKey, "floor")).entryID?.first ?? 0
+            try #require(floor > 500)
+            #expect(lost.value == floor - 500)
+            await regions.west.resume()
+            try await regions.waitForCopy("2000-0")
+            try await regions.until {
+                let noted = try await client.send(RedisCommand("HGET", journal.metaKey, "missed:west"))
+                let fields = try await client.send(RedisCommand("HKEYS", journal.metaKey)).elements.compactMap(\.string)
+                return noted.string == "\(floor - 500)" && !fields.contains { $0.hasPrefix("counted:") }
+            }
+            #expect(lost.value == floor - 500)
+            await client.close()
+        }
+    }
+
     @Test("beyond its budget a journal loses its oldest, whoever lacks them; provisioning whole transactions")
     func keepsBudget() async throws {
         try await Trimmed.with(maximumBytes: 1 << 20) { region in

@@ -1,7 +1,6 @@
 package import Capture
 package import Journal
 package import NIOCore
-internal import Projection
 internal import RESP
 package import RedisClient
 internal import Synchronization
@@ -10,14 +9,20 @@ internal import Synchronization
 /// the journal is opened and made again when it is opened after a loss.
 package final class RedisCaptureJournal: CaptureJournal {
     private let endpoint: RedisEndpoint
-    private let journal: JournalName
-    private let eventLoop: any EventLoop
+    let journal: JournalName
+    /// The Redis of each peer.
+    let peers: [RedisEndpoint]
+    let eventLoop: any EventLoop
     private let connection = Mutex<RedisConnection?>(nil)
+    /// This run of capture, by a word that no other has.
+    let run = RedisCaptureJournal.freshBirth()
 
-    /// The journal of `region` at `endpoint`, on `eventLoop`.
-    package init(region: String, endpoint: RedisEndpoint, eventLoop: any EventLoop) {
+    /// The journal of `region` at `endpoint`, on `eventLoop`. `peers` are asked before the region takes up its role again
+    /// after it stopped uncleanly.
+    package init(region: String, endpoint: RedisEndpoint, peers: [RedisEndpoint] = [], eventLoop: any EventLoop) {
         journal = .provisioning(origin: region)
         self.endpoint = endpoint
+        self.peers = peers
         self.eventLoop = eventLoop
     }
 
@@ -106,16 +111,7 @@ package final class RedisCaptureJournal: CaptureJournal {
     }
 
     package func newestHistory() async -> UInt64? {
-        guard let connection = connection.withLock({ $0 }), connection.isOpen,
-            let reply: RedisReply = try? await connection.send(
-                RedisCommand(
-                    "HMGET", ProjectionKeys.trailing, "provisioning", ProjectionKeys.down(region: journal.origin))),
-            let mark: RedisReply = try? await connection.send(RedisCommand("GET", ProjectionKeys.reservedHistory))
-        else { return nil }
-        let reserved = mark.string?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
-        let projected = reply[0]?.string.flatMap { Position($0) }?.history ?? 0
-        let declared = reply[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) }
-        return max(projected, declared.map { $0 == .max ? $0 : $0 + 1 } ?? 0, reserved)
+        await openConnection?.newestHistory(about: journal.origin)
     }
 
     package func settlingTime() async throws(Refusal) -> Duration {
@@ -135,11 +131,16 @@ package final class RedisCaptureJournal: CaptureJournal {
 
     /// Ends the connection.
     package func close() async {
-        await connection.withLock { $0 }?.close()
+        await openConnection?.close()
     }
 
-    private func connected() async throws(RedisError) -> RedisConnection {
-        if let connection = connection.withLock({ $0 }), connection.isOpen { return connection }
+    /// The connection, while there is one.
+    var openConnection: RedisConnection? {
+        connection.withLock { $0 }.flatMap { $0.isOpen ? $0 : nil }
+    }
+
+    func connected() async throws(RedisError) -> RedisConnection {
+        if let openConnection { return openConnection }
         let new = try await RedisConnection.connect(to: endpoint, name: "regionsync-capture", on: eventLoop)
         do throws(RedisError) {
             try await new.load(JournalFunctions.library)

@@ -131,6 +131,13 @@ struct RedisMirrorSource: MirrorSource {
         _ = connection.call(JournalFunctions.note(missed: missed, known: known, by: peer, of: journal, birth: birth))
     }
 
+    func takeCounted(by peer: String, of journal: JournalName, birth: String) -> EventLoopFuture<UInt64> {
+        let field = JournalName.countedField(peer: peer, birth: birth)
+        let counted: EventLoopFuture<RedisReply> = connection.send(RedisCommand("HGET", journal.metaKey, field))
+        let forgotten: EventLoopFuture<RedisReply> = connection.send(RedisCommand("HDEL", journal.metaKey, field))
+        return counted.and(forgotten).map { $0.0.string.flatMap { UInt64($0) } ?? 0 }
+    }
+
     func births(of journals: [JournalName]) -> EventLoopFuture<[String?]> {
         let replies = journals.map { journal in
             connection.send(RedisCommand("HGET", journal.metaKey, "birth")).refusing().map(\.string)
