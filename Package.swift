@@ -239,13 +239,16 @@ if Context.environment["REGIONSYNC_FUZZ"] != nil {
     for target in package.targets where target.type == .regular {
         target.swiftSettings = (target.swiftSettings ?? []) + [sanitizers]
     }
-    func fuzzer(of name: String, path: String) -> Target {
+    func fuzzer(of name: String, path: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .executableTarget(
-            name: "Fuzz\(name)", dependencies: [.target(name: name)], path: "Tests/Fuzz/\(path)",
+            name: "Fuzz\(name)", dependencies: [.target(name: name)] + dependencies, path: "Tests/Fuzz/\(path)",
             exclude: ["corpus"],
             swiftSettings: testing + [
                 sanitizers, .unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Extern"),
             ], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
     }
-    package.targets += [fuzzer(of: "PGOutput", path: "PGOutput"), fuzzer(of: "RegionConfig", path: "RegionFile")]
+    package.targets += [
+        fuzzer(of: "PGOutput", path: "PGOutput"), fuzzer(of: "RESP", path: "RESP", [nioCore]),
+        fuzzer(of: "RegionConfig", path: "RegionFile"),
+    ]
 }
