@@ -50,7 +50,7 @@ extension ConnectionHandler {
         isClosing = true
         let now = NIODeadline.now()
         closingSince = now
-        running?.pending?.cancel()
+        cancelRunning()
         running = nil
         guard output.readableBytes > 0 else { return context.close(promise: nil) }
         let sent = context.eventLoop.makePromise(of: Void.self)
@@ -73,7 +73,7 @@ extension ConnectionHandler {
             [
                 .connectionID: "\(id)", .clientAddress: "\(session.facts.address)", .reason: "\(reason.rawValue)",
             ])
-        running?.pending?.cancel()
+        cancelRunning()
         running = nil
         context.close(promise: nil)
     }

@@ -30,9 +30,16 @@ extension ConnectionHandler {
     private func received(_ request: Request) {
         let now = NIODeadline.now()
         handle(request, at: now)
+        checkHandshake()
+    }
+
+    /// Who is known need not hurry any more; who is not any more has to again.
+    private func checkHandshake() {
         if session.isKnown {
             handshakeEnd = nil
-        } else if handshakeEnd == nil {
+        } else if let handshakeEnd {
+            schedule(for: handshakeEnd)
+        } else {
             handshakeBegan()
         }
     }
@@ -124,14 +131,20 @@ extension ConnectionHandler {
         self.running = nil
         lastReceived = max(lastReceived, .now())
         finish(reply, began: running.began)
-        if let handshakeEnd { schedule(for: handshakeEnd) }
+        checkHandshake()
         process()
+    }
+
+    /// Nobody waits for the command that runs, or not for long.
+    func cancelRunning() {
+        let pending = running?.pending
+        pending?.cancel()
     }
 
     /// The port closes: what has begun goes on, what may wait for long is asked to end.
     func drain() {
         isDraining = true
-        running?.pending?.cancel()
+        cancelRunning()
         process()
     }
 }

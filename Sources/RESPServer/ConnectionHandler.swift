@@ -106,7 +106,7 @@ extension ConnectionHandler {
         wake?.cancel()
         wake = nil
         self.context = nil
-        running?.pending?.cancel()
+        cancelRunning()
         running = nil
         client?.forgetConnection()
         client = nil
@@ -117,7 +117,7 @@ extension ConnectionHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosing = true
-        running?.pending?.cancel()
+        cancelRunning()
         context.fireChannelInactive()
     }
 
