@@ -37,7 +37,8 @@ package struct CommandTable: Sendable {
     /// Where the command stands that the word at `index` of `request` names, in any case; nil where none has the name.
     func place(named index: Int, of request: Request) -> Int? {
         request.withBytes(index) { word in
-            places[Self.hash(word)]?.first { Self.isName(commands[$0].name, word) }
+            guard word.byteCount <= Self.nameBytes else { return nil }
+            return places[Self.hash(word)]?.first { Self.isName(commands[$0].name, word) }
         }
     }
 
@@ -45,6 +46,9 @@ package struct CommandTable: Sendable {
     func command(named name: String) -> Command? {
         place(named: 0, of: Request(name)).map { commands[$0] }
     }
+
+    /// Longer than any name: what a client sends as one may be as long as it may send anything.
+    private static let nameBytes = 64
 
     /// FNV-1a over the bytes in upper case.
     private static func hash(_ bytes: RawSpan) -> UInt64 {
@@ -62,7 +66,8 @@ package struct CommandTable: Sendable {
         guard name.count == bytes.byteCount else { return false }
         for (index, byte) in name.enumerated() {
             // Safe: the index lies inside the bytes.
-            guard upper(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)) == byte else { return false }
+            let other = unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+            guard upper(other) == byte else { return false }
         }
         return true
     }

@@ -39,8 +39,12 @@ extension ConnectionHandler {
         output = ByteBuffer()
         context.writeAndFlush(wrapOutboundOut(piece), promise: nil)
         let limit = session.isKnown ? listener.limits.outputBytes : listener.limits.outputBytesBeforeLogin
-        let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        if waiting > limit { cutOff(.output) }
+        if waitingBytes(context) > limit { cutOff(.output) }
+    }
+
+    /// What has left for the client and not been taken by the kernel.
+    private func waitingBytes(_ context: ChannelHandlerContext) -> Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     /// Sends what was gathered and `reply`, and closes when the client has taken it.
@@ -52,7 +56,8 @@ extension ConnectionHandler {
         closingSince = now
         cancelRunning()
         running = nil
-        guard output.readableBytes > 0 else { return context.close(promise: nil) }
+        guard output.readableBytes + waitingBytes(context) > 0 else { return context.close(promise: nil) }
+        // Empty or not, it is taken after all that left before.
         let sent = context.eventLoop.makePromise(of: Void.self)
         let channel = context.channel
         sent.futureResult.whenComplete { _ in channel.close(promise: nil) }

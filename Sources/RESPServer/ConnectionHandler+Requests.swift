@@ -86,7 +86,7 @@ extension ConnectionHandler {
         case .immediate(let answer): finish(answer(invocation), began: now)
         case .asynchronous(let answer):
             start(answer, invocation, isBlocking: listener.table.commands[place].flags.contains(.blocking), at: now)
-        case .cached(let answer, let otherwise):
+        case .cached(let answer, otherwise: let otherwise):
             if let reply = answer(invocation) {
                 finish(reply, began: now)
             } else {

@@ -102,11 +102,12 @@ package struct RESPServer: Service {
     private static func setUp(_ channel: any Channel, _ listener: Listener, _ tls: ServerTLS?) throws {
         let source = ClientSource(channel.remoteAddress)
         let pipeline = channel.pipeline.syncOperations
-        if let tls { try pipeline.addHandler(tls.makeHandler()) }
         switch listener.accepted(from: source) {
+        // In the clear also where TLS is spoken: nobody waits for the handshake of who may not stay.
         case .failure(let rejection): try pipeline.addHandler(RefusalHandler(rejection))
         case .success(let id):
             do {
+                if let tls { try pipeline.addHandler(tls.makeHandler()) }
                 try pipeline.addHandler(
                     ConnectionHandler(id: id, source: source, channel: channel, listener: listener))
             } catch {
