@@ -3,8 +3,8 @@ package import RESP
 /// What clients of a port may use up (operations.md, Security).
 package struct ListenerLimits: Hashable, Sendable {
     /// Requests of who has not logged in, and of who has.
-    package var requestsBeforeLogin = RequestLimits.beforeAuthentication
-    package var requestsAfterLogin = RequestLimits.afterAuthentication
+    package var requestsBeforeLogin: RequestLimits = .beforeAuthentication
+    package var requestsAfterLogin: RequestLimits = .afterAuthentication
 
     /// How long a client may take to log in, the TLS handshake included; where nobody has to, to send a first request.
     package var handshakeTime = Duration.seconds(10)

@@ -6,7 +6,7 @@ extension Session {
         let subcommand = request.text(1)?.uppercased() ?? ""
         let words: Int? =
             switch subcommand {
-            case "ID", "INFO", "GETNAME": 2
+            case "ID", "INFO", "GETNAME", "HELP": 2
             case "SETNAME", "REPLY", "NO-EVICT", "NO-TOUCH": 3
             case "SETINFO": 4
             default: nil
@@ -16,6 +16,7 @@ extension Session {
         switch subcommand {
         case "ID": return .answer(.integer(facts.id))
         case "INFO": return .answer(.verbatim(line(at: now) + "\n"))
+        case "HELP": return .answer(HelpLines.client)
         case "GETNAME": return .answer(name.isEmpty ? .null : .text(name))
         case "SETNAME":
             guard let name = request.printable(2) else { return refuse(.badClientName) }

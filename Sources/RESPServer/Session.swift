@@ -212,7 +212,8 @@ extension Session {
         case "LIST" where request.count == 2: return .answer(table.listReply)
         case "INFO": return .answer(table.infoReply(request.count == 2 ? nil : request.words(from: 2)))
         case "DOCS": return .answer(table.docsReply(request.count == 2 ? nil : request.words(from: 2)))
-        case "COUNT", "LIST": return refuse(.wrongArity("COMMAND|\(subcommand)"))
+        case "HELP" where request.count == 2: return .answer(HelpLines.command)
+        case "COUNT", "LIST", "HELP": return refuse(.wrongArity("COMMAND|\(subcommand)"))
         default: return refuse(.unknownSubcommand(request, of: "COMMAND"))
         }
     }

@@ -198,6 +198,13 @@ import Testing
         #expect(answer == "(close)")
     }
 
+    @Test("Help names every subcommand", arguments: [("CLIENT", 19), ("COMMAND", 13)])
+    func help(_ command: String, _ lines: Int) {
+        var talk = Talk(.open)
+        let help = talk.say("\(command) HELP")
+        #expect(help.hasPrefix("*\(lines)\r\n+\(command) <subcommand> ") && help.contains("+HELP\r\n"))
+    }
+
     @Test("CLIENT INFO tells what is known")
     func clientInfo() {
         var talk = Talk(.open)
