@@ -11,6 +11,7 @@ let library = testing + [.strictMemorySafety()]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -89,6 +90,10 @@ let package = Package(
         layer(
             "AdminHTTP",
             ["Observability", httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore]),
+
+        layer(
+            "RESPServer",
+            ["Observability", "RESP", crypto, lifecycle, logging, nioCore, nioPosix, nioSSL, nioTLS]),
 
         layer(
             "Reconciliation",
@@ -197,6 +202,9 @@ let package = Package(
             ]),
         tests(of: "Provisioning", ["PostgresClient", "RegionConfig", "ServerFixtures", nioCore]),
         tests(of: "RESP", [nioCore]),
+        tests(
+            of: "RESPServer",
+            ["Observability", "RESP", "RedisClient", "ServerFixtures", lifecycle, logging, nioCore, nioPosix]),
         tests(of: "Reconciliation", ["Journal", "Provisioning", "Traffic"]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", "WANProxy", nioCore, nioPosix]),
         tests(of: "RegionConfig"),
@@ -231,13 +239,16 @@ if Context.environment["REGIONSYNC_FUZZ"] != nil {
     for target in package.targets where target.type == .regular {
         target.swiftSettings = (target.swiftSettings ?? []) + [sanitizers]
     }
-    func fuzzer(of name: String, path: String) -> Target {
+    func fuzzer(of name: String, path: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .executableTarget(
-            name: "Fuzz\(name)", dependencies: [.target(name: name)], path: "Tests/Fuzz/\(path)",
+            name: "Fuzz\(name)", dependencies: [.target(name: name)] + dependencies, path: "Tests/Fuzz/\(path)",
             exclude: ["corpus"],
             swiftSettings: testing + [
                 sanitizers, .unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Extern"),
             ], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
     }
-    package.targets += [fuzzer(of: "PGOutput", path: "PGOutput"), fuzzer(of: "RegionConfig", path: "RegionFile")]
+    package.targets += [
+        fuzzer(of: "PGOutput", path: "PGOutput"), fuzzer(of: "RESP", path: "RESP", [nioCore]),
+        fuzzer(of: "RegionConfig", path: "RegionFile"),
+    ]
 }

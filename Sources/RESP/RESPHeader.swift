@@ -4,11 +4,26 @@ enum RESPHeader {
     case bulkString
     /// `*`, followed by the number of elements.
     case array
+    /// `%`, followed by the number of pairs; RESP3.
+    case map
+    /// `~`, followed by the number of elements; RESP3.
+    case set
+    /// `>`, followed by the number of elements; RESP3.
+    case push
+    /// `=`, followed by the length in bytes of format, colon and text; RESP3.
+    case verbatim
+    /// `:`, followed by the number itself, here one that is not negative.
+    case integer
 
     var byte: UInt8 {
         switch self {
         case .bulkString: UInt8(ascii: "$")
         case .array: UInt8(ascii: "*")
+        case .map: UInt8(ascii: "%")
+        case .set: UInt8(ascii: "~")
+        case .push: UInt8(ascii: ">")
+        case .verbatim: UInt8(ascii: "=")
+        case .integer: UInt8(ascii: ":")
         }
     }
 }
@@ -17,11 +32,12 @@ extension RESPHeader {
     /// Bytes that a header takes at most.
     static let room = 23
 
-    /// Writes `$<count>\r\n` or `*<count>\r\n` to the beginning of `target`, which has room for it; answers its size.
+    /// Writes `$<count>\r\n`, `*<count>\r\n` or the like to the beginning of `target`, which has room for it; answers its
+    /// size.
     @unsafe func write(_ count: Int, to target: UnsafeMutableRawBufferPointer) -> Int {
         var end = 1
         var limit = 10
-        while count >= limit {
+        while count >= limit, end < 19 {
             end += 1
             limit &*= 10
         }

@@ -1,0 +1,82 @@
+internal import NIOCore
+internal import RESP
+
+/// A client's connection as a port's commands see it. Everything may be called from anywhere, and has no effect once the
+/// connection has ended.
+package final class Client: Sendable {
+    /// Its number, never used twice in a process.
+    package let id: Int64
+    /// Where it comes from, as `host:port`.
+    package let address: String
+
+    private let eventLoop: any EventLoop
+    /// Emptied when the connection ends, lest who keeps the client keep that.
+    private let connection: NIOLoopBoundBox<ConnectionHandler?>
+    private let ended: EventLoopFuture<Void>
+
+    /// On the event loop of `connection`.
+    init(
+        id: Int64, address: String, eventLoop: any EventLoop, connection: ConnectionHandler,
+        ended: EventLoopFuture<Void>
+    ) {
+        self.id = id
+        self.address = address
+        self.eventLoop = eventLoop
+        self.connection = NIOLoopBoundBox(connection, eventLoop: eventLoop)
+        self.ended = ended
+    }
+
+    /// Sends something that the client did not ask for, behind what was sent before. A client that does not take it is cut
+    /// off when too much waits for it.
+    package func push(_ push: Push) {
+        onLoop { $0.push(push) }
+    }
+
+    /// The client watches something from now on, and may be silent for as long as it does.
+    package func watchBegan() {
+        onLoop { $0.watchBegan() }
+    }
+
+    /// The client watches one thing less.
+    package func watchEnded() {
+        onLoop { $0.watchEnded() }
+    }
+
+    /// Calls `action` when the connection has ended; at once where it has.
+    package func whenEnded(_ action: @escaping @Sendable () -> Void) {
+        ended.whenComplete { _ in action() }
+    }
+}
+
+extension Client {
+    func answered(_ reply: Reply, ticket: Int) {
+        onLoop { $0.answered(reply, ticket: ticket) }
+    }
+
+    func accountsReplaced() {
+        onLoop { $0.accountsReplaced() }
+    }
+
+    /// The port closes: the connection ends when what was begun on it is over.
+    func drain() {
+        onLoop { $0.drain() }
+    }
+
+    /// The connection ends now.
+    func cutOff(_ reason: Rejection) {
+        onLoop { $0.cutOff(reason) }
+    }
+
+    /// The connection has ended; on its event loop.
+    func forgetConnection() { connection.value = nil }
+
+    private func onLoop(_ body: @escaping @Sendable (ConnectionHandler) -> Void) {
+        if eventLoop.inEventLoop {
+            if let connection = connection.value { body(connection) }
+        } else {
+            eventLoop.execute { [connection] in
+                if let connection = connection.value { body(connection) }
+            }
+        }
+    }
+}

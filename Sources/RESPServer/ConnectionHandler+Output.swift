@@ -1,0 +1,85 @@
+internal import Logging
+internal import NIOCore
+internal import Observability
+internal import RESP
+
+/// Replies and pushes are gathered and leave together at the end of a turn.
+extension ConnectionHandler {
+    /// Bytes that are gathered before they leave within a turn.
+    var outputPiece: Int {
+        session.isKnown ? listener.limits.outputPause.lowerBound : listener.limits.outputBytesBeforeLogin
+    }
+
+    /// Gathers a reply.
+    func write(_ reply: Reply) {
+        ReplyEncoder(version: session.version).encode(reply, into: &output)
+    }
+
+    /// Gathers what nobody asked for.
+    func push(_ push: Push) {
+        guard let context, !isClosing else { return }
+        output.writeImmutableBuffer(push.wire(session.version))
+        if output.readableBytes >= outputPiece { flush() } else { flushSoon(context) }
+    }
+
+    /// Sends what was gathered, at the end of this turn of the event loop or before.
+    func flushSoon(_ context: ChannelHandlerContext) {
+        guard !isFlushScheduled, output.readableBytes > 0 else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolatedUnsafeUnchecked().execute {
+            self.isFlushScheduled = false
+            self.flush()
+        }
+    }
+
+    /// Sends what was gathered; cuts the client off if too much waits for it then.
+    func flush() {
+        guard let context, output.readableBytes > 0, !isClosing else { return }
+        let piece = output
+        output = ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(piece), promise: nil)
+        let limit = session.isKnown ? listener.limits.outputBytes : listener.limits.outputBytesBeforeLogin
+        if waitingBytes(context) > limit { cutOff(.output) }
+    }
+
+    /// What has left for the client and not been taken by the kernel.
+    private func waitingBytes(_ context: ChannelHandlerContext) -> Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// Sends what was gathered and `reply`, and closes when the client has taken it.
+    func close(after reply: Reply? = nil) {
+        guard let context, !isClosing else { return }
+        if let reply { write(reply) }
+        isClosing = true
+        let now = NIODeadline.now()
+        closingSince = now
+        cancelRunning()
+        running = nil
+        guard output.readableBytes + waitingBytes(context) > 0 else { return context.close(promise: nil) }
+        // Empty or not, it is taken after all that left before.
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        let channel = context.channel
+        sent.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        let piece = output
+        output = ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(piece), promise: sent)
+        schedule(for: now + TimeAmount(listener.limits.stallTime))
+    }
+
+    /// Closes at once, whatever the client has not taken, and counts why.
+    func cutOff(_ reason: Rejection) {
+        guard let context, !isCutOff else { return }
+        isClosing = true
+        isCutOff = true
+        listener.metrics.rejected(reason)
+        listener.logger.debug(
+            "client cut off",
+            [
+                .connectionID: "\(id)", .clientAddress: "\(session.facts.address)", .reason: "\(reason.rawValue)",
+            ])
+        cancelRunning()
+        running = nil
+        context.close(promise: nil)
+    }
+}

@@ -1,0 +1,214 @@
+internal import NIOCore
+internal import NIOPosix
+internal import RESP
+
+/// Requests are decoded one by one, each when the one before has been answered.
+extension ConnectionHandler {
+    /// Runs what can be run of what was received. While it is read the replies leave when reading ends.
+    func process(isReading: Bool = false) {
+        guard let context, !isProcessing else { return }
+        isProcessing = true
+        while running == nil, !isClosing, context.channel.isWritable {
+            refreshAccounts()
+            let limits = listener.limits
+            decoder.limits = session.isKnown ? limits.requestsAfterLogin : limits.requestsBeforeLogin
+            do throws(RequestError) {
+                guard let request = try decoder.next() else { break }
+                received(request)
+            } catch {
+                listener.metrics.rejected(.request)
+                close(after: .error(ReplyError("\(error)")))
+            }
+            if output.readableBytes >= outputPiece { flush() }
+        }
+        isProcessing = false
+        if isDraining, running == nil, !isClosing { close() }
+        pauseReading(context)
+        if !isReading { flushSoon(context) }
+    }
+
+    private func received(_ request: Request) {
+        let now = NIODeadline.now()
+        handle(request, at: now)
+        checkHandshake()
+    }
+
+    /// Who is known need not hurry any more; who is not any more has to again.
+    private func checkHandshake() {
+        if session.isKnown {
+            handshakeEnd = nil
+        } else if let handshakeEnd {
+            schedule(for: handshakeEnd)
+        } else {
+            handshakeBegan()
+        }
+    }
+
+    private func handle(_ request: Request, at now: NIODeadline) {
+        switch session.received(request, at: Duration(uptimeOf: now)) {
+        case .answer(let reply): finish(reply, began: now)
+        case .run(let place, let account): run(place, Invocation(request, account, client), at: now)
+        case .commit(let commands, let account): commit(commands, account: account, at: now)
+        case .logIn(let login): check(login, at: now)
+        case .inform(let sections): finish(.verbatim(ServerReport(listener).text(sections)), began: now)
+        case .close(let reply):
+            if let reply { measured(reply, began: now) }
+            close(after: session.isMuted ? nil : reply)
+        }
+    }
+
+    /// Sends the reply of a command that is over.
+    func finish(_ reply: Reply, began: NIODeadline) {
+        measured(reply, began: began)
+        if !session.isMuted { write(reply) }
+    }
+
+    private func measured(_ reply: Reply, began: NIODeadline) {
+        listener.metrics.answered(session.place, isError: reply.isError, in: NIODeadline.now() - began)
+    }
+
+    /// Stops reading from a client that is further ahead than may be kept, and goes on when it is not.
+    private func pauseReading(_ context: ChannelHandlerContext) {
+        let isBehind = decoder.pendingBytes > listener.limits.backlogBytes && !isClosing
+        let cannotRun = running != nil || !context.channel.isWritable
+        guard (isBehind && cannotRun) != isReadPaused else { return }
+        isReadPaused.toggle()
+        try? context.channel.syncOptions?.setOption(.autoRead, value: !isReadPaused)
+    }
+}
+
+// MARK: - Commands that take their time
+
+extension ConnectionHandler {
+    private func run(_ place: Int, _ invocation: Invocation?, at now: NIODeadline) {
+        guard let invocation, case .port(let handler) = listener.table.commands[place].action else { return }
+        switch handler {
+        case .immediate(let answer): finish(answer(invocation), began: now)
+        case .asynchronous(let answer):
+            start(answer, invocation, isBlocking: listener.table.commands[place].flags.contains(.blocking), at: now)
+        case .cached(let answer, otherwise: let otherwise):
+            if let reply = answer(invocation) {
+                finish(reply, began: now)
+            } else {
+                start(otherwise, invocation, isBlocking: false, at: now)
+            }
+        case .deferred(let answer):
+            if let pending = begin(at: now) { answer(invocation, pending) }
+        }
+    }
+
+    private func start(
+        _ answer: @escaping @Sendable (Invocation) async -> Reply, _ invocation: Invocation, isBlocking: Bool,
+        at now: NIODeadline
+    ) {
+        guard let pending = begin(at: now) else { return }
+        if isBlocking {
+            listener.jobs.add { await pending.answer(cancellable: { await answer(invocation) }) }
+        } else {
+            listener.jobs.add { pending.answer(await answer(invocation)) }
+        }
+    }
+
+    private func commit(_ commands: [QueuedCommand], account: Account, at now: NIODeadline) {
+        guard let transaction = listener.table.transaction, let client, let pending = begin(at: now) else { return }
+        let invocation = TransactionInvocation(commands: commands, account: account, client: client)
+        listener.jobs.add { pending.answer(await transaction(invocation)) }
+    }
+
+    /// From now on a reply is owed, and nothing behind it is run.
+    private func begin(at now: NIODeadline) -> PendingReply? {
+        guard let client else { return nil }
+        lastTicket += 1
+        let pending = PendingReply(client: client, ticket: lastTicket)
+        running = Running(ticket: lastTicket, began: now, pending: pending)
+        if isDraining { pending.cancel() }
+        return pending
+    }
+
+    /// The reply that was owed.
+    func answered(_ reply: Reply, ticket: Int) {
+        guard let running, running.ticket == ticket, !isClosing else { return }
+        self.running = nil
+        lastReceived = max(lastReceived, .now())
+        finish(reply, began: running.began)
+        checkHandshake()
+        process()
+    }
+
+    /// Nobody waits for the command that runs, or not for long.
+    func cancelRunning() {
+        let pending = running?.pending
+        pending?.cancel()
+    }
+
+    /// The port closes: what has begun goes on, what may wait for long is asked to end.
+    func drain() {
+        isDraining = true
+        cancelRunning()
+        process()
+    }
+}
+
+// MARK: - Logins
+
+extension ConnectionHandler {
+    private func check(_ login: Login, at now: NIODeadline) {
+        guard let context else { return }
+        lastTicket += 1
+        let ticket = lastTicket
+        running = Running(ticket: ticket, began: now)
+        switch listener.loginAttempted(from: source, at: Duration(uptimeOf: now)) {
+        case .now: verify(login, ticket: ticket, context)
+        case .later(let time):
+            let delay = TimeAmount(time - Duration(uptimeOf: now))
+            context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: delay) {
+                if let context = self.context { self.verify(login, ticket: ticket, context) }
+            }
+        case .refused:
+            listener.metrics.rejected(.throttled)
+            answered(session.loginPostponed(), ticket: ticket)
+        }
+    }
+
+    private func verify(_ login: Login, ticket: Int, _ context: ChannelHandlerContext) {
+        let accounts = listener.accounts.current
+        guard accounts.hasSlowSecrets else { return checked(accounts.account(for: login), ticket: ticket) }
+        NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) { accounts.account(for: login) }
+            .assumeIsolatedUnsafeUnchecked()
+            .whenComplete { result in
+                self.checked(try? result.get(), ticket: ticket)
+            }
+    }
+
+    private func checked(_ account: Account?, ticket: Int) {
+        guard let running, running.ticket == ticket, !isClosing else { return }
+        if let account {
+            answered(session.loggedIn(as: account), ticket: ticket)
+        } else {
+            listener.metrics.rejected(.login)
+            listener.loginFailed(from: source, at: Duration(uptimeOf: .now()))
+            answered(session.loginRefused(), ticket: ticket)
+        }
+    }
+}
+
+extension Invocation {
+    fileprivate init?(_ request: Request, _ account: Account, _ client: Client?) {
+        guard let client else { return nil }
+        self.init(request: request, account: account, client: client)
+    }
+}
+
+extension PendingReply {
+    /// Answers with what `body` gives, whose task is cancelled when nobody waits for it any more.
+    fileprivate func answer(cancellable body: @escaping @Sendable () async -> Reply) async {
+        let (cancelled, cancel) = AsyncStream.makeStream(of: Void.self)
+        onCancel { cancel.finish() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { self.answer(await body()) }
+            group.addTask { for await _ in cancelled {} }
+            _ = await group.next()
+            group.cancelAll()
+        }
+    }
+}

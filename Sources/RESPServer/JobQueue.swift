@@ -1,0 +1,28 @@
+/// Commands that answer on Swift's pool, one task each, all of them children of whoever runs the queue.
+///
+/// It is bounded by the connections: each has one command running.
+struct JobQueue: Sendable {
+    typealias Job = @Sendable () async -> Void
+
+    private let jobs: AsyncStream<Job>
+    private let intake: AsyncStream<Job>.Continuation
+
+    init() {
+        (jobs, intake) = AsyncStream.makeStream(of: Job.self)
+    }
+
+    /// Adds a job, which begins as soon as the queue runs; nothing once it is finished.
+    func add(_ job: @escaping Job) { intake.yield(job) }
+
+    /// Takes no more jobs; `run` returns when those there are have ended.
+    func finish() { intake.finish() }
+
+    /// Runs jobs until `finish`, or until it is cancelled, and they with it.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            for await job in jobs {
+                group.addTask { await job() }
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+internal import Logging
+internal import NIOCore
+internal import Observability
+internal import Synchronization
+
+/// What all connections of a port have in common.
+final class Listener: Sendable {
+    private struct State {
+        var counts: ConnectionCounts
+        var throttle: LoginThrottle
+        var clients: [Int64: Client] = [:]
+        var accepted: Int64 = 0
+        var isDraining = false
+        /// Kept from the moment the port closes until its last connection has ended.
+        var drained: EventLoopPromise<Void>?
+    }
+
+    let table: CommandTable
+    let limits: ListenerLimits
+    let accounts: AccountStore
+    let identity: ServerIdentity
+    let metrics: ListenerMetrics
+    let jobs = JobQueue()
+    let logger: Logger
+    let started = Duration(uptimeOf: .now())
+    private let state: Mutex<State>
+
+    /// `port` is the label of the metrics.
+    init(
+        table: CommandTable, limits: ListenerLimits, accounts: AccountStore, identity: ServerIdentity, port: String,
+        registry: MetricsRegistry, logger: Logger
+    ) {
+        self.table = table
+        self.limits = limits
+        self.accounts = accounts
+        self.identity = identity
+        self.logger = logger
+        metrics = ListenerMetrics(registry, port: port, table: table)
+        state = Mutex(
+            State(
+                counts: ConnectionCounts(limit: limits.clients, limitPerSource: limits.clientsPerSource),
+                throttle: LoginThrottle(settings: limits.logins)))
+        accounts.observe { [weak self] in self?.accountsReplaced() }
+    }
+}
+
+// MARK: - Connections
+
+extension Listener {
+    /// A connection was accepted.
+    ///
+    /// - Returns: Its number; or why it may not stay.
+    func accepted(from source: ClientSource) -> Result<Int64, Rejection> {
+        let result: Result<Int64, Rejection> = state.withLock { state in
+            if state.isDraining { return .failure(.draining) }
+            if let rejection = state.counts.accepted(from: source) { return .failure(rejection) }
+            state.accepted += 1
+            return .success(state.accepted)
+        }
+        switch result {
+        case .success: metrics.connections.add(1)
+        case .failure(let rejection): metrics.rejected(rejection)
+        }
+        return result
+    }
+
+    /// A connection that may stay is set up; the port may have begun to close meanwhile.
+    func began(_ client: Client) {
+        let isDraining = state.withLock { state in
+            state.clients[client.id] = client
+            return state.isDraining
+        }
+        if isDraining { client.drain() }
+    }
+
+    /// A connection that was let in has ended.
+    func ended(_ id: Int64, from source: ClientSource) {
+        metrics.connections.add(-1)
+        let drained: EventLoopPromise<Void>? = state.withLock { state in
+            state.clients[id] = nil
+            state.counts.ended(from: source)
+            guard state.counts.total == 0 else { return nil }
+            defer { state.drained = nil }
+            return state.drained
+        }
+        drained?.succeed()
+    }
+
+    /// How many connections there are now, and have been.
+    var connectionCounts: (open: Int, accepted: Int64) { state.withLock { ($0.counts.total, $0.accepted) } }
+
+    /// Lets no connection in any more and ends those there are, each when what was begun on it is over, or the limits'
+    /// time is up. Returns when the last has ended.
+    func drain(on eventLoop: any EventLoop) async {
+        let promise = eventLoop.makePromise(of: Void.self)
+        let (clients, isEmpty) = state.withLock { state in
+            state.isDraining = true
+            let isEmpty = state.counts.total == 0
+            if !isEmpty { state.drained = promise }
+            return (Array(state.clients.values), isEmpty)
+        }
+        if isEmpty { promise.succeed() }
+        for client in clients { client.drain() }
+        let end = eventLoop.scheduleTask(in: TimeAmount(limits.drainTime)) { self.cutOffAll() }
+        await withCheckedContinuation { continuation in
+            promise.futureResult.whenComplete { _ in continuation.resume() }
+        }
+        end.cancel()
+    }
+
+    /// Who watches or waits for something hears of it at once, all others with their next request.
+    private func accountsReplaced() {
+        let clients = state.withLock { Array($0.clients.values) }
+        for client in clients { client.accountsReplaced() }
+    }
+
+    private func cutOffAll() {
+        let clients = state.withLock { Array($0.clients.values) }
+        for client in clients { client.cutOff(.drainTime) }
+    }
+}
+
+// MARK: - Logins
+
+extension Listener {
+    func loginAttempted(from source: ClientSource, at now: Duration) -> LoginThrottle.Verdict {
+        state.withLock { $0.throttle.attempted(from: source, at: now) }
+    }
+
+    func loginFailed(from source: ClientSource, at now: Duration) {
+        state.withLock { $0.throttle.failed(from: source, at: now) }
+    }
+}
+
+extension Duration {
+    /// The time of the monotonic clock, which machines take for `now`.
+    init(uptimeOf deadline: NIODeadline) {
+        self = .nanoseconds(Int64(clamping: deadline.uptimeNanoseconds))
+    }
+}

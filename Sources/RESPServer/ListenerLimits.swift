@@ -1,0 +1,33 @@
+package import RESP
+
+/// What clients of a port may use up (operations.md, Security).
+package struct ListenerLimits: Hashable, Sendable {
+    /// Requests of who has not logged in, and of who has.
+    package var requestsBeforeLogin: RequestLimits = .beforeAuthentication
+    package var requestsAfterLogin: RequestLimits = .afterAuthentication
+
+    /// How long a client may take to log in, the TLS handshake included; where nobody has to, to send a first request.
+    package var handshakeTime = Duration.seconds(10)
+    /// How long a client may send nothing while it waits for nothing and watches nothing.
+    package var idleTime = Duration.seconds(600)
+    /// How long a client may leave more waiting for it than it may before its commands pause (`outputPause`).
+    package var stallTime = Duration.seconds(30)
+    /// How long, once the port closes, commands that have begun may go on.
+    package var drainTime = Duration.seconds(10)
+
+    /// Bytes that may wait for a client that has not logged in, or has, to take them; beyond, it is cut off.
+    package var outputBytesBeforeLogin = 1 << 10
+    package var outputBytes = 32 << 20
+    /// Bytes waiting for a client above which no more of its commands are run, and below which they are again.
+    package var outputPause = 64 << 10...256 << 10
+    /// Bytes of requests kept while an earlier command runs; with more, the client is not read from.
+    package var backlogBytes = 64 << 10
+
+    /// Open connections, and of them those from one source.
+    package var clients = 10_000
+    package var clientsPerSource = 2_000
+
+    package var logins = LoginThrottle.Settings()
+
+    package init() {}
+}

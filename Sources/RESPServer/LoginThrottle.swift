@@ -1,0 +1,104 @@
+/// Slows failed logins down: after a few of them, attempts from the same source are checked one at a time, each later
+/// than the one before.
+///
+/// Holds a bounded number of sources. When there is no room, new ones share one place: an attacker with many addresses
+/// slows down others without a history, and does not wash out what is known of itself.
+package struct LoginThrottle: Sendable {
+    package struct Settings: Hashable, Sendable {
+        /// Failed logins of a source that have no consequence.
+        package var freeFailures = 3
+        /// Wait after the first failure beyond those; doubles with each.
+        package var firstDelay = Duration.milliseconds(250)
+        package var longestDelay = Duration.seconds(8)
+        /// Attempts that would have to wait longer, behind others, are refused at once.
+        package var longestWait = Duration.seconds(30)
+        /// A source is forgotten when it has not failed for this long.
+        package var memory = Duration.seconds(300)
+        /// Sources that are remembered.
+        package var sources = 4096
+
+        package init() {}
+    }
+
+    /// When an attempt may be checked.
+    package enum Verdict: Hashable, Sendable {
+        case now
+        /// At this time or later.
+        case later(Duration)
+        /// Not at all.
+        case refused
+    }
+
+    private struct Record: Sendable {
+        var failures = 0
+        var lastFailure: Duration
+        /// No attempt is checked before.
+        var free: Duration
+    }
+
+    private let settings: Settings
+    private var records: [ClientSource: Record] = [:]
+    /// Of all that found no room.
+    private var others: Record?
+
+    package init(settings: Settings = Settings()) {
+        self.settings = settings
+    }
+
+    /// Sources that are remembered now.
+    package var sourceCount: Int { records.count }
+
+    /// A client wants to log in; whoever waits has the next turn of its source.
+    package mutating func attempted(from source: ClientSource, at now: Duration) -> Verdict {
+        forgetOld(source, at: now)
+        guard var record = records[source] ?? (isFull ? others : nil), record.failures > settings.freeFailures else {
+            return .now
+        }
+        let turn = max(now, record.free)
+        guard turn - now <= settings.longestWait else { return .refused }
+        record.free = turn + delay(after: record.failures)
+        keep(record, for: source)
+        return turn > now ? .later(turn) : .now
+    }
+
+    /// An attempt was checked and the secret was wrong.
+    package mutating func failed(from source: ClientSource, at now: Duration) {
+        if records[source] == nil, isFull { forgetOld(at: now) }
+        var record = records[source] ?? (isFull ? others : nil) ?? Record(lastFailure: now, free: now)
+        record.failures += 1
+        record.lastFailure = now
+        if record.failures > settings.freeFailures {
+            record.free = max(record.free, now + delay(after: record.failures))
+        }
+        keep(record, for: source)
+    }
+
+    private var isFull: Bool { records.count >= settings.sources }
+
+    private func delay(after failures: Int) -> Duration {
+        let doublings = min(max(failures - settings.freeFailures - 1, 0), 16)
+        return min(settings.firstDelay * (1 << doublings), settings.longestDelay)
+    }
+
+    private mutating func keep(_ record: Record, for source: ClientSource) {
+        if records[source] != nil || !isFull {
+            records[source] = record
+        } else {
+            others = record
+        }
+    }
+
+    private mutating func forgetOld(_ source: ClientSource, at now: Duration) {
+        if let record = records[source], isOld(record, at: now) { records[source] = nil }
+        if let record = others, isOld(record, at: now) { others = nil }
+    }
+
+    private mutating func forgetOld(at now: Duration) {
+        let old = records.filter { isOld($0.value, at: now) }
+        for source in old.keys { records[source] = nil }
+    }
+
+    private func isOld(_ record: Record, at now: Duration) -> Bool {
+        now - max(record.lastFailure, record.free) > settings.memory
+    }
+}

@@ -1,0 +1,29 @@
+/// Why a connection was not let in, was cut off, or a login was refused: the label `reason` of
+/// `regionsync_listener_rejected_total`.
+enum Rejection: String, CaseIterable, Error, Hashable, Sendable {
+    /// Too many connections in all.
+    case clients
+    case clientsPerSource = "clients_per_source"
+    /// It came while the port was closing.
+    case draining
+    /// No login, or no request, in time.
+    case handshake
+    /// No TLS, or no certificate that we trust.
+    case tls
+    /// A wrong secret.
+    case login
+    /// Not even looked at, after too many wrong ones.
+    case throttled
+    /// Its account was taken away, or may something else, while it watched or waited for something.
+    case account
+    /// Bytes that are no request, or one beyond the limits.
+    case request
+    /// Silent for too long.
+    case idle
+    /// Too much waited for it for too long.
+    case stalled
+    /// More waited for it than may.
+    case output
+    /// Its commands were not over when the port had to close.
+    case drainTime = "drain_time"
+}

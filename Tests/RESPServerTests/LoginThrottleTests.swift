@@ -1,0 +1,90 @@
+import Testing
+
+@testable import RESPServer
+
+@Suite("Login throttle") struct LoginThrottleTests {
+    private static let source = ClientSource(address: [192, 0, 2, 1])
+
+    private static func settings(_ change: (inout LoginThrottle.Settings) -> Void = { _ in }) -> LoginThrottle.Settings
+    {
+        var settings = LoginThrottle.Settings()
+        settings.freeFailures = 2
+        settings.firstDelay = .seconds(1)
+        settings.longestDelay = .seconds(4)
+        settings.longestWait = .seconds(10)
+        settings.memory = .seconds(100)
+        settings.sources = 4
+        change(&settings)
+        return settings
+    }
+
+    @Test("A few failures are free, then each attempt waits longer, up to a bound")
+    func delays() {
+        var throttle = LoginThrottle(settings: Self.settings())
+        for _ in 0..<2 {
+            let verdict = throttle.attempted(from: Self.source, at: .zero)
+            #expect(verdict == .now)
+            throttle.failed(from: Self.source, at: .zero)
+        }
+        let free = throttle.attempted(from: Self.source, at: .zero)
+        #expect(free == .now)
+        throttle.failed(from: Self.source, at: .zero)
+        var now = Duration.zero
+        for wait in [1, 2, 4, 4] {
+            let verdict = throttle.attempted(from: Self.source, at: now)
+            #expect(verdict == .later(now + .seconds(wait)))
+            now += .seconds(wait)
+            throttle.failed(from: Self.source, at: now)
+        }
+        let other = throttle.attempted(from: ClientSource(address: [192, 0, 2, 2]), at: now)
+        #expect(other == .now)
+    }
+
+    @Test("Attempts at the same time take turns, and those at the end of a long queue are refused")
+    func turns() {
+        var throttle = LoginThrottle(settings: Self.settings())
+        for _ in 0..<3 { throttle.failed(from: Self.source, at: .zero) }
+        let verdicts = (0..<12).map { _ in throttle.attempted(from: Self.source, at: .zero) }
+        let expected: [LoginThrottle.Verdict] = (1...10).map { .later(.seconds($0)) }
+        #expect(Array(verdicts.prefix(10)) == expected)
+        #expect(verdicts.suffix(2) == [.refused, .refused])
+    }
+
+    @Test("A source is forgotten in time")
+    func forgotten() {
+        var throttle = LoginThrottle(settings: Self.settings())
+        for _ in 0..<10 { throttle.failed(from: Self.source, at: .zero) }
+        let before = throttle.attempted(from: Self.source, at: .seconds(1))
+        #expect(before == .later(.seconds(4)))
+        let after = throttle.attempted(from: Self.source, at: .seconds(200))
+        #expect(after == .now)
+        #expect(throttle.sourceCount == 0)
+    }
+
+    @Test("Sources beyond the bound share one place and keep those known before")
+    func bounded() {
+        var throttle = LoginThrottle(settings: Self.settings())
+        for _ in 0..<3 { throttle.failed(from: Self.source, at: .zero) }
+        for number in 0..<100 { throttle.failed(from: ClientSource(address: [10, 0, 0, UInt8(number)]), at: .zero) }
+        #expect(throttle.sourceCount == 4)
+        let known = throttle.attempted(from: Self.source, at: .zero)
+        #expect(known == .later(.seconds(1)))
+        let unknown = throttle.attempted(from: ClientSource(address: [10, 0, 9, 9]), at: .zero)
+        #expect(unknown != .now)
+        throttle.failed(from: ClientSource(address: [10, 0, 9, 9]), at: .seconds(300))
+        #expect(throttle.sourceCount == 1, "what is old makes room")
+    }
+
+    @Test("An IPv6 customer's network is one source, an IPv4 address in IPv6 itself")
+    func sources() {
+        var one: [UInt8] = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1] + Array(repeating: 0, count: 8)
+        let network = ClientSource(address: one)
+        one[15] = 9
+        #expect(ClientSource(address: one) == network)
+        one[7] = 2
+        #expect(ClientSource(address: one) != network)
+        let mapped: [UInt8] = Array(repeating: 0, count: 10) + [0xff, 0xff, 192, 0, 2, 1]
+        #expect(ClientSource(address: mapped) == Self.source)
+        #expect(ClientSource(address: []) == .local)
+    }
+}

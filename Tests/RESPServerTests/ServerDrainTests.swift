@@ -1,0 +1,114 @@
+import NIOCore
+import RESP
+import Testing
+
+@testable import RESPServer
+
+@Suite("RESP server's end, and new accounts", .serialized, .timeLimit(.minutes(2))) struct ServerDrainTests {
+    /// `T.GATE` waits for `gate`, `T.DEFER` until it is asked to end, `T.WATCH` watches.
+    private static func table(_ gate: Gate, _ diary: Diary = Diary()) -> CommandTable {
+        CommandTable([
+            .test(
+                "T.GATE",
+                .asynchronous { _ in
+                    diary.note("began")
+                    await gate.wait()
+                    return .ok
+                }),
+            .test(
+                "T.DEFER", flags: [.blocking],
+                .deferred { _, pending in
+                    diary.note("began")
+                    pending.onCancel { pending.answer(.nullArray) }
+                }),
+            .test(
+                "T.WATCH",
+                .immediate { invocation in
+                    invocation.client.watchBegan()
+                    return .ok
+                }),
+        ])
+    }
+
+    @Test("What has begun is answered, then the connection ends; who does nothing is let go at once")
+    func drain() async throws {
+        let gate = Gate()
+        let diary = Diary()
+        try await TestServer.with(table: Self.table(gate, diary)) { server in
+            let idle = try server.client()
+            idle.send("PING\r\n")
+            await idle.expect("+PONG\r\n")
+            let watching = try server.client()
+            watching.send("T.WATCH\r\n")
+            await watching.expect("+OK\r\n")
+            let waiting = try server.client()
+            waiting.send("T.DEFER\r\n")
+            let working = try server.client()
+            working.send("T.GATE\r\nPING\r\n*1\r\n$4\r\nPI")
+            try await eventually { diary.all.count == 2 }
+
+            await server.shutDown()
+            await idle.expectEnd()
+            await watching.expectEnd()
+            await waiting.expectEnd("*-1\r\n")
+            #expect(throws: (any Error).self) { try server.client() }
+            gate.open()
+            await working.expectEnd("+OK\r\n+PONG\r\n")
+        }
+    }
+
+    @Test("What does not end in time is cut off")
+    func drainTime() async throws {
+        let gate = Gate()
+        let diary = Diary()
+        try await TestServer.with(table: Self.table(gate, diary), { $0.drainTime = .milliseconds(300) }) { server in
+            let working = try server.client()
+            working.send("T.GATE\r\n")
+            try await eventually { diary.all.count == 1 }
+            await server.shutDown()
+            await working.expectEnd()
+            #expect(server.rejected(.drainTime) == 1)
+            gate.open()
+        }
+    }
+
+    @Test("New accounts: who watches is cut off if its account changed, all others go on under the new one")
+    func accounts() async throws {
+        let accounts = AccountStore(.test)
+        try await TestServer.with(table: Self.table(Gate()), accounts: accounts) { server in
+            let watching = try server.client()
+            watching.send("AUTH pulse sesame\r\nT.WATCH\r\n")
+            await watching.expect("+OK\r\n+OK\r\n")
+            let steady = try server.client()
+            steady.send("AUTH gws sesame\r\nT.WATCH\r\n")
+            await steady.expect("+OK\r\n+OK\r\n")
+            let idle = try server.client()
+            idle.send("AUTH pulse sesame\r\n")
+            await idle.expect("+OK\r\n")
+
+            let writer = Accounts.Entry(account: .writer, secrets: [])
+            accounts.replace(with: Accounts([writer]))
+            await watching.expectEnd()
+            #expect(server.rejected(.account) == 1)
+            idle.send("PING\r\n")
+            await idle.expect("-NOAUTH Authentication required.\r\n")
+            steady.send("PING\r\n")
+            await steady.expect("+PONG\r\n")
+        }
+    }
+
+    @Test("A port that is taken and an address of elsewhere are named")
+    func cannotListen() async throws {
+        try await TestServer.with { server in
+            for (host, port, expected) in [
+                ("127.0.0.1", server.port, RESPServerError.portTaken(host: "127.0.0.1", port: server.port)),
+                ("192.0.2.1", 0, .noSuchAddress(host: "192.0.2.1", port: 0)),
+            ] as [(String, Int, RESPServerError)] {
+                let second = RESPServer(
+                    .init(host: host, port: port, label: "test", identity: ServerIdentity(version: "1")),
+                    table: .test, accounts: AccountStore(.open), registry: server.registry, logger: .silent)
+                await #expect(throws: expected) { try await second.run() }
+            }
+        }
+    }
+}

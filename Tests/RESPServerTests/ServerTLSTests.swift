@@ -1,0 +1,92 @@
+import Foundation
+import NIOPosix
+import RESP
+import RedisClient
+import ServerFixtures
+import Testing
+
+@testable import RESPServer
+
+/// The certificates are those that the fixture makes for its own server.
+@Suite("RESP server's TLS", .serialized, .timeLimit(.minutes(2))) struct ServerTLSTests {
+    @Test("TLS, and none of it from others")
+    func encrypted() async throws {
+        try await RedisServer.with(usesTLS: true) { fixture in
+            let tls = try await ServerTLS.read(fixture.files(clientCA: false))
+            try await TestServer.with(tls: tls, { $0.handshakeTime = .seconds(1) }) { server in
+                let connection = try await connect(server, .init(caFile: fixture.caCertificate.path))
+                let text = String(repeating: "x", count: 300_000)
+                #expect(try await connection.send(RedisCommand("ECHO", text)).string == text)
+                await connection.close()
+                await #expect(throws: RedisError.self) { try await connect(server, .init()) }
+                let clear = try server.client()
+                clear.send("PING\r\n")
+                _ = await clear.read(.max)
+                try await eventually { server.connections == 0 }
+                let silent = try server.client()
+                await silent.expectEnd()
+                #expect(server.rejected(.handshake) == 1)
+            }
+        }
+    }
+
+    @Test("A certificate of our authority is a login by its name")
+    func clientCertificate() async throws {
+        try await RedisServer.with(usesTLS: true) { fixture in
+            let tls = try await ServerTLS.read(fixture.files(clientCA: true))
+            let entry = Accounts.Entry(account: .reader, secrets: [], certificateNames: ["localhost"])
+            let table = CommandTable([.test("T.WHO", .immediate { .text($0.account.name) })])
+            try await TestServer.with(table: table, accounts: AccountStore(Accounts([entry])), tls: tls) { server in
+                var client = RedisEndpoint.TLS(caFile: fixture.caCertificate.path)
+                await #expect(throws: RedisError.self) { try await connect(server, client) }
+                client.certFile = fixture.folder.appending(path: "server.crt").path
+                client.keyFile = fixture.folder.appending(path: "server.key").path
+                let connection = try await connect(server, client)
+                #expect(try await connection.send(RedisCommand("T.WHO")).string == "pulse")
+                await connection.close()
+            }
+        }
+    }
+
+    @Test("Certificates are read again while clients stay")
+    func reload() async throws {
+        try await RedisServer.with(usesTLS: true) { old in
+            try await RedisServer.with(usesTLS: true) { new in
+                let tls = try await ServerTLS.read(old.files(clientCA: false))
+                try await TestServer.with(tls: tls) { server in
+                    let first = try await connect(server, .init(caFile: old.caCertificate.path))
+                    for name in ["server.crt", "server.key"] {
+                        let bytes = try Data(contentsOf: new.folder.appending(path: name))
+                        try bytes.write(to: old.folder.appending(path: name))
+                    }
+                    try await tls.reload()
+                    let second = try await connect(server, .init(caFile: new.caCertificate.path))
+                    await #expect(throws: RedisError.self) {
+                        try await connect(server, .init(caFile: old.caCertificate.path))
+                    }
+                    #expect(try await first.send(RedisCommand("PING")).string == "PONG")
+
+                    try Data("no key".utf8).write(to: old.folder.appending(path: "server.key"))
+                    await #expect(throws: RESPServerError.self) { try await tls.reload() }
+                    let third = try await connect(server, .init(caFile: new.caCertificate.path))
+                    for connection in [first, second, third] { await connection.close() }
+                }
+            }
+        }
+    }
+
+    @discardableResult
+    private func connect(_ server: TestServer, _ tls: RedisEndpoint.TLS) async throws -> RedisConnection {
+        let endpoint = RedisEndpoint(host: "127.0.0.1", port: server.port, tls: tls, connectTimeout: .seconds(10))
+        return try await RedisConnection.connect(
+            to: endpoint, name: "tests", on: MultiThreadedEventLoopGroup.singleton.next())
+    }
+}
+
+extension RedisServer {
+    fileprivate nonisolated func files(clientCA: Bool) -> ServerTLS.Files {
+        ServerTLS.Files(
+            certFile: folder.appending(path: "server.crt").path, keyFile: folder.appending(path: "server.key").path,
+            clientCAFile: clientCA ? caCertificate.path : nil)
+    }
+}

@@ -1,0 +1,113 @@
+import Logging
+import Observability
+import RESP
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+@testable import RESPServer
+
+/// A server on a free port of loopback.
+struct TestServer: Sendable {
+    let port: Int
+    let registry: MetricsRegistry
+    private let group: ServiceGroup
+
+    /// Runs a server for the length of `body`, then shuts it down gracefully.
+    static func with(
+        table: CommandTable = .test, accounts: AccountStore = AccountStore(.open), tls: ServerTLS? = nil,
+        _ change: (inout ListenerLimits) -> Void = { _ in },
+        _ body: @escaping @Sendable (TestServer) async throws -> Void
+    ) async throws {
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let registry = MetricsRegistry()
+        var settings = RESPServer.Settings(
+            host: "127.0.0.1", port: 0, label: "test", identity: ServerIdentity(version: "1.2.3"))
+        change(&settings.limits)
+        let server = RESPServer(
+            settings, table: table, accounts: accounts, tls: tls, registry: registry, logger: .silent,
+            onListening: { port.yield($0) })
+        let group = ServiceGroup(services: [server], logger: .silent)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask {
+                var iterator = ports.makeAsyncIterator()
+                let port = try #require(await iterator.next())
+                do {
+                    try await body(TestServer(port: port, registry: registry, group: group))
+                } catch {
+                    await group.triggerGracefulShutdown()
+                    throw error
+                }
+                await group.triggerGracefulShutdown()
+            }
+            try await tasks.waitForAll()
+        }
+    }
+
+    /// Begins to shut the server down.
+    func shutDown() async { await group.triggerGracefulShutdown() }
+
+    func client(receiveBytes: Int32? = nil) throws -> RawClient {
+        try RawClient(port: port, receiveBytes: receiveBytes)
+    }
+
+    func rejected(_ reason: Rejection) -> UInt64 {
+        registry.counter(.listenerRejected, [.port: "test", .reason: reason.rawValue]).value
+    }
+
+    func answered(_ command: String, _ result: String = "ok") -> UInt64 {
+        registry.counter(.listenerCommands, [.port: "test", .command: command, .result: result]).value
+    }
+
+    var connections: Double? { registry.gauge(.listenerConnections, [.port: "test"]).value }
+}
+
+/// Waits until `condition` holds; fails the test when it never does.
+func eventually(
+    _ condition: @Sendable () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while ContinuousClock.now < deadline {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+    Issue.record("it never came true", sourceLocation: sourceLocation)
+}
+
+/// A door that commands wait at until the test opens it.
+final class Gate: Sendable {
+    private let stream: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
+
+    init() { (stream, continuation) = AsyncStream.makeStream(of: Void.self) }
+
+    func open() { continuation.finish() }
+
+    func wait() async { for await _ in stream {} }
+}
+
+/// What commands did, in order.
+final class Diary: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+
+    func note(_ line: String) { lines.withLock { $0.append(line) } }
+}
+
+extension Command {
+    /// A command of a test, which anybody may run.
+    static func test(
+        _ name: String, arity: Int = 1, flags: Set<Command.Flag> = [], _ handler: Command.Handler
+    ) -> Command {
+        Command(
+            name, arity: arity, flags: flags, permission: .read,
+            documentation: Command.Documentation("Tests.", group: "test"), handler: handler)
+    }
+}
+
+extension Logger {
+    /// Says nothing.
+    static var silent: Logger { Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }) }
+}
