@@ -2,6 +2,7 @@ import CrashPoints
 import Journal
 import RESP
 import RedisClient
+import ServerFixtures
 import Testing
 
 private let durable = ["appendonly yes", "appendfsync always"]
