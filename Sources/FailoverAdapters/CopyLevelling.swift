@@ -40,6 +40,7 @@ struct CopyLevelling {
                 result.failure = result.failure ?? outcome.failure
                 if outcome.entries > 0, outcome.journal.topic == .voice { newTenants.insert(outcome.journal.tenant) }
             }
+            result.left.sort()
             newTenants.subtract(known)
             try await introduce(newTenants.sorted())
         } catch {

@@ -68,6 +68,7 @@ struct OtherRegions: Sendable {
                     found.ahead += 1
                     if tail.journal.topic == .voice { found.voice &+= entries }
                 }
+                found.left.sort()
                 return found
             }
         }
@@ -150,7 +151,7 @@ struct OtherRegions: Sendable {
         case .fetching: result.fetched = levelled.entries
         case .giving: result.given = levelled.entries
         }
-        for journal in levelled.left where !result.left.contains(journal) { result.left.append(journal) }
+        result.left = Set(result.left + levelled.left).sorted()
         guard let failure = levelled.failure else { return }
         if failure.region == region.name { throw failure.failure }
         result.failure = failure.failure.reason

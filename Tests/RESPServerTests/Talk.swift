@@ -28,7 +28,8 @@ struct Talk {
         case .logIn(let login):
             let accounts = Accounts.test
             guard let account = accounts.account(for: login) else { return sent(session.loginRefused()) }
-            return sent(session.loggedIn(as: account))
+            let answer = session.loggedIn(as: account)
+            return sent(answer)
         case .inform(let sections): return "(inform \(sections))"
         case .close(let reply): return "(close)" + (reply.map { sent($0) } ?? "")
         }

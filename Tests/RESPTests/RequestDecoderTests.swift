@@ -111,10 +111,10 @@ import Testing
             ("*1\r\n$10\r\n0123456789\r\n", "*1\r\n$11\r\n", .invalidBulkLength),
             ("0123456789\r\n", "01234567890\r\n", .invalidBulkLength),
             ("*2\r\n$10\r\n0123456789\r\n$9\r\n012345678\r\n", "*2\r\n$10\r\n0123456789\r\n$10\r\n", .tooBigQuery),
-            (String(repeating: " ", count: 37) + "a\r\n", String(repeating: " ", count: 40), .tooBigInline),
+            (String(repeating: " ", count: 34) + "a\r\n", String(repeating: " ", count: 37), .tooBigInline),
         ] as [(String, String, RequestError)])
     func limits(_ within: String, _ beyond: String, _ expected: RequestError) throws {
-        let limits = RequestLimits(elements: 3, bulkBytes: 10, queryBytes: 40, isAuthenticated: true)
+        let limits = RequestLimits(elements: 3, bulkBytes: 10, queryBytes: 37, isAuthenticated: true)
         #expect(try decode([within], limits: limits).count == 1)
         #expect(throws: expected) { try decode([beyond], limits: limits) }
         #expect(throws: expected) {
