@@ -49,10 +49,12 @@ struct FailbackCommand: AsyncParsableCommand {
         commandName: "failback", abstract: "Gives a region that was down and came back its role again.",
         discussion: """
             Before: its Redis and worker run, its PostgreSQL was made a standby of the present primary (pg_rewind or \
-            pg_basebackup), and its front ends are still kept out. Refuses while calls are open or agents are logged in \
-            there, or while peers lack entries of its voice journals. Then, in order: lets its peers project again what it \
-            writes from now on; runs failover.fence, which stops the present primary so that its standby has everything; \
-            runs failover.promote; claims the next history number; waits until the region captures; compares.
+            pg_basebackup), and its front ends are still kept out. Refuses when one of these servers, its worker, \
+            failover.fence or failover.promote is missing, when no other region has taken over from it, while somebody \
+            writes to its voice journals, or while a peer lacks entries of them. Then, in order: closes the calls and logs \
+            out the agents that it had left open, and lets its peers project again what it writes from then on; runs \
+            failover.fence, which stops the present primary so that its standby has everything; waits until what is here is \
+            projected; runs failover.promote; claims the next history number; waits until the region captures; compares.
 
               regionsync failback --region regions/us-east.yaml --dry-run
 

@@ -8,6 +8,7 @@ import signal
 import time
 
 import drilling
+from failover_section import add_failover
 import ledgers
 import servers
 
@@ -54,15 +55,7 @@ class RegionKill(drilling.Drill):
                      "transactionsPerSecond": self.traffic.arguments.changes_per_second}
 
     def _add_failover(self, file):
-        if file.region == DOWN:
-            # For the way back: its own server, a standby by then, is promoted when the survivor's has stopped.
-            file.add_section("failover", fence=self.standby.stopping(), promote=self.primary.promotion())
-            return
-        # The old primary ends if it is there still, and nobody else who has its process id by then.
-        pid, data = self.primary.pid, self.primary.data
-        fence = f"if grep -qaF {data} /proc/{pid}/cmdline 2>/dev/null; then kill -KILL {pid}; fi"
-        file.add_section("failover", standby={"host": "127.0.0.1", "port": self.standby.port}, fence=["sh", "-c", fence],
-                 promote=self.standby.promotion(), maximumLoss=10000)
+        add_failover(file, DOWN, self.primary, self.standby, maximum_loss=10000)
 
     def _check_before(self):
         """A dry run refuses nothing and changes nothing; without the budget it refuses."""

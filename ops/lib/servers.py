@@ -454,13 +454,8 @@ class Postgres(Program):
         """Throws its data away and starts as a streaming standby of another server of ours."""
         self.stop()
         shutil.rmtree(self.data, ignore_errors=True)
-        self._copy(primary)
+        BaseBackup(self.folder, primary, self).start()
         Program.start(self)
-
-    def _copy(self, primary):
-        self._run([self.program("pg_basebackup"), "-h", "127.0.0.1", "-p", primary.port, "-U", "postgres",
-                   "-D", self.data, "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast",
-                   "--no-sync"], "pg_basebackup")
 
     def promote(self):
         """Returns when it takes writes."""
@@ -496,16 +491,47 @@ class Postgres(Program):
             raise ServerFailure(f"{what} failed: {(answer.stderr or answer.stdout).strip()}")
 
 
+class BaseBackup(Program):
+    """pg_basebackup, from a server of ours to where another one will keep its data; ready when it has ended well."""
+
+    patience = 120
+    end_signal = signal.SIGINT
+    user = Postgres.user
+
+    def __init__(self, folder, primary, standby):
+        super().__init__(folder, f"{standby.name}-base-backup")
+        self.primary = primary
+        self.standby = standby
+
+    def command(self):
+        return [Postgres.program("pg_basebackup"), "-h", "127.0.0.1", "-p", self.primary.port, "-U", "postgres",
+                "-D", self.standby.data, "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast",
+                "--no-sync"]
+
+    def is_ready(self):
+        return self.process.poll() == 0
+
+    def require_running(self):
+        """It is well while it runs, and once it has ended with 0."""
+        if not self.process or self.process.poll() != 0:
+            super().require_running()
+
+
 class PostgresStandby(Postgres):
-    """A streaming standby of a server of ours; made by pg_basebackup when it is started first."""
+    """A streaming standby of a server of ours; made by pg_basebackup when it is started first.
+
+    To have that done beside other things, start `base_backup` earlier, without waiting.
+    """
 
     def __init__(self, folder, primary, name="standby", settings=None):
         super().__init__(folder, name, primary.database, settings)
-        self.primary = primary
+        self.base_backup = BaseBackup(folder, primary, self)
 
     def start(self, wait=True):
-        if not self.data.exists():
-            self._copy(self.primary)
+        if self.base_backup.process:
+            self.base_backup.wait_ready()
+        elif not self.data.exists():
+            self.base_backup.start()
         Program.start(self, wait)
         return self
 

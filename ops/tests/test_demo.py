@@ -6,6 +6,7 @@ import importlib.util
 import io
 import pathlib
 import random
+import shlex
 import signal
 import sys
 import types
@@ -100,6 +101,37 @@ class DemoTests(unittest.TestCase):
         with self.assertRaisesRegex(servers.ServerFailure, "eu-west ended with code 3"):
             one._kill_one()
         self.assertEqual(one.kills, 0)
+
+    def test_a_worker_that_the_user_kills_ends_the_demo_only_where_it_verifies(self):
+        one = self.make(seconds=None, worker="kill -KILL $$")
+        one.workers["eu-west"].process.wait()
+        self.assertEqual(one._killed(), ["eu-west"])
+        one._require_running(one.generator)
+        one.arguments.seconds = 30
+        with self.assertRaisesRegex(servers.ServerFailure, "eu-west ended with code -9"):
+            one._require_running(one.generator)
+
+    def test_a_crash_ends_a_demo_without_end(self):
+        one = self.make(seconds=None, worker="kill -SEGV $$")
+        one.workers["eu-west"].process.wait()
+        with self.assertRaisesRegex(servers.ServerFailure, "eu-west ended with code -11"):
+            one._watch()
+
+    def test_the_words_for_a_failover_name_victims_program_and_file(self):
+        one = self.make(seconds=None)
+        one.program = self.folder / "a program"
+        one.redis = {name: Shell(self.folder, f"redis {name}", "exec sleep 60") for name in demo.REGIONS}
+        one.postgres = Shell(self.folder, "postgres", "exec sleep 60")
+        one.standby = types.SimpleNamespace(port=5433, database="regionsync")
+        victims = [one.workers["us-east"], one.redis["us-east"], one.postgres]
+        for program in victims[1:]:
+            program.start(wait=False)
+            self.addCleanup(program.stop, signal.SIGKILL)
+        lines = one._failover_words({name: self.folder / f"{name}.yaml" for name in demo.REGIONS}).splitlines()
+        self.assertIn(f"  kill -KILL {' '.join(str(victim.pid) for victim in victims)}", lines)
+        [failover] = [line.split() for line in lines if "failover" in line]
+        words = shlex.split(" ".join(failover))
+        self.assertEqual(words, [f"REGIONSYNC={one.program}", str(OPS / "failover"), str(self.folder / "eu-west.yaml")])
 
     def test_a_generator_that_fails_at_the_end_ends_the_demo(self):
         trap = "trap 'exit 69' TERM; echo ready; while :; do sleep 0.01; done"
