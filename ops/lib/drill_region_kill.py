@@ -12,6 +12,7 @@ import ledgers
 import servers
 
 DOWN, SURVIVOR = "us-east", "eu-west"
+SERVING_SECONDS = 5  # from the decision, promotion included
 
 
 class RegionKill(drilling.Drill):
@@ -128,6 +129,7 @@ class RegionKill(drilling.Drill):
         for name in ("fenced", "promoted", "serving", "verified"):
             if report["times"].get(name) is not None:
                 self.times[name] = decided + report["times"][name]
+        self.promise("serving after the decision", report["times"]["serving"], SERVING_SECONDS)
         journal = f"rs:{{_}}:control:{SURVIVOR}"
         before = self._declarations(journal)
         code, again = self._command()
@@ -191,7 +193,7 @@ class RegionKill(drilling.Drill):
             "name": self.name, "pass": not self.broken, "broken": self.broken, "seed": self.seed,
             "versions": self.versions(self.standby, self.redis[SURVIVOR]), "load": self.load,
             "times": times,
-            "rtoSeconds": self.since("decided", "serving"),
+            "rtoSeconds": self.since("decided", "serving"), "promises": self.promises,
             "rto": {
                 "detection": self.since("injected", "detected"), "decision": self.since("detected", "decided"),
                 "fence": self.since("decided", "fenced"), "promotion": self.since("fenced", "promoted"),
