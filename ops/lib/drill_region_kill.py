@@ -122,8 +122,8 @@ class RegionKill(drilling.Drill):
         done = [report for code, report in results if code == 0]
         yielded = [report for code, report in results if code == 2]
         if not done:
-            self.broken.append("no failover passed")
-            raise drilling.Broken(f"no failover passed: {json.dumps([report for _, report in results])}")
+            what = f"no failover passed: {json.dumps([report for _, report in results])}"
+            raise drilling.Refused(what) if len(yielded) == len(results) else drilling.Broken(what)
         self.require(len(done) + len(yielded) == 2, f"an operator ended with {[code for code, _ in results]}")
         report = min(done, key=lambda one: one["times"]["serving"])
         for name in ("fenced", "promoted", "serving", "verified"):

@@ -22,6 +22,7 @@ sys.path.insert(0, str(OPS / "lib"))
 
 import drill_clocks
 import drill_redis
+import drill_region_kill
 import drilling
 import fault_drill
 import kept_events
@@ -179,6 +180,25 @@ class Stream:
         _, _, key, begin = words
         first = (0, 0) if begin == "-" else ledgers.entry_id(begin.removeprefix("("))
         return [one for one in self.streams.get(key, []) if ledgers.entry_id(one) > first][:2]
+
+
+class RefusalTests(unittest.TestCase):
+    def fail_over(self, *codes):
+        """What region-kill makes of two operators whose commands end with these codes."""
+        one = drill_region_kill.RegionKill(1, "/bin/true", types.SimpleNamespace())
+        answers = iter([(code, {"refusals": ["loss-too-great"]}) for code in codes])
+        one._command = lambda: next(answers)
+        with contextlib.redirect_stderr(io.StringIO()):
+            one._fail_over()
+
+    def test_a_failover_that_both_preflights_refuse_is_a_refusal(self):
+        with self.assertRaisesRegex(drilling.Refused, "loss-too-great"):
+            self.fail_over(2, 2)
+
+    def test_a_failover_that_fails_is_none(self):
+        for codes in ((1, 2), (2, 1), (1, 1), (3, 2)):
+            with self.assertRaises(drilling.Broken):
+                self.fail_over(*codes)
 
 
 class KeptEventsTests(unittest.TestCase):
