@@ -72,9 +72,17 @@ class DrillTests(unittest.TestCase):
     def test_a_pass_is_a_line(self):
         code, last = self.outcome(GOOD)
         self.assertEqual(code, 0)
+        self.assertGreaterEqual(last.pop("seconds"), 0)
         self.assertEqual(last, {"drills": [{key: GOOD[key] for key in (
             "name", "pass", "seed", "lost", "duplicated", "reordered", "rtoSeconds")}],
             "passed": 1, "failed": 0, "skipped": 0})
+
+    def test_every_report_says_how_long_it_took(self):
+        unbuilt = kind(GOOD)
+        unbuilt.obstacle = "it is not built"
+        arguments = types.SimpleNamespace(seed=7, keep=False, no_deadlines=False)
+        for one in (kind(GOOD), unbuilt):
+            self.assertIsInstance(drill.timed_run(one, arguments, "/bin/true")[1]["seconds"], float)
 
     def test_what_breaks_refuses_or_fails_is_no_pass(self):
         for outcome, expected in ((drilling.Broken("x"), 1), (drilling.Refused("x"), 2),
