@@ -25,6 +25,7 @@ class ClockJump(FaultDrill):
 
     name = "clock-jump"
     summary = "the clock of a worker, then of a Redis, jumps an hour ahead and behind (needs a C compiler)"
+    scale = "5 s after each jump stand for a clock that stays wrong: they outlast the lease (2.4 s)"
 
     def __init__(self, *words, **settings):
         super().__init__(*words, **settings)

@@ -56,6 +56,7 @@ class LinkCut(LinkDrill):
 
     name = "link-cut"
     summary = "two-way cuts under load, short and long, swallowing or delivering late (a 15 s one stands for hours)"
+    scale = "a cut of 15 s stands for hours"
 
     def disturb(self):
         drawn = (self.random.uniform(3, 6), self.random.random() < 0.5)
@@ -74,6 +75,7 @@ class LinkCutOneWay(LinkDrill):
 
     name = "link-cut-one-way"
     summary = "one-way cuts of the network and of one link, each direction; the direction must be reported"
+    scale = "4 to 6 s stand for a cut that lasts: it has been told by then, with its direction"
 
     def disturb(self):
         for origin in REGIONS:
@@ -103,6 +105,7 @@ class LinkSlow(LinkDrill):
 
     name = "link-slow"
     summary = "a round trip of 200 ms comes, varies and goes; the link stays up all the while"
+    scale = "5 s at each delay and 500 events/s stand for a long way that stays; ops/bench faults has 20,000/s"
 
     def disturb(self):
         for milliseconds in (100, self.random.randint(20, 150), 100):
@@ -126,6 +129,7 @@ class LinkLossy(LinkDrill):
 
     name = "link-lossy"
     summary = "a round trip of 200 ms with 2 % of the packets lost (needs root); the link stays up all the while"
+    scale = "20 s stand for a network that loses packets all day"
     events_per_second = 200
 
     def stage(self):
@@ -167,6 +171,7 @@ class LinkFlapping(LinkDrill):
 
     name = "link-flapping"
     summary = "the network is up and down by turns of 50 ms to 3 s, a minute scaled to 20 s; then it heals"
+    scale = "20 s of flapping stand for a minute"
 
     def disturb(self):
         end = time.monotonic() + 20
