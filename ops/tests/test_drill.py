@@ -21,6 +21,7 @@ OPS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(OPS / "lib"))
 
 import drill_clocks
+import drill_links
 import drill_redis
 import drill_region_kill
 import drilling
@@ -188,6 +189,26 @@ class Stream:
         _, _, key, begin = words
         first = (0, 0) if begin == "-" else ledgers.entry_id(begin.removeprefix("("))
         return [one for one in self.streams.get(key, []) if ledgers.entry_id(one) > first][:2]
+
+
+class LagTests(unittest.TestCase):
+    def expect(self, lags, deadlines=True):
+        """A drill that saw these lags of single seconds, in ms, where half a second is promised."""
+        one = drill_links.LinkSlow(1, "/bin/true", types.SimpleNamespace(), deadlines=deadlines)
+        with contextlib.redirect_stderr(io.StringIO()):
+            one.expect_lag("lag", lags, 0.5)
+        return one
+
+    def test_the_median_of_the_seconds_is_judged(self):
+        self.assertEqual(self.expect([None, 100, 900, 120]).broken, [])
+        slow = self.expect([900, 100, 901])
+        self.assertEqual(len(slow.broken), 1)
+        self.assertEqual(slow.figures["lagMs"], {"what": "lag", "median": 900, "worst": 901})
+        self.assertEqual(self.expect([900], deadlines=False).broken, [])
+
+    def test_where_nothing_arrived_nothing_is_promised(self):
+        with self.assertRaises(servers.ServerFailure):
+            self.expect([None, None])
 
 
 class RefusalTests(unittest.TestCase):
