@@ -10,6 +10,7 @@ import time
 import drilling
 import ledgers
 import servers
+import split_brain
 
 DOWN, SURVIVOR = "us-east", "eu-west"
 SERVING_SECONDS = 5  # from the decision, promotion included
@@ -26,9 +27,10 @@ class RegionKill(drilling.Drill):
         self._require_load()
         self._kill()
         report = self._fail_over()
-        after = self._use_survivor()
-        verdict = self._judge(report, after)
+        self.after = self._use_survivor()
+        verdict = self._judge(report, self.after)
         self._return_region(verdict["lost"])
+        verdict.update({"splitBrainSeconds": self.split_brain["seconds"], "splitBrain": self.split_brain})
         verdict["failback"] = self._fail_back()
         self._judge_circle(verdict)
         verdict.update({"pass": not self.broken, "broken": self.broken})
@@ -41,8 +43,8 @@ class RegionKill(drilling.Drill):
         settings = ["--appendonly", "yes", "--appendfsync", "everysec"]
         self.redis = {name: self.start(servers.Redis(self.folder, f"redis-{name}", settings))
                       for name in (DOWN, SURVIVOR)}
-        self.primary = self.start(servers.Postgres(self.folder, "primary"))
-        self.standby = servers.PostgresStandby(self.folder, self.primary)
+        self.primary = self.start(servers.Postgres(self.folder, "primary", settings=split_brain.SETTINGS))
+        self.standby = servers.PostgresStandby(self.folder, self.primary, settings=split_brain.SETTINGS)
         self.files = servers.region_files(self.folder, self.redis, self.primary, change=self._add_failover)
         self.primary.migrate(self.program, self.files[DOWN])
         self.start(self.standby)
@@ -208,8 +210,7 @@ class RegionKill(drilling.Drill):
             "reordered": events["reordered"] + later["events"]["reordered"],
             "checkers": {"during": events, "after": later["events"],
                          "drift": found["provisioning"]["drift"] + later["provisioning"]["drift"]},
-            # The old primary was dead before the new one took writes, and the fence made sure of it.
-            "splitBrainSeconds": 0, "operators": self.operators, "failover": failover,
+            "operators": self.operators, "failover": failover,
         }
 
     # The way back.
@@ -218,6 +219,7 @@ class RegionKill(drilling.Drill):
         """The dead region comes back with its old primary, then with a standby of the new one."""
         self.redis[DOWN].start()
         self.primary.start()
+        self.split_brain = self._measure_split_brain()
         self.workers[DOWN].start()
 
         def capture():
@@ -231,6 +233,17 @@ class RegionKill(drilling.Drill):
         self.primary.become_standby(self.standby)
         servers.wait_until("the region waits as a standby", lambda: capture() == "in-recovery", 60)
         self.primary.wait_replayed(self.standby)
+
+    def _measure_split_brain(self):
+        """By the last commit that the old primary acknowledged to the traffic, and the first one of the new primary, which
+        is the row of its history or what a client wrote there."""
+        old = ledgers.transactions(self.traffic.ledger / "provisioning.ledger")
+        new = ledgers.transactions(self.after.ledger / "provisioning.ledger")
+        found = split_brain.window(
+            split_brain.last_commit(self.primary, old),
+            split_brain.first_commit(self.standby, [ledgers.first_transaction(self.standby, history=2), *new]))
+        self.require(found["seconds"] == 0, f"two primaries acknowledged commits side by side: {found}")
+        return found
 
     def _withheld(self):
         name = f'regionsync_projection_withheld_entries{{region="{DOWN}"}}'

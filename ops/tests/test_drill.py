@@ -30,6 +30,7 @@ import kept_events
 import ledgers
 import regions
 import servers
+import split_brain
 
 loader = importlib.machinery.SourceFileLoader("drill", str(OPS / "drill"))
 drill = importlib.util.module_from_spec(importlib.util.spec_from_loader("drill", loader))
@@ -189,6 +190,18 @@ class Stream:
         _, _, key, begin = words
         first = (0, 0) if begin == "-" else ledgers.entry_id(begin.removeprefix("("))
         return [one for one in self.streams.get(key, []) if ledgers.entry_id(one) > first][:2]
+
+
+class SplitBrainTests(unittest.TestCase):
+    def test_commits_side_by_side_are_a_window(self):
+        self.assertEqual(split_brain.window(12.5, 10.25), {
+            "seconds": 2.25, "oldPrimaryLastCommit": "1970-01-01T00:00:12.500000+00:00",
+            "newPrimaryFirstCommit": "1970-01-01T00:00:10.250000+00:00"})
+
+    def test_one_after_the_other_is_none(self):
+        self.assertEqual(split_brain.window(10, 12)["seconds"], 0)
+        self.assertEqual(split_brain.window(None, 12), {
+            "seconds": 0, "oldPrimaryLastCommit": None, "newPrimaryFirstCommit": "1970-01-01T00:00:12.000000+00:00"})
 
 
 class LagTests(unittest.TestCase):
