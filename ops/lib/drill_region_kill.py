@@ -29,6 +29,7 @@ class RegionKill(drilling.Drill):
         report = self._fail_over()
         self.after = self._use_survivor()
         verdict = self._judge(report, self.after)
+        self._go_on()
         self._return_region(verdict["lost"])
         verdict.update({"splitBrainSeconds": self.split_brain["seconds"], "splitBrain": self.split_brain})
         verdict["failback"] = self._fail_back()
@@ -163,10 +164,14 @@ class RegionKill(drilling.Drill):
         time.sleep(4)
         for program in (after, self.traffic, self.workers[SURVIVOR]):
             program.require_running()
-        for generator in (after, self.traffic):
+        self._end(after, self.traffic)
+        return after
+
+    @staticmethod
+    def _end(*generators):
+        for generator in generators:
             if (code := generator.stop(signal.SIGTERM)) != 0:
                 raise servers.ServerFailure(f"{generator.name} ended with code {code}\n{generator.log_tail()}")
-        return after
 
     # The verdict.
 
@@ -215,6 +220,18 @@ class RegionKill(drilling.Drill):
 
     # The way back.
 
+    def _go_on(self):
+        """Calls in the surviving region from here to the end. There are no changes: those would have to follow the
+        primary."""
+        self.meanwhile = self.start(self.generator(
+            [self.folder / "clients.yaml"], "meanwhile", ["--prefix", "meanwhile-"], seed=self.seed + 3000,
+            changes_per_second=0))
+        servers.wait_until("calls in the survivor", lambda: self._produced_meanwhile()["acknowledged"] > 0)
+
+    def _produced_meanwhile(self):
+        [region] = self.meanwhile.numbers()["regions"]
+        return region
+
     def _return_region(self, lost):
         """The dead region comes back with its old primary, then with a standby of the new one."""
         self.redis[DOWN].start()
@@ -235,8 +252,8 @@ class RegionKill(drilling.Drill):
         self.primary.wait_replayed(self.standby)
 
     def _measure_split_brain(self):
-        """By the last commit that the old primary acknowledged to the traffic, and the first one of the new primary, which
-        is the row of its history or what a client wrote there."""
+        """By the last commit that the old primary acknowledged to the traffic, and the new primary's first one: the row of
+        its history, or what a client wrote there."""
         old = ledgers.transactions(self.traffic.ledger / "provisioning.ledger")
         new = ledgers.transactions(self.after.ledger / "provisioning.ledger")
         found = split_brain.window(
@@ -254,12 +271,18 @@ class RegionKill(drilling.Drill):
         code, text = self.command(*words, "--dry-run")
         self.require(code == 0, f"a dry run of failback ends with {code}: {text}")
         self.mark("failback decided")
+        before = self._produced_meanwhile()["acknowledged"]
         code, text = self.command(*words)
         report = json.loads(text)
         if code != 0:
             raise drilling.Broken(f"failback ended with {code}: {text}")
         self.mark("failed back")
         self.require(report["history"]["number"] == 3, "the third history")
+        self.meanwhile.require_running()
+        servers.wait_until("calls in the survivor during and behind the failback",
+                           lambda: self._produced_meanwhile()["acknowledged"] > before)
+        refusals = self._produced_meanwhile()["refusals"]
+        self.require(refusals == 0, f"{SURVIVOR} refused {refusals} events of its own during return and failback")
         return report
 
     def _judge_circle(self, verdict):
@@ -267,14 +290,15 @@ class RegionKill(drilling.Drill):
         files = [self.files[DOWN], self.files[SURVIVOR]]
         circle = self.start(self.generator(files, "circle", ["--prefix", "circle-"], seed=self.seed + 2000))
         time.sleep(4)
-        for program in (circle, *self.workers.values()):
+        for program in (circle, self.meanwhile, *self.workers.values()):
             program.require_running()
-        if (code := circle.stop(signal.SIGTERM)) != 0:
-            raise servers.ServerFailure(f"{circle.name} ended with code {code}\n{circle.log_tail()}")
+        self._end(circle, self.meanwhile)
         words = ["--region", self.files[DOWN], "--region", self.files[SURVIVOR], "--wait", "60"]
-        for name, ledger in (("circle", circle.ledger), ("all", self.folder / "ledger-judged")):
+        for name, ledger in (("circle", circle.ledger), ("meanwhile", self.meanwhile.ledger),
+                             ("all", self.folder / "ledger-judged")):
             found = self.verify(*words, "--ledger", ledger)
             self.require(found["ok"], f"all is equal, by ledger {name}: {json.dumps(found)}")
+            self.require(found["events"]["produced"] > 0, f"ledger {name} holds events")
             verdict["checkers"][name] = found["events"]
         self.require(self._withheld() == -1, f"{DOWN} counts as down no more")
 
