@@ -31,7 +31,8 @@ class RegionKill(drilling.Drill):
         verdict = self._judge(report, self.after)
         self._go_on()
         self._return_region(verdict["lost"])
-        verdict.update({"splitBrainSeconds": self.split_brain["seconds"], "splitBrain": self.split_brain})
+        verdict.update({"splitBrainSeconds": self.split_brain["seconds"], "splitBrain": self.split_brain,
+                        "withheldListed": self.listed})
         verdict["failback"] = self._fail_back()
         self._judge_circle(verdict)
         verdict.update({"pass": not self.broken, "broken": self.broken})
@@ -246,10 +247,21 @@ class RegionKill(drilling.Drill):
         servers.wait_until("the old primary is known for what it is", lambda: capture() == "former-primary", 60)
         self.mark("returned")
         servers.wait_until("the tail is mirrored", lambda: self._withheld() >= lost, 60)
+        self.listed = self._listed_as_withheld()
+        self.require(self.listed is None or self.listed >= lost,
+                     f"{lost} entries stay out of the survivor's state, regionsync journals lists {self.listed}")
         self.require(self._open_calls() == 0, f"calls of {DOWN} beyond the cut are open in {SURVIVOR}")
         self.primary.become_standby(self.standby)
         servers.wait_until("the region waits as a standby", lambda: capture() == "in-recovery", 60)
         self.primary.wait_replayed(self.standby)
+
+    def _listed_as_withheld(self):
+        """How many entries of the region's voice journals `regionsync journals` lists as withheld in the survivor; None
+        where it does not say."""
+        code, text = self.command("journals", "--json", "--region", self.files[SURVIVOR])
+        if code != 0:
+            raise servers.ServerFailure(f"regionsync journals ended with {code}")
+        return withheld_entries(json.loads(text)["journals"])
 
     def _measure_split_brain(self):
         """By the last commit that the old primary acknowledged to the traffic, and the new primary's first one: the row of
@@ -331,3 +343,10 @@ class RegionKill(drilling.Drill):
             for call in redis.ask("SMEMBERS", f"calls:{{{tenant}}}:active"):
                 count += redis.ask("HGET", f"call:{{{tenant}}}:{call}", "Region") == DOWN
         return count
+
+
+def withheld_entries(journals):
+    """What a listing of journals says of the entries of DOWN that are kept out of the state; None where it does not."""
+    said = [one["withheld"] for one in journals
+            if (one["origin"], one["topic"], one["own"]) == (DOWN, "voice", False) and one.get("withheld") is not None]
+    return sum(said) if said else None

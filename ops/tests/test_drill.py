@@ -204,6 +204,17 @@ class SplitBrainTests(unittest.TestCase):
             "seconds": 0, "oldPrimaryLastCommit": None, "newPrimaryFirstCommit": "1970-01-01T00:00:12.000000+00:00"})
 
 
+class WithheldTests(unittest.TestCase):
+    def test_only_copies_of_the_dead_region_count(self):
+        copy = {"origin": "us-east", "topic": "voice", "own": False}
+        listing = [{**copy, "withheld": 3}, {**copy, "withheld": 4}, copy, {**copy, "withheld": 9, "topic": "control"},
+                   {**copy, "withheld": 9, "origin": "eu-west"}]
+        self.assertEqual(drill_region_kill.withheld_entries(listing), 7)
+
+    def test_a_listing_that_does_not_say_is_no_listing_of_nothing(self):
+        self.assertIsNone(drill_region_kill.withheld_entries([{"origin": "us-east", "topic": "voice", "own": False}]))
+
+
 class LagTests(unittest.TestCase):
     def expect(self, lags, deadlines=True):
         """A drill that saw these lags of single seconds, in ms, where half a second is promised."""
