@@ -13,6 +13,8 @@ import sys
 import time
 
 import alert_rules
+import building
+import drilling
 import servers
 from canary import Canary
 from watched_regions import WatchedRegions
@@ -173,3 +175,22 @@ class AlertDrill:
             "notCaused": sorted(rule.name for rule in alert_rules.rules() if rule.name not in names),
             "canary": {"searched": self.canary.searched, "found": self.canary.found}, "problems": self.problems,
         }
+
+
+class Alerts(drilling.Drill):
+    """The same as one of `ops/drill`."""
+
+    name = "alerts"
+    summary = "a real Prometheus watches while eight faults come: which alerts fire and clear, and whether secrets show"
+
+    def perform(self):
+        try:
+            building.ensure_packages("alert_packages")
+        except building.BuildFailure as failure:
+            raise drilling.Skipped(f"it needs Prometheus: {failure}") from None
+        report = AlertDrill(self.program, self.folder, say=self.say).run()
+        return {**report, "seed": self.seed, "broken": report["problems"],
+                "scale": f"every wait of the rules is {report['scale']} times as long as committed"}
+
+
+DRILLS = [Alerts]

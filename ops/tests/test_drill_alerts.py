@@ -5,11 +5,13 @@ import subprocess
 import sys
 import types
 import unittest
+import unittest.mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 
 import drill_alerts
+import drilling
 import servers
 from canary import Canary
 from regionfile import RegionFile
@@ -50,6 +52,24 @@ class DrillTests(unittest.TestCase):
 
     def test_what_is_still_wrong_when_mended_is_a_problem(self):
         self.assertEqual(self.undergo({"A"}, set(), difference=lambda: "no"), ["fault: mended, but no"])
+
+
+class NamedDrillTests(unittest.TestCase):
+    """The drill as one of ops/drill."""
+
+    def perform(self, install, report):
+        drill = drill_alerts.Alerts(7, "/bin/true", None)
+        with unittest.mock.patch.object(drill_alerts.building, "ensure_packages", side_effect=install), \
+                unittest.mock.patch.object(drill_alerts.AlertDrill, "run", return_value=report):
+            return drill.perform()
+
+    def test_its_problems_are_what_broke(self):
+        report = self.perform(None, {"name": "alerts", "pass": False, "problems": ["x"], "scale": 0.2})
+        self.assertEqual((report["seed"], report["broken"], report["pass"]), (7, ["x"], False))
+
+    def test_without_prometheus_it_is_skipped(self):
+        with self.assertRaises(drilling.Skipped):
+            self.perform(drill_alerts.building.BuildFailure("x"), None)
 
 
 class CanaryTests(unittest.TestCase):
