@@ -26,6 +26,7 @@ import drill_redis
 import drill_region_kill
 import drilling
 import fault_drill
+import high_water
 import kept_events
 import ledgers
 import regions
@@ -213,6 +214,37 @@ class WithheldTests(unittest.TestCase):
 
     def test_a_listing_that_does_not_say_is_no_listing_of_nothing(self):
         self.assertIsNone(drill_region_kill.withheld_entries([{"origin": "us-east", "topic": "voice", "own": False}]))
+
+
+class HighWaterTests(unittest.TestCase):
+    def look(self, answers):
+        """What was seen of this process, and of a slot that kept so many bytes, or was not to be asked."""
+        def sql(text):
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        own = types.SimpleNamespace(name="own", process=types.SimpleNamespace(pid=os.getpid()))
+        gone = types.SimpleNamespace(name="gone", process=None)
+        seen = high_water.HighWater(lambda: [own, gone], lambda: types.SimpleNamespace(sql=sql))
+        for _ in range(3):
+            seen.look()
+        return seen
+
+    def test_the_most_that_was_seen_counts(self):
+        seen = self.look(iter(["70", servers.ServerFailure("down"), "60"]))
+        self.assertEqual((list(seen.resident), seen.retained), (["own"], 70))
+        self.assertGreater(seen.resident["own"], 1)
+        self.assertIsNone(self.look(iter(["", servers.ServerFailure("down"), ""])).retained)
+
+    def test_what_is_beyond_its_bound_breaks_the_drill(self):
+        for resident, retained, broken in ((256, None, 0), (257, None, 1), (1, 1 << 30, 0), (1, (1 << 30) + 1, 1)):
+            one = Calm(1, "/bin/true", types.SimpleNamespace())
+            one.high_water = types.SimpleNamespace(resident={"worker": resident}, retained=retained)
+            with contextlib.redirect_stderr(io.StringIO()):
+                one.judge_bounds()
+            self.assertEqual(len(one.broken), broken, (resident, retained))
 
 
 class LagTests(unittest.TestCase):
