@@ -11,6 +11,7 @@ import drilling
 import ledgers
 import servers
 import split_brain
+from alert_watch import AlertWatch
 
 DOWN, SURVIVOR = "us-east", "eu-west"
 SERVING_SECONDS = 5  # from the decision, promotion included
@@ -19,6 +20,8 @@ SERVING_SECONDS = 5  # from the decision, promotion included
 class RegionKill(drilling.Drill):
     name = "region-kill"
     summary = "the capturing region dies under load (SIGKILL: Redis, worker, PostgreSQL); takeover, return, failback"
+
+    expected_alerts = (f"RegionsyncLinkDown {SURVIVOR} {DOWN}", f"RegionsyncWorkerAbsent {DOWN}")
 
     def perform(self):
         self._set_stage()
@@ -30,11 +33,13 @@ class RegionKill(drilling.Drill):
         self.after = self._use_survivor()
         verdict = self._judge(report, self.after)
         self._go_on()
+        self.watch.wait_fired()
         self._return_region(verdict["lost"])
         verdict.update({"splitBrainSeconds": self.split_brain["seconds"], "splitBrain": self.split_brain,
                         "withheldListed": self.listed})
         verdict["failback"] = self._fail_back()
         self._judge_circle(verdict)
+        verdict["alerts"] = self.judge_alerts(self.watch)
         verdict.update({"pass": not self.broken, "broken": self.broken})
         verdict["times"] = {name: round(seconds, 3) for name, seconds in self.times.items()}
         return verdict
@@ -55,6 +60,7 @@ class RegionKill(drilling.Drill):
                         for name in (DOWN, SURVIVOR)}
         self.traffic = self.start(self.generator(self.files.values()))
         self.workers[DOWN].wait_working("capture", f"mirror {SURVIVOR}")
+        self.watch = AlertWatch(self, self.workers, self.expected_alerts)
         self.load = {"eventsPerSecondPerRegion": self.traffic.arguments.events_per_second,
                      "transactionsPerSecond": self.traffic.arguments.changes_per_second}
 

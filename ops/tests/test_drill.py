@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 OPS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(OPS / "lib"))
 
+import alert_watch
 import drill_clocks
 import drill_links
 import drill_redis
@@ -214,6 +215,34 @@ class WithheldTests(unittest.TestCase):
 
     def test_a_listing_that_does_not_say_is_no_listing_of_nothing(self):
         self.assertIsNone(drill_region_kill.withheld_entries([{"origin": "us-east", "topic": "voice", "own": False}]))
+
+
+class AlertWatchTests(unittest.TestCase):
+    def judge(self, fired, deadlines=True):
+        """What a drill that expects A and B makes of these alerts; None: there is no Prometheus."""
+        one = Calm(1, "/bin/true", types.SimpleNamespace(), deadlines=deadlines)
+        with unittest.mock.patch.object(alert_watch.shutil, "which", return_value=None):
+            watch = alert_watch.AlertWatch(one, {}, ["A", "B"])
+        if fired is not None:
+            watch.prometheus = types.SimpleNamespace(ever_fired=lambda: set(fired))
+        watch.wait_fired(patience=0)
+        with contextlib.redirect_stderr(io.StringIO()):
+            return one.judge_alerts(watch), one.broken
+
+    def test_all_that_fired_is_told_and_what_was_missed_breaks_it(self):
+        found, broken = self.judge("ABC")
+        self.assertEqual((found["fired"], found["missed"], broken), (["A", "B", "C"], [], []))
+        found, broken = self.judge("AC")
+        self.assertEqual((found["fired"], found["missed"], len(broken)), (["A", "C"], ["B"], 1))
+
+    def test_without_deadlines_it_is_only_told(self):
+        found, broken = self.judge("A", deadlines=False)
+        self.assertEqual((found["missed"], broken), (["B"], []))
+
+    def test_without_prometheus_it_says_so(self):
+        found, broken = self.judge(None)
+        self.assertIn("skipped", found)
+        self.assertEqual(broken, [])
 
 
 class HighWaterTests(unittest.TestCase):
