@@ -30,6 +30,7 @@ import fault_drill
 import high_water
 import kept_events
 import ledgers
+import region_return
 import regions
 import servers
 import split_brain
@@ -211,10 +212,10 @@ class WithheldTests(unittest.TestCase):
         copy = {"origin": "us-east", "topic": "voice", "own": False}
         listing = [{**copy, "withheld": 3}, {**copy, "withheld": 4}, copy, {**copy, "withheld": 9, "topic": "control"},
                    {**copy, "withheld": 9, "origin": "eu-west"}]
-        self.assertEqual(drill_region_kill.withheld_entries(listing), 7)
+        self.assertEqual(region_return.withheld_entries(listing), 7)
 
     def test_a_listing_that_does_not_say_is_no_listing_of_nothing(self):
-        self.assertIsNone(drill_region_kill.withheld_entries([{"origin": "us-east", "topic": "voice", "own": False}]))
+        self.assertIsNone(region_return.withheld_entries([{"origin": "us-east", "topic": "voice", "own": False}]))
 
 
 class AlertWatchTests(unittest.TestCase):
