@@ -79,6 +79,7 @@ class LinkCut(LinkDrill):
     name = "link-cut"
     summary = "two-way cuts under load, short and long, swallowing or delivering late (a 15 s one stands for hours)"
     scale = "a cut of 15 s stands for hours"
+    expected_alerts = [f"RegionsyncLinkDown {region} {peer(region)}" for region in REGIONS]
 
     def disturb(self):
         drawn = (self.random.uniform(3, 6), self.random.random() < 0.5)

@@ -112,6 +112,7 @@ class SlotDropped(PostgresDrill):
     name = "slot-dropped"
     summary = "the slot is dropped, then lost to max_slot_wal_keep_size, under load; found by comparing, readers served"
     scale = "a max_slot_wal_keep_size of 1 MB and a moment without the slot stand for days of WAL"
+    expected_alerts = [f"RegionsyncSlotLost {EAST}"]
     changed, deleted, inserted = 20, 15, 15
     makes_stale = True
 

@@ -5,6 +5,7 @@ import contextlib
 import time
 
 import drilling
+from alert_watch import AlertWatch
 from high_water import HighWater
 from reading import Reading
 from regions import EAST, REGIONS, Regions, seconds_until
@@ -32,20 +33,25 @@ class FaultDrill(drilling.Drill):
 
     def perform(self):
         self.regions = self.stage()
+        watch = AlertWatch(self, self.regions.workers, self.expected_alerts) if self.expected_alerts else None
         self.mark("under load")
         with HighWater(self.workers, lambda: self.regions.postgres) as self.high_water:
             self.disturb()
         self.judge_bounds()
+        if watch:
+            watch.wait_fired()
         self.say("draining, comparing with the ledger")
         found = self.regions.verify()
         self.mark("verified")
         counts = self.judge(found)
+        alerts = {"alerts": self.judge_alerts(watch)} if watch else {}
         return {
             "name": self.name, "pass": not self.broken, "broken": self.broken, "seed": self.seed,
             "versions": self.versions(self.regions.postgres, self.regions.redis[EAST]), "load": self.load,
             **({"scale": self.scale} if self.scale else {}),
             "times": {name: round(seconds, 3) for name, seconds in self.times.items()}, "rounds": self.rounds,
-            "rtoSeconds": longest(self.moving), "promises": self.promises, **counts, "figures": self.figures,
+            "rtoSeconds": longest(self.moving), "promises": self.promises, **counts, **alerts,
+            "figures": self.figures,
             "checkers": {"during": found["events"], "drift": found["provisioning"]["drift"],
                          "transactions": found["provisioning"]["transactions"]},
         }
