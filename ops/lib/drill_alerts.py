@@ -91,6 +91,7 @@ class AlertDrill:
                     break  # what follows would not be what it says
             self._look_back()
             self._look_around()
+            self._operate()
         self._search_left()
         return self._report(time.monotonic() - began)
 
@@ -146,9 +147,29 @@ class AlertDrill:
         one = ["us-east"]
         for words, names in (("status", None), ("status --json", None), ("check", None), ("journals", one),
                              ("verify --wait 0", None)):
-            answer = self.regions.command(*words.split(), regions=names)
-            self.canary.search_text(f"output of regionsync {words}", answer.stdout + answer.stderr)
+            self._search_output(f"regionsync {words}", self.regions.command(*words.split(), regions=names))
         self.canary.search_processes()
+
+    def _operate(self):
+        """Searches what those commands say that change something, or would, and those for operators. How they end is no
+        matter here."""
+        regions, east, west = self.regions, ["us-east"], ["eu-west"]
+        for words, names in (
+                ("migrate --postgres-user postgres", east), ("failover --dry-run", west),
+                ("failover --dry-run --json", west), ("failback --dry-run", east), ("failback --dry-run --json", east),
+                ("generate --postgres-user postgres --seconds 2 --tenants 1 --persons 5 --ledger ledger "
+                 "--report generated.json", None)):
+            self._search_output(f"regionsync {words}", regions.command(*words.split(), regions=names))
+        files = list(regions.files.values())
+        for name, words in (("preflight", files), ("drain", [files[0], "--within", 10]), ("verify", files),
+                            ("failover", [files[1], "--dry-run"]), ("failback", [files[0], "--dry-run"])):
+            self._search_output(f"ops/{name}", regions.operate(name, *words))
+
+    def _search_output(self, name, answer):
+        text = answer.stdout + answer.stderr
+        if not text:
+            self.problems.append(f"{name} said nothing that could be searched")
+        self.canary.search_text(f"output of {name}", text)
 
     def _look_back(self):
         """Over the whole run: every alert that fired at any time, rules that broke, metrics that nobody exports."""

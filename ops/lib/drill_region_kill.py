@@ -12,8 +12,10 @@ import ledgers
 import servers
 import split_brain
 from alert_watch import AlertWatch
+from canary import Canary
 from region_return import DOWN, SURVIVOR, ReturningRegion
 
+FENCING = "fencing the old primary"  # said by the fence hook
 SERVING_SECONDS = 5  # from the decision, promotion included
 
 
@@ -39,6 +41,7 @@ class RegionKill(ReturningRegion):
                         "withheldListed": self.listed})
         verdict["failback"] = self._fail_back()
         self._judge_circle(verdict)
+        self._search_secrets(verdict)
         verdict["alerts"] = self.judge_alerts(self.watch)
         verdict.update({"pass": not self.broken, "broken": self.broken})
         verdict["times"] = {name: round(seconds, 3) for name, seconds in self.times.items()}
@@ -48,7 +51,12 @@ class RegionKill(ReturningRegion):
 
     def _set_stage(self):
         settings = ["--appendonly", "yes", "--appendfsync", "everysec"]
-        self.redis = {name: self.start(servers.Redis(self.folder, f"redis-{name}", settings))
+        self.canary = Canary()
+        password = self.canary.password("redis")
+        self.secret = self.folder / "redis-password"
+        self.secret.touch(mode=0o600)
+        self.secret.write_text(password + "\n")
+        self.redis = {name: self.start(servers.Redis(self.folder, f"redis-{name}", settings, password=password))
                       for name in (DOWN, SURVIVOR)}
         self.primary = self.start(servers.Postgres(self.folder, "primary", settings=split_brain.SETTINGS))
         self.standby = servers.PostgresStandby(self.folder, self.primary, settings=split_brain.SETTINGS)
@@ -65,13 +73,14 @@ class RegionKill(ReturningRegion):
                      "transactionsPerSecond": self.traffic.arguments.changes_per_second}
 
     def _add_failover(self, file):
+        file.add("redis.passwordFile", self.secret).add("peers.redis.passwordFile", self.secret)
         if file.region == DOWN:
             # For the way back: its own server, a standby by then, is promoted when the survivor's has stopped.
             file.add_section("failover", fence=self.standby.stopping(), promote=self.primary.promotion())
             return
         # The old primary ends if it is there still, and nobody else who has its process id by then.
         pid, data = self.primary.pid, self.primary.data
-        fence = f"if grep -qaF {data} /proc/{pid}/cmdline 2>/dev/null; then kill -KILL {pid}; fi"
+        fence = f"echo {FENCING}; if grep -qaF {data} /proc/{pid}/cmdline 2>/dev/null; then kill -KILL {pid}; fi"
         file.add_section("failover", standby={"host": "127.0.0.1", "port": self.standby.port}, fence=["sh", "-c", fence],
                  promote=self.standby.promotion(), maximumLoss=10000)
 
@@ -218,6 +227,20 @@ class RegionKill(ReturningRegion):
                          "drift": found["provisioning"]["drift"] + later["provisioning"]["drift"]},
             "operators": self.operators, "failover": failover,
         }
+
+    def _search_secrets(self, verdict):
+        """Logs, what commands and hooks said, reports and ledgers: the password of Redis must be in none of them."""
+        if f"{FENCING}\n" not in (self.folder / "commands.log").read_text(errors="replace"):
+            raise servers.ServerFailure("what hooks say is in no log: it cannot be searched")
+        for path in self.folder.path.iterdir():
+            if path.is_dir() and path.name.startswith("ledger"):
+                self.canary.search_files(path)
+            elif path.is_file() and path != self.secret:
+                self.canary.search_text(path.name, path.read_text(errors="replace"))
+        self.canary.search_text("the report", json.dumps(verdict))
+        self.canary.search_processes()
+        for place in self.canary.found:
+            self.require(False, f"a password stands in {place}")
 
     def _withdraw(self, first):
         """A ledger in which what only the dead primary had counts as unanswered; returns how much that is."""
