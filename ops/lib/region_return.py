@@ -22,7 +22,7 @@ class ReturningRegion(drilling.Drill):
         primary."""
         self.meanwhile = self.start(self.generator(
             [self.folder / "clients.yaml"], "meanwhile", ["--prefix", "meanwhile-"], seed=self.seed + 3000,
-            changes_per_second=0))
+            events_per_second=100, changes_per_second=0))
         servers.wait_until("calls in the survivor", lambda: self._produced_meanwhile()["acknowledged"] > 0)
 
     def _produced_meanwhile(self):
