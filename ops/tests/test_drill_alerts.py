@@ -20,12 +20,14 @@ from regionfile import RegionFile
 class DrillTests(unittest.TestCase):
     """What the drill makes of alerts that fire, or do not, when they should."""
 
-    def undergo(self, before, after, **fault):
-        """The problems found in a fault of alert A; `before` and `after` it is mended these alerts fire."""
+    def undergo(self, before, after, pending=(), **fault):
+        """The problems found in a fault of alert A; `before` and `after` it is mended these alerts fire, and those
+        `pending` are about to all the while."""
         drill = drill_alerts.AlertDrill("/bin/true", None, say=lambda text: None)
         drill.hold = 0
         firing = [before]
-        drill.regions = types.SimpleNamespace(prometheus=types.SimpleNamespace(firing=lambda: firing[0]))
+        drill.regions = types.SimpleNamespace(prometheus=types.SimpleNamespace(
+            firing=lambda: firing[0], pending=lambda: pending))
         drill._look_around = lambda: None
         drill.undergo(
             drill_alerts.Fault("fault", ["A"], lambda: None, lambda: firing.__setitem__(0, after), **fault))
@@ -49,6 +51,9 @@ class DrillTests(unittest.TestCase):
 
     def test_an_alert_that_does_not_clear_is_a_problem(self):
         self.assertEqual(self.undergo({"A"}, {"A"}), ["fault: mended, but still firing: A"])
+
+    def test_an_alert_that_is_still_about_to_fire_is_a_problem(self):
+        self.assertEqual(self.undergo({"A"}, set(), pending={"B"}), ["fault: mended, but about to fire: B"])
 
     def test_what_is_still_wrong_when_mended_is_a_problem(self):
         self.assertEqual(self.undergo({"A"}, set(), difference=lambda: "no"), ["fault: mended, but no"])
