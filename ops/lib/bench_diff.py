@@ -11,6 +11,12 @@ JOURNAL = "rs:{_}:provisioning:us-east"
 CURSOR = "rs:{_}:projection"
 SLOT = "regionsync"
 
+# Figures by their names in the result.
+NAMES = {
+    "writesRatio": "changes in Redis: diff ÷ whole", "entriesRatio": "entries: diff ÷ whole",
+    "timeRatio": "time: diff ÷ whole", "slowestReadMs": "diff: slowest read",
+}
+
 
 class DiffBench:
     """One region by itself. Each round drops its slot twice: first its cache is compared, then everything is copied."""
@@ -21,6 +27,7 @@ class DiffBench:
         self.objects = 10_000 if quick else 1_000_000
         self.drifted = 100
         self.marker = 0
+        self.reads = {"reads": 0, "failedReads": 0, "staleReads": 0}  # during the diffs
         self.figures = figures or Figures()
 
     def run(self):
@@ -90,7 +97,7 @@ class DiffBench:
         millisecond."""
         entries = self.added()
         changes = int(self.redis.info("persistence")["rdb_changes_since_last_save"])
-        reads, slowest, failed = 0, 0.0, 0
+        reads, slowest, failed, stale = 0, 0.0, 0, 0
         began = time.monotonic()
         self.worker.start(wait=False)
         while True:
@@ -99,6 +106,7 @@ class DiffBench:
             slowest = max(slowest, time.monotonic() - asked)
             reads += 1
             failed += found is None and self.marker > 1
+            stale += self.redis.ask("HGET", CURSOR, "stale") is not None
             if found == marker and self.is_whole():
                 break
             if asked - began > 900:
@@ -113,7 +121,7 @@ class DiffBench:
         time.sleep(3)  # the acknowledgement to PostgreSQL trails
         added = self.added()
         return {"seconds": seconds, "cpu": cpu, "changes": changes, "slowest": slowest * 1000, "reads": reads,
-                "failed": failed, "entries": added - entries if added > entries else added}
+                "failed": failed, "stale": stale, "entries": added - entries if added > entries else added}
 
     def is_whole(self):
         """A large snapshot shows in parts; the cursor that trails all tenants' says when all of it is there."""
@@ -148,6 +156,8 @@ class DiffBench:
             add(f"{name}: slowest read", found["slowest"], "ms", 1)
             if found["failed"]:
                 raise ServerFailure(f"{found['failed']} of {found['reads']} reads found nothing")
+        for key, word in zip(self.reads, ("reads", "failed", "stale")):
+            self.reads[key] += diff[word]
         add("entries: diff ÷ whole", diff["entries"] / whole["entries"], "", 5, ("<=", 0.05))
         add("changes in Redis: diff ÷ whole", diff["changes"] / whole["changes"], "", 5, ("<=", 0.05))
         add("time: diff ÷ whole", diff["seconds"] / whole["seconds"], "", 3, ("<=", 0.25))
@@ -165,9 +175,9 @@ class DiffBench:
         print_result({"bench": "diff"} | self.result())
 
     def result(self):
-        median = self.figures.median
         return {
             "objects": self.objects, "drifted": self.drifted,
-            "writesRatio": median("changes in Redis: diff ÷ whole"), "entriesRatio": median("entries: diff ÷ whole"),
-            "timeRatio": median("time: diff ÷ whole"), "slowestReadMs": median("diff: slowest read"),
+            **{key: self.figures.median(name) for key, name in NAMES.items()}, **self.reads,
+            "targets": {"failedReads": {"target": "== 0", "met": self.reads["failedReads"] == 0},
+                        **self.figures.targets(NAMES)},
         }

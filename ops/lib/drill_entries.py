@@ -54,6 +54,7 @@ class ForeignDrill(FaultDrill):
 
 class BadEntries(ForeignDrill):
     name = "bad-entries"
+    scale = "caches are verified every 10 s instead of at the interval of the shipped region file"
     summary = "foreign, huge and undecodable entries, a table altered under load; mirrored, counted, passed over"
 
     def stage(self):

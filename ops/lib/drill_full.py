@@ -14,6 +14,8 @@ FULL_SECONDS = 6
 class FullDrill(PeerDrill):
     """A region's Redis takes no writes for longer than its lease lasts: back-pressure, and it resumes by itself."""
 
+    scale = "6 to 8 s stand for a server that stays full until somebody comes: they outlast the lease (2.4 s)"
+
     def trouble(self):
         self.stay(0.5, 1.5)
         self.mark("injected")

@@ -122,6 +122,10 @@ class PeerAway(PeerDrill):
     away_seconds = 10
     entries = 60_000
 
+    @property
+    def expected_alerts(self):
+        return [f"RegionsyncRedisUnusable {self.victim}", f"RegionsyncLinkDown {self.other} {self.victim}"]
+
     def trouble(self):
         redis, source = self.regions.redis[self.victim], self.regions.redis[self.other]
         redis.stop()

@@ -52,6 +52,7 @@ class PostgresDrill(FaultDrill):
 class PostgresRestart(PostgresDrill):
     name = "postgres-restart"
     summary = "PostgreSQL is restarted three times, away for up to 4 s; voice and readers notice nothing"
+    scale = "up to 4 s away stand for an update of the server"
 
     def trouble(self):
         for away in self.random.sample([0, self.random.uniform(0.2, 1), self.random.uniform(2, 4)], 3):
@@ -110,6 +111,8 @@ class SlotDropped(PostgresDrill):
 
     name = "slot-dropped"
     summary = "the slot is dropped, then lost to max_slot_wal_keep_size, under load; found by comparing, readers served"
+    scale = "a max_slot_wal_keep_size of 1 MB and a moment without the slot stand for days of WAL"
+    expected_alerts = [f"RegionsyncSlotLost {EAST}"]
     changed, deleted, inserted = 20, 15, 15
     makes_stale = True
 
@@ -175,6 +178,7 @@ class PostgresDiskFull(PostgresDrill):
 
     name = "postgres-disk-full"
     summary = "the disk of PostgreSQL fills while our slot keeps WAL (needs root): announced before, resumes by itself"
+    scale = "a disk of 448 MiB and a bound of 64 MiB of retained WAL stand for those of a server"
     disk_mebibytes = 448
     wal_mebibytes = 80
 

@@ -8,16 +8,22 @@ import signal
 import time
 
 import drilling
-from failover_section import add_failover
+from failover_section import FENCING, add_failover
 import ledgers
 import servers
+import split_brain
+from alert_watch import AlertWatch
+from canary import Canary
+from region_return import DOWN, SURVIVOR, ReturningRegion
 
-DOWN, SURVIVOR = "us-east", "eu-west"
+SERVING_SECONDS = 5  # from the decision, promotion included
 
 
-class RegionKill(drilling.Drill):
+class RegionKill(ReturningRegion):
     name = "region-kill"
     summary = "the capturing region dies under load (SIGKILL: Redis, worker, PostgreSQL); takeover, return, failback"
+
+    expected_alerts = (f"RegionsyncLinkDown {SURVIVOR} {DOWN}", f"RegionsyncWorkerAbsent {DOWN}")
 
     def perform(self):
         self._set_stage()
@@ -26,11 +32,17 @@ class RegionKill(drilling.Drill):
         self._require_load()
         self._kill()
         report = self._fail_over()
-        after = self._use_survivor()
-        verdict = self._judge(report, after)
+        self.after = self._use_survivor()
+        verdict = self._judge(report, self.after)
+        self._go_on()
+        self.watch.wait_fired()
         self._return_region(verdict["lost"])
+        verdict.update({"splitBrainSeconds": self.split_brain["seconds"], "splitBrain": self.split_brain,
+                        "withheldListed": self.listed})
         verdict["failback"] = self._fail_back()
         self._judge_circle(verdict)
+        self._search_secrets(verdict)
+        verdict["alerts"] = self.judge_alerts(self.watch)
         verdict.update({"pass": not self.broken, "broken": self.broken})
         verdict["times"] = {name: round(seconds, 3) for name, seconds in self.times.items()}
         return verdict
@@ -39,10 +51,15 @@ class RegionKill(drilling.Drill):
 
     def _set_stage(self):
         settings = ["--appendonly", "yes", "--appendfsync", "everysec"]
-        self.redis = {name: self.start(servers.Redis(self.folder, f"redis-{name}", settings))
+        self.canary = Canary()
+        password = self.canary.password("redis")
+        self.secret = self.folder / "redis-password"
+        self.secret.touch(mode=0o600)
+        self.secret.write_text(password + "\n")
+        self.redis = {name: self.start(servers.Redis(self.folder, f"redis-{name}", settings, password=password))
                       for name in (DOWN, SURVIVOR)}
-        self.primary = self.start(servers.Postgres(self.folder, "primary"))
-        self.standby = servers.PostgresStandby(self.folder, self.primary)
+        self.primary = self.start(servers.Postgres(self.folder, "primary", settings=split_brain.SETTINGS))
+        self.standby = servers.PostgresStandby(self.folder, self.primary, settings=split_brain.SETTINGS)
         self.files = servers.region_files(self.folder, self.redis, self.primary, change=self._add_failover)
         self.primary.migrate(self.program, self.files[DOWN])
         self.start(self.standby)
@@ -51,10 +68,12 @@ class RegionKill(drilling.Drill):
                         for name in (DOWN, SURVIVOR)}
         self.traffic = self.start(self.generator(self.files.values()))
         self.workers[DOWN].wait_working("capture", f"mirror {SURVIVOR}")
+        self.watch = AlertWatch(self, self.workers, self.expected_alerts)
         self.load = {"eventsPerSecondPerRegion": self.traffic.arguments.events_per_second,
                      "transactionsPerSecond": self.traffic.arguments.changes_per_second}
 
     def _add_failover(self, file):
+        file.add("redis.passwordFile", self.secret).add("peers.redis.passwordFile", self.secret)
         add_failover(file, DOWN, self.primary, self.standby, maximum_loss=10000)
 
     def _check_before(self):
@@ -114,13 +133,14 @@ class RegionKill(drilling.Drill):
         done = [report for code, report in results if code == 0]
         yielded = [report for code, report in results if code == 2]
         if not done:
-            self.broken.append("no failover passed")
-            raise drilling.Broken(f"no failover passed: {json.dumps([report for _, report in results])}")
+            what = f"no failover passed: {json.dumps([report for _, report in results])}"
+            raise drilling.Refused(what) if len(yielded) == len(results) else drilling.Broken(what)
         self.require(len(done) + len(yielded) == 2, f"an operator ended with {[code for code, _ in results]}")
         report = min(done, key=lambda one: one["times"]["serving"])
         for name in ("fenced", "promoted", "serving", "verified"):
             if report["times"].get(name) is not None:
                 self.times[name] = decided + report["times"][name]
+        self.promise("serving after the decision", report["times"]["serving"], SERVING_SECONDS)
         journal = f"rs:{{_}}:control:{SURVIVOR}"
         before = self._declarations(journal)
         code, again = self._command()
@@ -152,9 +172,7 @@ class RegionKill(drilling.Drill):
         time.sleep(4)
         for program in (after, self.traffic, self.workers[SURVIVOR]):
             program.require_running()
-        for generator in (after, self.traffic):
-            if (code := generator.stop(signal.SIGTERM)) != 0:
-                raise servers.ServerFailure(f"{generator.name} ended with code {code}\n{generator.log_tail()}")
+        self._end(after, self.traffic)
         return after
 
     # The verdict.
@@ -184,7 +202,7 @@ class RegionKill(drilling.Drill):
             "name": self.name, "pass": not self.broken, "broken": self.broken, "seed": self.seed,
             "versions": self.versions(self.standby, self.redis[SURVIVOR]), "load": self.load,
             "times": times,
-            "rtoSeconds": self.since("decided", "serving"),
+            "rtoSeconds": self.since("decided", "serving"), "promises": self.promises,
             "rto": {
                 "detection": self.since("injected", "detected"), "decision": self.since("detected", "decided"),
                 "fence": self.since("decided", "fenced"), "promotion": self.since("fenced", "promoted"),
@@ -199,62 +217,22 @@ class RegionKill(drilling.Drill):
             "reordered": events["reordered"] + later["events"]["reordered"],
             "checkers": {"during": events, "after": later["events"],
                          "drift": found["provisioning"]["drift"] + later["provisioning"]["drift"]},
-            # The old primary was dead before the new one took writes, and the fence made sure of it.
-            "splitBrainSeconds": 0, "operators": self.operators, "failover": failover,
+            "operators": self.operators, "failover": failover,
         }
 
-    # The way back.
-
-    def _return_region(self, lost):
-        """The dead region comes back with its old primary, then with a standby of the new one."""
-        self.redis[DOWN].start()
-        self.primary.start()
-        self.workers[DOWN].start()
-
-        def capture():
-            found = self.workers[DOWN].status()["components"]
-            return next((one["state"]["name"] for one in found if one["component"] == "capture"), None)
-
-        servers.wait_until("the old primary is known for what it is", lambda: capture() == "former-primary", 60)
-        self.mark("returned")
-        servers.wait_until("the tail is mirrored", lambda: self._withheld() >= lost, 60)
-        self.require(self._open_calls() == 0, f"calls of {DOWN} beyond the cut are open in {SURVIVOR}")
-        self.primary.become_standby(self.standby)
-        servers.wait_until("the region waits as a standby", lambda: capture() == "in-recovery", 60)
-        self.primary.wait_replayed(self.standby)
-
-    def _withheld(self):
-        name = f'regionsync_projection_withheld_entries{{region="{DOWN}"}}'
-        return self.workers[SURVIVOR].metrics().get(name, -1)
-
-    def _fail_back(self):
-        words = ["failback", "--to", DOWN, "--region", self.files[DOWN], "--json"]
-        code, text = self.command(*words, "--dry-run")
-        self.require(code == 0, f"a dry run of failback ends with {code}: {text}")
-        self.mark("failback decided")
-        code, text = self.command(*words)
-        report = json.loads(text)
-        if code != 0:
-            raise drilling.Broken(f"failback ended with {code}: {text}")
-        self.mark("failed back")
-        self.require(report["history"]["number"] == 3, "the third history")
-        return report
-
-    def _judge_circle(self, verdict):
-        """Both regions under load again; at the end nothing is missing, not even what counted as lost."""
-        files = [self.files[DOWN], self.files[SURVIVOR]]
-        circle = self.start(self.generator(files, "circle", ["--prefix", "circle-"], seed=self.seed + 2000))
-        time.sleep(4)
-        for program in (circle, *self.workers.values()):
-            program.require_running()
-        if (code := circle.stop(signal.SIGTERM)) != 0:
-            raise servers.ServerFailure(f"{circle.name} ended with code {code}\n{circle.log_tail()}")
-        words = ["--region", self.files[DOWN], "--region", self.files[SURVIVOR], "--wait", "60"]
-        for name, ledger in (("circle", circle.ledger), ("all", self.folder / "ledger-judged")):
-            found = self.verify(*words, "--ledger", ledger)
-            self.require(found["ok"], f"all is equal, by ledger {name}: {json.dumps(found)}")
-            verdict["checkers"][name] = found["events"]
-        self.require(self._withheld() == -1, f"{DOWN} counts as down no more")
+    def _search_secrets(self, verdict):
+        """Logs, what commands and hooks said, reports and ledgers: the password of Redis must be in none of them."""
+        if f"{FENCING}\n" not in (self.folder / "commands.log").read_text(errors="replace"):
+            raise servers.ServerFailure("what hooks say is in no log: it cannot be searched")
+        for path in self.folder.path.iterdir():
+            if path.is_dir() and path.name.startswith("ledger"):
+                self.canary.search_files(path)
+            elif path.is_file() and path != self.secret:
+                self.canary.search_text(path.name, path.read_text(errors="replace"))
+        self.canary.search_text("the report", json.dumps(verdict))
+        self.canary.search_processes()
+        for place in self.canary.found:
+            self.require(False, f"a password stands in {place}")
 
     def _withdraw(self, first):
         """A ledger in which what only the dead primary had counts as unanswered; returns how much that is."""
@@ -277,11 +255,3 @@ class RegionKill(drilling.Drill):
                 longest = max(longest, lost[-1][0] - max([entry for entry in entries if entry <= arrived],
                                                          default=lost[0])[0])
         return longest / 1000
-
-    def _open_calls(self):
-        redis = self.redis[SURVIVOR]
-        count = 0
-        for tenant in redis.ask("SMEMBERS", "rs:{_}:tenants"):
-            for call in redis.ask("SMEMBERS", f"calls:{{{tenant}}}:active"):
-                count += redis.ask("HGET", f"call:{{{tenant}}}:{call}", "Region") == DOWN
-        return count

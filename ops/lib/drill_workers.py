@@ -58,6 +58,9 @@ class WorkerPause(FaultDrill):
             servers.wait_until(f"{name}: second worker stands by", lambda: state_of(worker, "lease") == "standby")
         return regions
 
+    def workers(self):
+        return [*super().workers(), *self.others.values()]
+
     def disturb(self):
         for region in self.random.sample(REGIONS, 2):
             self.stay(0.5, 2)

@@ -33,6 +33,7 @@ class Drill(abc.ABC):
     name = ""
     summary = ""
     obstacle = None  # why it cannot be tried anywhere yet
+    expected_alerts = ()  # those that must fire, with region and peer: see AlertWatch
 
     def __init__(self, seed, program, folder, deadlines=True):
         self.seed = seed
@@ -94,6 +95,13 @@ class Drill(abc.ABC):
         if self.deadlines:
             self.require(kept, f"{what} within {limit} s, not {seconds:.2f}")
         return seconds
+
+    def judge_alerts(self, watch):
+        """What an AlertWatch saw, for the report; where time is judged, what it missed breaks the drill."""
+        found = watch.report()
+        if self.deadlines:
+            self.require(not found.get("missed"), f"alerts did not fire: {', '.join(found.get('missed', []))}")
+        return found
 
     def command(self, *words):
         """Runs regionsync; returns exit code and what it printed. Its standard error goes to commands.log."""

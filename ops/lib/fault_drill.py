@@ -5,6 +5,8 @@ import contextlib
 import time
 
 import drilling
+from alert_watch import AlertWatch
+from high_water import HighWater
 from reading import Reading
 from regions import EAST, REGIONS, Regions, seconds_until
 
@@ -20,6 +22,8 @@ class FaultDrill(drilling.Drill):
     changes_per_second = 10
     persons = 50
     scale = None  # what a long fault stands for, in words
+    worker_mebibytes = 256  # what a worker may have resident at most
+    retained_mebibytes = 1024  # how much WAL a slot may keep at most
 
     def __init__(self, *words, **settings):
         super().__init__(*words, **settings)
@@ -29,18 +33,25 @@ class FaultDrill(drilling.Drill):
 
     def perform(self):
         self.regions = self.stage()
+        watch = AlertWatch(self, self.regions.workers, self.expected_alerts) if self.expected_alerts else None
         self.mark("under load")
-        self.disturb()
+        with HighWater(self.workers, lambda: self.regions.postgres) as self.high_water:
+            self.disturb()
+        self.judge_bounds()
+        if watch:
+            watch.wait_fired()
         self.say("draining, comparing with the ledger")
         found = self.regions.verify()
         self.mark("verified")
         counts = self.judge(found)
+        alerts = {"alerts": self.judge_alerts(watch)} if watch else {}
         return {
             "name": self.name, "pass": not self.broken, "broken": self.broken, "seed": self.seed,
             "versions": self.versions(self.regions.postgres, self.regions.redis[EAST]), "load": self.load,
             **({"scale": self.scale} if self.scale else {}),
             "times": {name: round(seconds, 3) for name, seconds in self.times.items()}, "rounds": self.rounds,
-            "rtoSeconds": longest(self.moving), "promises": self.promises, **counts, "figures": self.figures,
+            "rtoSeconds": longest(self.moving), "promises": self.promises, **counts, **alerts,
+            "figures": self.figures,
             "checkers": {"during": found["events"], "drift": found["provisioning"]["drift"],
                          "transactions": found["provisioning"]["transactions"]},
         }
@@ -57,6 +68,21 @@ class FaultDrill(drilling.Drill):
     @abc.abstractmethod
     def disturb(self):
         """Does what is drilled, and ends when it has passed."""
+
+    def workers(self):
+        """All that run now."""
+        return list(self.regions.workers.values())
+
+    def judge_bounds(self):
+        """Memory and WAL stayed bounded, as far as anybody looked."""
+        resident, retained = self.high_water.resident, self.high_water.retained
+        for name, mebibytes in resident.items():
+            self.require(mebibytes <= self.worker_mebibytes,
+                         f"{name} takes at most {self.worker_mebibytes} MiB, not {mebibytes:.0f}")
+        self.require(retained is None or retained <= self.retained_mebibytes << 20,
+                     f"a slot keeps at most {self.retained_mebibytes} MiB of WAL, not {retained} bytes")
+        self.figures["peakResidentMiB"] = {name: round(mebibytes, 1) for name, mebibytes in resident.items()}
+        self.figures["retainedWALBytes"] = retained
 
     def judge(self, found):
         """Requires of what `verify` found what the drill promises; returns what is lost, duplicated and reordered."""

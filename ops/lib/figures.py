@@ -47,8 +47,18 @@ class Figures:
         """Adds one round's value of a figure."""
         self._figures.setdefault(name, Figure(name, unit, digits, wanted)).add(value)
 
+    def __contains__(self, name):
+        return name in self._figures
+
     def median(self, name):
         return self._figures[name].median
+
+    def targets(self, names):
+        """What these figures, by their names in a result, should reach, and whether they do; those asked for nothing, or
+        never measured, are left out."""
+        found = {key: self._figures[name] for key, name in names.items() if name in self._figures}
+        return {key: {"target": f"{figure.wanted[0]} {figure.wanted[1]:g}", "met": figure.is_met}
+                for key, figure in found.items() if figure.wanted}
 
     def print_table(self, title):
         rows = [["", "median", "range", "unit", "wanted"]] + [figure.row() for figure in self._figures.values()]

@@ -35,7 +35,14 @@ class Prometheus(servers.Program):
 
     def firing(self):
         """The alerts that fire now, by name, region and peer: `RegionsyncLinkDown us-east eu-west`."""
-        return {_name(alert["labels"]) for alert in self._ask("alerts")["alerts"] if alert["state"] == "firing"}
+        return self._alerts("firing")
+
+    def pending(self):
+        """Those that will fire if what they are for lasts."""
+        return self._alerts("pending")
+
+    def _alerts(self, state):
+        return {_name(alert["labels"]) for alert in self._ask("alerts")["alerts"] if alert["state"] == state}
 
     def ever_fired(self):
         """Those that fired at any evaluation of the last hour."""

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import servers
+from building import ROOT
 from prometheus import Prometheus
 
 REGIONS = ["us-east", "eu-west"]
@@ -70,6 +71,8 @@ class WatchedRegions:
     def _with_passwords(self, file):
         file.add("redis.passwordFile", self.secret).add("peers.redis.passwordFile", self.secret)
         file.add("postgres.passwordEnv", PASSWORD_VARIABLE)
+        # For what a dry run says of them; nothing here is so wrong that they are run.
+        file.add_section("failover", fence=["sh", "-c", "exit 1"], promote=["sh", "-c", "exit 1"])
 
     def _require_passwords(self):
         """Servers that let anybody in would make the canary prove nothing."""
@@ -91,9 +94,16 @@ class WatchedRegions:
     def command(self, *words, regions=None):
         """Runs regionsync for these regions, all where none is named; returns what subprocess says of it."""
         files = (word for name in regions or REGIONS for word in ("--region", str(self.files[name])))
+        return self._run([self.program, *words, *files])
+
+    def operate(self, name, *words):
+        """Runs one of the commands for operators in ops/, in the same way."""
+        return self._run([ROOT / "ops" / name, *words])
+
+    def _run(self, words):
         return subprocess.run(
-            [str(self.program), *words, *files], capture_output=True, text=True,
-            env={**os.environ, **self.environment})
+            [str(word) for word in words], capture_output=True, text=True, cwd=self.folder.path,
+            env={**os.environ, "REGIONSYNC": str(self.program), **self.environment})
 
     def difference(self):
         """None if PostgreSQL, caches and journals are equal, else a sentence that they are not."""

@@ -20,14 +20,20 @@ sys.dont_write_bytecode = True
 OPS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(OPS / "lib"))
 
+import alert_watch
 import drill_clocks
+import drill_links
 import drill_redis
+import drill_region_kill
 import drilling
 import fault_drill
+import high_water
 import kept_events
 import ledgers
+import region_return
 import regions
 import servers
+import split_brain
 
 loader = importlib.machinery.SourceFileLoader("drill", str(OPS / "drill"))
 drill = importlib.util.module_from_spec(importlib.util.spec_from_loader("drill", loader))
@@ -71,9 +77,17 @@ class DrillTests(unittest.TestCase):
     def test_a_pass_is_a_line(self):
         code, last = self.outcome(GOOD)
         self.assertEqual(code, 0)
+        self.assertGreaterEqual(last.pop("seconds"), 0)
         self.assertEqual(last, {"drills": [{key: GOOD[key] for key in (
             "name", "pass", "seed", "lost", "duplicated", "reordered", "rtoSeconds")}],
             "passed": 1, "failed": 0, "skipped": 0})
+
+    def test_every_report_says_how_long_it_took(self):
+        unbuilt = kind(GOOD)
+        unbuilt.obstacle = "it is not built"
+        arguments = types.SimpleNamespace(seed=7, keep=False, no_deadlines=False)
+        for one in (kind(GOOD), unbuilt):
+            self.assertIsInstance(drill.timed_run(one, arguments, "/bin/true")[1]["seconds"], float)
 
     def test_what_breaks_refuses_or_fails_is_no_pass(self):
         for outcome, expected in ((drilling.Broken("x"), 1), (drilling.Refused("x"), 2),
@@ -179,6 +193,127 @@ class Stream:
         _, _, key, begin = words
         first = (0, 0) if begin == "-" else ledgers.entry_id(begin.removeprefix("("))
         return [one for one in self.streams.get(key, []) if ledgers.entry_id(one) > first][:2]
+
+
+class SplitBrainTests(unittest.TestCase):
+    def test_commits_side_by_side_are_a_window(self):
+        self.assertEqual(split_brain.window(12.5, 10.25), {
+            "seconds": 2.25, "oldPrimaryLastCommit": "1970-01-01T00:00:12.500000+00:00",
+            "newPrimaryFirstCommit": "1970-01-01T00:00:10.250000+00:00"})
+
+    def test_one_after_the_other_is_none(self):
+        self.assertEqual(split_brain.window(10, 12)["seconds"], 0)
+        self.assertEqual(split_brain.window(None, 12), {
+            "seconds": 0, "oldPrimaryLastCommit": None, "newPrimaryFirstCommit": "1970-01-01T00:00:12.000000+00:00"})
+
+
+class WithheldTests(unittest.TestCase):
+    def test_only_copies_of_the_dead_region_count(self):
+        copy = {"origin": "us-east", "topic": "voice", "own": False}
+        listing = [{**copy, "withheld": 3}, {**copy, "withheld": 4}, copy, {**copy, "withheld": 9, "topic": "control"},
+                   {**copy, "withheld": 9, "origin": "eu-west"}]
+        self.assertEqual(region_return.withheld_entries(listing), 7)
+
+    def test_a_listing_that_does_not_say_is_no_listing_of_nothing(self):
+        self.assertIsNone(region_return.withheld_entries([{"origin": "us-east", "topic": "voice", "own": False}]))
+
+
+class AlertWatchTests(unittest.TestCase):
+    def judge(self, fired, deadlines=True):
+        """What a drill that expects A and B makes of these alerts; None: there is no Prometheus."""
+        one = Calm(1, "/bin/true", types.SimpleNamespace(), deadlines=deadlines)
+        with unittest.mock.patch.object(alert_watch.shutil, "which", return_value=None):
+            watch = alert_watch.AlertWatch(one, {}, ["A", "B"])
+        if fired is not None:
+            watch.prometheus = types.SimpleNamespace(ever_fired=lambda: set(fired))
+        watch.wait_fired(patience=0)
+        with contextlib.redirect_stderr(io.StringIO()):
+            return one.judge_alerts(watch), one.broken
+
+    def test_all_that_fired_is_told_and_what_was_missed_breaks_it(self):
+        found, broken = self.judge("ABC")
+        self.assertEqual((found["fired"], found["missed"], broken), (["A", "B", "C"], [], []))
+        found, broken = self.judge("AC")
+        self.assertEqual((found["fired"], found["missed"], len(broken)), (["A", "C"], ["B"], 1))
+
+    def test_without_deadlines_it_is_only_told(self):
+        found, broken = self.judge("A", deadlines=False)
+        self.assertEqual((found["missed"], broken), (["B"], []))
+
+    def test_without_prometheus_it_says_so(self):
+        found, broken = self.judge(None)
+        self.assertIn("skipped", found)
+        self.assertEqual(broken, [])
+
+
+class HighWaterTests(unittest.TestCase):
+    def look(self, answers):
+        """What was seen of this process, and of a slot that kept so many bytes, or was not to be asked."""
+        def sql(text):
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        own = types.SimpleNamespace(name="own", process=types.SimpleNamespace(pid=os.getpid()))
+        gone = types.SimpleNamespace(name="gone", process=None)
+        seen = high_water.HighWater(lambda: [own, gone], lambda: types.SimpleNamespace(sql=sql))
+        for _ in range(3):
+            seen.look()
+        return seen
+
+    def test_the_most_that_was_seen_counts(self):
+        seen = self.look(iter(["70", servers.ServerFailure("down"), "60"]))
+        self.assertEqual((list(seen.resident), seen.retained), (["own"], 70))
+        self.assertGreater(seen.resident["own"], 1)
+        self.assertIsNone(self.look(iter(["", servers.ServerFailure("down"), ""])).retained)
+
+    def test_what_is_beyond_its_bound_breaks_the_drill(self):
+        for resident, retained, broken in ((256, None, 0), (257, None, 1), (1, 1 << 30, 0), (1, (1 << 30) + 1, 1)):
+            one = Calm(1, "/bin/true", types.SimpleNamespace())
+            one.high_water = types.SimpleNamespace(resident={"worker": resident}, retained=retained)
+            with contextlib.redirect_stderr(io.StringIO()):
+                one.judge_bounds()
+            self.assertEqual(len(one.broken), broken, (resident, retained))
+
+
+class LagTests(unittest.TestCase):
+    def expect(self, lags, deadlines=True):
+        """A drill that saw these lags of single seconds, in ms, where half a second is promised."""
+        one = drill_links.LinkSlow(1, "/bin/true", types.SimpleNamespace(), deadlines=deadlines)
+        with contextlib.redirect_stderr(io.StringIO()):
+            one.expect_lag("lag", lags, 0.5)
+        return one
+
+    def test_the_median_of_the_seconds_is_judged(self):
+        self.assertEqual(self.expect([None, 100, 900, 120]).broken, [])
+        slow = self.expect([900, 100, 901])
+        self.assertEqual(len(slow.broken), 1)
+        self.assertEqual(slow.figures["lagMs"], {"what": "lag", "median": 900, "worst": 901})
+        self.assertEqual(self.expect([900], deadlines=False).broken, [])
+
+    def test_where_nothing_arrived_nothing_is_promised(self):
+        with self.assertRaises(servers.ServerFailure):
+            self.expect([None, None])
+
+
+class RefusalTests(unittest.TestCase):
+    def fail_over(self, *codes):
+        """What region-kill makes of two operators whose commands end with these codes."""
+        one = drill_region_kill.RegionKill(1, "/bin/true", types.SimpleNamespace())
+        answers = iter([(code, {"refusals": ["loss-too-great"]}) for code in codes])
+        one._command = lambda: next(answers)
+        with contextlib.redirect_stderr(io.StringIO()):
+            one._fail_over()
+
+    def test_a_failover_that_both_preflights_refuse_is_a_refusal(self):
+        with self.assertRaisesRegex(drilling.Refused, "loss-too-great"):
+            self.fail_over(2, 2)
+
+    def test_a_failover_that_fails_is_none(self):
+        for codes in ((1, 2), (2, 1), (1, 1), (3, 2)):
+            with self.assertRaises(drilling.Broken):
+                self.fail_over(*codes)
 
 
 class KeptEventsTests(unittest.TestCase):

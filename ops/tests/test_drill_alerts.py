@@ -5,11 +5,13 @@ import subprocess
 import sys
 import types
 import unittest
+import unittest.mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 
 import drill_alerts
+import drilling
 import servers
 from canary import Canary
 from regionfile import RegionFile
@@ -18,12 +20,14 @@ from regionfile import RegionFile
 class DrillTests(unittest.TestCase):
     """What the drill makes of alerts that fire, or do not, when they should."""
 
-    def undergo(self, before, after, **fault):
-        """The problems found in a fault of alert A; `before` and `after` it is mended these alerts fire."""
+    def undergo(self, before, after, pending=(), **fault):
+        """The problems found in a fault of alert A; `before` and `after` it is mended these alerts fire, and those
+        `pending` are about to all the while."""
         drill = drill_alerts.AlertDrill("/bin/true", None, say=lambda text: None)
         drill.hold = 0
         firing = [before]
-        drill.regions = types.SimpleNamespace(prometheus=types.SimpleNamespace(firing=lambda: firing[0]))
+        drill.regions = types.SimpleNamespace(prometheus=types.SimpleNamespace(
+            firing=lambda: firing[0], pending=lambda: pending))
         drill._look_around = lambda: None
         drill.undergo(
             drill_alerts.Fault("fault", ["A"], lambda: None, lambda: firing.__setitem__(0, after), **fault))
@@ -48,8 +52,29 @@ class DrillTests(unittest.TestCase):
     def test_an_alert_that_does_not_clear_is_a_problem(self):
         self.assertEqual(self.undergo({"A"}, {"A"}), ["fault: mended, but still firing: A"])
 
+    def test_an_alert_that_is_still_about_to_fire_is_a_problem(self):
+        self.assertEqual(self.undergo({"A"}, set(), pending={"B"}), ["fault: mended, but about to fire: B"])
+
     def test_what_is_still_wrong_when_mended_is_a_problem(self):
         self.assertEqual(self.undergo({"A"}, set(), difference=lambda: "no"), ["fault: mended, but no"])
+
+
+class NamedDrillTests(unittest.TestCase):
+    """The drill as one of ops/drill."""
+
+    def perform(self, install, report):
+        drill = drill_alerts.Alerts(7, "/bin/true", None)
+        with unittest.mock.patch.object(drill_alerts.building, "ensure_packages", side_effect=install), \
+                unittest.mock.patch.object(drill_alerts.AlertDrill, "run", return_value=report):
+            return drill.perform()
+
+    def test_its_problems_are_what_broke(self):
+        report = self.perform(None, {"name": "alerts", "pass": False, "problems": ["x"], "scale": 0.2})
+        self.assertEqual((report["seed"], report["broken"], report["pass"]), (7, ["x"], False))
+
+    def test_without_prometheus_it_is_skipped(self):
+        with self.assertRaises(drilling.Skipped):
+            self.perform(drill_alerts.building.BuildFailure("x"), None)
 
 
 class CanaryTests(unittest.TestCase):
