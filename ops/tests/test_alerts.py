@@ -68,7 +68,7 @@ class RuleTests(unittest.TestCase):
     def test_what_has_no_rule_yet_is_not_exported_yet(self):
         text = (OPS / "alerts" / "README.md").read_text().partition("## Not yet")[2]
         metrics = re.findall(r"`((?:regionsync|tenant)_\w+)`", text)
-        self.assertGreater(len(metrics), 0)
+        self.assertIn("| rule | needs |", text)
         for metric in metrics:
             self.assertFalse(is_exported(metric), f"{metric} is exported now: write its rule, and take it off the list")
 
