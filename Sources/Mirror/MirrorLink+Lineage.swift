@@ -229,6 +229,9 @@ extension MirrorLink {
                 try await compareBirths(in: session)
                 try await measureBacklog(in: session)
                 await sendProbe(in: session)
+                if let path = try await session.target.path().get() {
+                    session.gathering.looked(at: path, now: .nanoseconds(NIODeadline.now().uptimeNanoseconds))
+                }
                 try await Task.sleep(for: .seconds(1))
             } catch {
                 return session.failed(error)

@@ -58,6 +58,7 @@ extension MirrorLink {
             }
             accept(answer.reads, asked: cursors, count: count, of: group)
             await self.count(group, through: reader, in: session)
+            if session.gathering.pause > .zero { try? await Task.sleep(for: session.gathering.pause) }
         }
     }
 

@@ -51,6 +51,8 @@ package actor MirrorLink {
         var loss: LinkLoss?
         /// Why entries, or a place to begin from, were refused last; nil since they were not.
         var refusal: String?
+        /// Whether entries are let gather before they are read.
+        var gathering = Gathering()
         /// When a copy that went back is worth another look at all of them.
         var nextReview = NIODeadline.now()
         /// Whether that look is to be taken.

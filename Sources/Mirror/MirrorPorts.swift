@@ -99,6 +99,8 @@ package protocol MirrorTarget: Sendable {
     func unfitness() -> EventLoopFuture<LinkLoss?>
     /// Leaves a sign of life of the link from `region`.
     func leave(_ knock: Knock, from region: String) -> EventLoopFuture<Void>
+    /// What the way to the peer does; nil where that is unknown.
+    func path() -> EventLoopFuture<Gathering.Path?>
     /// Succeeds when the connection is gone, with why.
     var closed: EventLoopFuture<LinkLoss> { get }
     func close()

@@ -250,7 +250,10 @@ extension RedisChannelHandler {
     }
 
     private func lookAtDelivery(_ context: ChannelHandlerContext) {
-        context.channel.whenAcknowledged { self.delivery.looked(written: self.meter.writtenBytes, $0) }
+        context.channel.whenTCPState {
+            self.delivery.looked(
+                written: self.meter.writtenBytes, acknowledged: $0.acknowledgedBytes, at: $0.lastAcknowledgement)
+        }
     }
 
     private func awake() {

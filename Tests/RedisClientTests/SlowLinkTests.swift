@@ -74,22 +74,18 @@ import WANProxy
     @Test("only what an answer depends on counts as progress")
     func progress() {
         var delivery = Delivery()
-        delivery.looked(written: 1_000, acknowledged(100, at: 1))
+        delivery.looked(written: 1_000, acknowledged: 100, at: at(1))
         #expect(delivery.lastProgress == at(0))
-        delivery.looked(written: 2_000, acknowledged(500, at: 2))
+        delivery.looked(written: 2_000, acknowledged: 500, at: at(2))
         #expect(delivery.lastProgress == at(2))
-        delivery.looked(written: 3_000, acknowledged(500, at: 3))
+        delivery.looked(written: 3_000, acknowledged: 500, at: at(3))
         #expect(delivery.lastProgress == at(2))
-        delivery.looked(written: 4_000, acknowledged(1_500, at: 4))
+        delivery.looked(written: 4_000, acknowledged: 1_500, at: at(4))
         #expect(delivery.lastProgress == at(2))
         delivery.answered()
-        delivery.looked(written: 4_000, acknowledged(1_600, at: 5))
-        delivery.looked(written: 4_000, acknowledged(1_700, at: 6))
+        delivery.looked(written: 4_000, acknowledged: 1_600, at: at(5))
+        delivery.looked(written: 4_000, acknowledged: 1_700, at: at(6))
         #expect(delivery.lastProgress == at(6))
-    }
-
-    private func acknowledged(_ bytes: UInt64, at seconds: UInt64) -> Delivery.Acknowledgement {
-        Delivery.Acknowledgement(bytes: bytes, time: at(seconds))
     }
 
     private func at(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }

@@ -177,6 +177,8 @@ private struct TakingTarget: MirrorTarget {
 
     var closed: EventLoopFuture<LinkLoss> { end.futureResult }
 
+    func path() -> EventLoopFuture<Gathering.Path?> { journals.loop.makeSucceededFuture(nil) }
+
     func close() { end.succeed(LinkLoss(.unavailable("closed"))) }
 
     func note(_ gap: CopyGap, known: CopyGap?, in region: String, of journal: JournalName, birth: String) {}

@@ -219,6 +219,12 @@ struct RedisMirrorTarget: MirrorTarget {
 
     func close() { connection.closeSoon() }
 
+    func path() -> EventLoopFuture<Gathering.Path?> {
+        connection.tcpState().map { state in
+            state.map { Gathering.Path(roundTrip: $0.roundTrip, retransmissions: $0.retransmissions) }
+        }
+    }
+
     func open(_ journal: JournalName, birth: String, in region: String) -> EventLoopFuture<CopyState> {
         let gap = connection.send(RedisCommand("HGET", journal.metaKey, CopyGap.field(in: region))).refusing()
         return connection.call(JournalFunctions.open(journal, birth: birth)).and(gap).flatMapThrowing { reply, gap in
