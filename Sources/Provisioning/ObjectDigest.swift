@@ -14,8 +14,6 @@ package struct ObjectDigest: Hashable, Sendable {
         self.value = value & (1 << 48 - 1)
     }
 
-    private static let argumentsPerCall = 64
-
     /// SQL for the digest of a row of `columns` (those published) as bigint.
     package static func sql(key: [String], columns: [String]) -> String {
         let keyText = ObjectKey.sql(key)
@@ -23,16 +21,11 @@ package struct ObjectDigest: Hashable, Sendable {
             let text = SQL.text(column)
             let name = SQL.literal("\(column.utf8.count):\(column)")
             // `IS NULL` would also hold for a composite value whose fields are all NULL.
-            return "CASE WHEN \(SQL.identifier(column)) IS NOT DISTINCT FROM NULL THEN NULL "
-                + "ELSE concat(\(name), octet_length(\(text)), ':', \(text)) END"
+            return "CASE WHEN \(SQL.identifier(column)) IS NOT DISTINCT FROM NULL THEN '' "
+                + "ELSE \(name) || octet_length(\(text)) || ':' || \(text) END"
         }
-        // A call writes the text once and passes over NULL; a chain of `||` would copy it for each column. It takes 100
-        // arguments at most.
-        let all = ["octet_length(\(keyText))", "':'", keyText] + pieces
-        let parts = stride(from: 0, to: all.count, by: argumentsPerCall).map { start in
-            "concat(\(all[start..<min(start + argumentsPerCall, all.count)].joined(separator: ", ")))"
-        }
-        return "('x' || left(md5(\(parts.joined(separator: " || "))), 12))::bit(48)::bigint"
+        let text = (["octet_length(\(keyText)) || ':' || \(keyText)"] + pieces).joined(separator: " || ")
+        return "('x' || left(md5(\(text)), 12))::bit(48)::bigint"
     }
 
     /// SQL for count and digest of every bucket of `table`: columns `tenant` (text), `bucket`, `count`, `digest`.

@@ -104,19 +104,33 @@ package struct CachedObjects: Sendable {
         }
     }
 
-    /// Hands out what a scan finds, page by page.
+    /// Hands out what a scan finds, page by page; the next one is asked for meanwhile.
     func scan(
         _ command: [String], matching words: [String] = [], _ body: ([StoreReply]) async throws -> Void
     ) async throws {
-        var cursor = "0"
-        repeat {
-            let reply = try await ask(RedisCommand(command + [cursor] + words + ["COUNT", "1000"]))
-            guard let next = reply.elements.first?.text, reply.elements.count == 2 else {
-                throw StoreFailure.server(code: command[0], message: "answered something else")
-            }
-            cursor = next
-            try await body(reply.elements[1].elements)
-        } while cursor != "0"
+        let behind = words + ["COUNT", "1000"]
+        var page = try await page(command, at: "0", behind)
+        while page.next != "0" {
+            let cursor = page.next
+            async let following = self.page(command, at: cursor, behind)
+            try await body(page.found)
+            page = try await following
+        }
+        try await body(page.found)
+    }
+
+    /// What a scan found, and where it goes on.
+    private struct Page: Sendable {
+        let next: String
+        let found: [StoreReply]
+    }
+
+    private func page(_ command: [String], at cursor: String, _ words: [String]) async throws -> Page {
+        let reply = try await ask(RedisCommand(command + [cursor] + words))
+        guard let next = reply.elements.first?.text, reply.elements.count == 2 else {
+            throw StoreFailure.server(code: command[0], message: "answered something else")
+        }
+        return Page(next: next, found: reply.elements[1].elements)
     }
 
     func ask(_ command: RedisCommand) async throws(StoreFailure) -> StoreReply {

@@ -111,6 +111,9 @@ package struct PublishedTable: Sendable {
     }
 
     /// Count and digest of all buckets, tenant by tenant.
+    ///
+    /// `OFFSET 0` keeps the planner from looking into the subquery: it takes every row for a bucket of its own there, and
+    /// would sort all rows on disk.
     var digestsSQL: String {
         """
         COPY (
@@ -118,7 +121,7 @@ package struct PublishedTable: Sendable {
             FROM (
                 SELECT \(tenantSQL) AS tenant, \(Bucket.sql(key: table.key)) AS bucket,
                     \(ObjectDigest.sql(key: table.key, columns: columns)) AS digest
-                FROM \(table.quotedTable)\(condition())
+                FROM \(table.quotedTable)\(condition()) OFFSET 0
             ) AS object
             GROUP BY tenant, bucket ORDER BY tenant
         ) TO STDOUT
