@@ -119,6 +119,8 @@ package struct Capture: Sendable {
         var unreadable: CaptureStop?
         /// What peers knew when one answered; nil while none has, or none was asked.
         var historyAtPeers: UInt64?
+        /// Peers were asked in this run.
+        var hasAsked = false
         /// The role was taken in this run.
         var hasRole = false
     }

@@ -11,11 +11,17 @@ extension Capture {
         found.standing = try await role.standing()
         found.isVouchedFor = past.hasRole || past.historyAtPeers != nil
         var decision = CaptureStart(found)
-        if case .wait(.peer) = decision, let known = await role.historyAtPeers() {
-            past.historyAtPeers = known
-            found.isVouchedFor = true
-            found.knownHistory = max(found.knownHistory, known)
-            decision = CaptureStart(found)
+        let waits = if case .wait(.peer) = decision { true } else { false }
+        // Once in each run also where nothing is in doubt: what a peer knows may not have come here yet.
+        if waits || !past.hasRole && !past.hasAsked && decision.history(found) != nil {
+            past.hasAsked = true
+            // A peer that knows nothing, of a journal that holds something, was emptied.
+            if let known = await role.historyAtPeers(), known > 0 || found.journal.position == nil {
+                past.historyAtPeers = known
+                found.isVouchedFor = true
+                found.knownHistory = max(found.knownHistory, known)
+                decision = CaptureStart(found)
+            }
         }
         if let history = decision.history(found) {
             try await role.take(history: history)

@@ -18,7 +18,8 @@ package protocol CaptureRole: Sendable {
     func standing() async throws(CaptureFailure) -> CaptureStanding
     /// Notes that this run captures under `history`, in place of all that was noted before.
     func take(history: UInt64) async throws(CaptureFailure)
-    /// The newest history that any peer which answers now knows of; nil where none answers.
+    /// The newest history that any peer which answers now knows of; nil where none answers, or one says that another region
+    /// is about to begin a history.
     func historyAtPeers() async -> UInt64?
 }
 
@@ -26,7 +27,7 @@ package protocol CaptureRole: Sendable {
 package enum CaptureDoubt: Hashable, Sendable {
     /// Capture did not stop cleanly, under this history.
     case stoppedUncleanly(history: UInt64)
-    /// Redis holds nothing any more, the note included, and a slot says that it did.
+    /// Redis holds nothing any more, the note included, and PostgreSQL says that it did.
     case redisEmptied
 
     /// In a sentence.
@@ -49,7 +50,7 @@ extension CaptureFound {
             return history?.number ?? 0 > ended ? nil : .stoppedUncleanly(history: ended)
         case .clean:
             let isEmpty = journal.last == .zero && journal.position == nil && knownHistory == 0
-            return isEmpty && slot != nil ? .redisEmptied : nil
+            return isEmpty && (slot != nil || history != nil) ? .redisEmptied : nil
         }
     }
 }

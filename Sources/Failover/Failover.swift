@@ -65,11 +65,14 @@ package struct Failover: Sendable {
             machine.fenced(result, now: decided.duration(to: .now))
         case .level(let down, let others):
             let levelled = try await region.level(down, with: others)
-            machine.levelled(levelled, now: decided.duration(to: .now))
+            let voice = try await region.holding(of: down).voice
+            machine.levelled(levelled, voice: voice, now: decided.duration(to: .now))
         case .drain(let down):
             let journals = try await region.drain(down)
             machine.drained(journals, now: decided.duration(to: .now))
         case .promote(let down):
+            // Fencing and draining may have taken as long as a reservation lasts.
+            if machine.hasReserved { try await region.reserve(machine.nextNumber, at: machine.reachable) }
             let (found, result) = try await promote(down)
             machine.promoted(found, by: result, now: decided.duration(to: .now))
         case .add(let row, let newest):

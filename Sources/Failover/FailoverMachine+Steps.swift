@@ -19,6 +19,9 @@ extension FailoverMachine {
     /// Those that could be asked. One that was away is not waited for again.
     var reachable: [String] { others.filter { $0.unreachable == nil }.map(\.region) }
 
+    /// Whether this run holds the number at other regions.
+    var hasReserved: Bool { record.contains { $0.step == .reserve && $0.result == .done } }
+
     /// Whether the region was declared down under the newest history.
     var isDeclared: Bool { holding?.declared != nil && holding?.declared == began?.number }
 }

@@ -160,9 +160,15 @@ package struct FailoverMachine: Sendable {
         }
     }
 
-    package mutating func levelled(_ regions: [LevelledRegion], now: Duration) {
+    /// What other regions have was given to this one, as far as it came; it holds `voice` voice entries now.
+    package mutating func levelled(_ regions: [LevelledRegion], voice: UInt64, now: Duration) {
         guard case .at(.level) = state else { return }
         levelled = regions
+        if var held = holding {
+            (held.voice, held.others) = (voice, [])
+            bound = LossBound(held)
+            if let refusal = refusal(of: held) { return failed(.failed(refusal.text), now: now) }
+        }
         let note = regions.map(\.text).joined(separator: "; ")
         advance(regions.isEmpty ? .skipped : .done, regions.isEmpty ? "no other region could be reached" : note, now)
     }

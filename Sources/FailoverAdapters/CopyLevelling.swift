@@ -33,16 +33,15 @@ struct CopyLevelling {
             _ = try await target.ask { redis throws(FailoverFailure) in
                 try await redis.ask([JournalFunctions.library.loadCommand])
             }
-            var newTenants: Set<String> = []
+            // First: whoever is killed behind it leaves no journal that nobody knows of.
+            let tenants = tails.filter { $0.journal.topic == .voice }.map(\.journal.tenant)
+            try await introduce(Set(tenants).subtracting(known).sorted())
             for outcome in await outcomes(of: tails) {
                 result.entries &+= outcome.entries
                 if let obstacle = outcome.obstacle { result.left.append(obstacle.text(on: outcome.journal)) }
                 result.failure = result.failure ?? outcome.failure
-                if outcome.entries > 0, outcome.journal.topic == .voice { newTenants.insert(outcome.journal.tenant) }
             }
             result.left.sort()
-            newTenants.subtract(known)
-            try await introduce(newTenants.sorted())
         } catch {
             result.failure = result.failure ?? error
         }

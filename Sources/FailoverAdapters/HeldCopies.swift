@@ -6,11 +6,12 @@ internal import RedisClient
 
 /// Copies of the journals of a region that is down, as a survivor's Redis or a peer's has them.
 extension SurvivorRedis {
-    /// The journals of a region that are mirrored, with a voice journal for each of these tenants that has a dbid.
+    /// The journals of a region that survivors give each other: with a voice journal for each of these tenants that has a
+    /// dbid. Not `control`: probes that come late would pass for signs of life.
     static func journals(of down: String, tenants: [String]) -> [JournalName] {
         let known = Set(tenants).filter { UInt64($0) != nil }.sorted()
         let voice = known.map { JournalName.voice(tenant: $0, origin: down) }
-        return [JournalName.provisioning(origin: down), JournalName.control(origin: down)] + voice
+        return [JournalName.provisioning(origin: down)] + voice
     }
 
     /// How each stands in `region`, whose Redis this is.

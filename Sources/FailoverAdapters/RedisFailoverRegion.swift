@@ -178,7 +178,8 @@ struct RedisFailoverRegion: FailoverRegion {
                     return false
                 }
                 let state = status.components.first { $0.component == "capture" }?.state
-                stopped = state?.health == .stopped ? stopped + 1 : 0
+                // A worker that was killed in between asks its peers, of which one is dead.
+                stopped = state?.health == .stopped || state?.name == "awaiting-peer" ? stopped + 1 : 0
                 if stopped > 100 {
                     throw .failed("capture stands still: \(state?.reason ?? ""); \(state?.advice ?? "")")
                 }

@@ -105,11 +105,12 @@ extension MirrorLink {
         if wentBack { review(in: session) }
     }
 
-    /// Counts entries that left the journal before this copy had them, but for those that were counted when they left. A
-    /// session that ends before leaves that to the next one.
+    /// Counts entries that left the journal before this copy had them, but for those that were counted when they left.
     private func settle(_ lost: UInt64, of journal: MirroredJournal, in session: Session) {
         let name = journal.name
-        session.source.takeCounted(by: settings.peer, of: name, birth: journal.birth).whenSuccess { counted in
+        session.source.takeCounted(by: settings.peer, of: name, birth: journal.birth).whenComplete { result in
+            // Where no answer comes some may count twice: better than never.
+            let counted = (try? result.get()) ?? 0
             guard lost > counted else { return }
             self.assumeIsolated { $0.report.lost(lost - counted, of: name, cause: "trimmed") }
         }
@@ -204,7 +205,7 @@ extension MirrorLink {
             // it compares as a whole.
             if count > journal.passed, journal.name.topic != .provisioning {
                 let lost = count - journal.passed
-                report.lost(lost, of: journal.name, cause: "trimmed")
+                settle(lost, of: journal, in: session)
                 note(missed: journal.missed + lost, of: journal, in: session)
                 noteGap(journal.missed, through: cursors[index].last, of: journal, in: session)
                 journal.passed = count

@@ -58,7 +58,9 @@ extension MirrorLink {
             }
             accept(answer.reads, asked: cursors, count: count, of: group)
             await self.count(group, through: reader, in: session)
-            if session.gathering.pause > .zero { try? await Task.sleep(for: session.gathering.pause) }
+            if session.gathering.pause > .zero, group.journals.allSatisfy(\.isCaughtUp) {
+                try? await Task.sleep(for: session.gathering.pause)
+            }
         }
     }
 

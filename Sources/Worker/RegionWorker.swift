@@ -23,6 +23,7 @@ package struct RegionWorker: Service {
     static let component = "worker"
 
     package let region: Region
+    private let tenure = CaptureTenure()
     /// What the components say of themselves; read by `/status` and `/readyz`.
     package let states = ComponentStates()
     package let metrics = MetricsRegistry()
@@ -113,9 +114,10 @@ package struct RegionWorker: Service {
             let source = captureSource(cache)
             let journal = captureJournal(on: loops.next())
             let capture = capture(from: source, into: journal, cache)
+            tasks.addTask { await tenure.keep() }
             tasks.addTask {
                 await capture.run()
-                // Work that ends for any other reason, such as a lease that was lost, may have stood still for long.
+                // Work that ends for any other reason, such as a lease that was lost, may begin again late or never.
                 if Task.isShuttingDownGracefully { await journal.release() }
                 await source.close()
             }
@@ -161,7 +163,7 @@ package struct RegionWorker: Service {
     private func captureJournal(on loop: any EventLoop) -> RedisCaptureJournal {
         RedisCaptureJournal(
             region: region.name, endpoint: RedisEndpoint(region.redis),
-            peers: region.peers.map { RedisEndpoint($0.redis) }, eventLoop: loop)
+            peers: region.peers.map { RedisEndpoint($0.redis) }, run: tenure.begin(), eventLoop: loop)
     }
 
     private func capture(

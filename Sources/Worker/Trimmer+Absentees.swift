@@ -39,6 +39,12 @@ extension Trimmer {
             """
     }
 
+    /// A Redis that is full is trimmed all the same.
+    private static let noteCounted = """
+        #!lua flags=allow-oom
+        return redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
+        """
+
     /// The peers that are away, but for those of whose copies nothing is known.
     func absentees(of journal: Found, through connection: RedisConnection) async throws -> [Absentee] {
         guard journal.name.origin == settings.region else { return [] }
@@ -57,6 +63,15 @@ extension Trimmer {
         return absentees
     }
 
+    /// Those whose links are down still: the others count for themselves.
+    func stillAway(_ absentees: [Absentee]) async -> [Absentee] {
+        var away: [Absentee] = []
+        for absentee in absentees {
+            if let link = links.first(where: { $0.peer == absentee.peer }), await link.isDown { away.append(absentee) }
+        }
+        return away
+    }
+
     /// Counts what a peer lacks of the `removed` oldest entries, which were looked at before; the link to it then does not
     /// count it again.
     func went(
@@ -65,8 +80,9 @@ extension Trimmer {
         let lacked = removed - absentee.held
         guard lacked > 0 else { return }
         let field = JournalName.countedField(peer: absentee.peer, birth: journal.birth)
-        _ = try await connection.send(RedisCommand("HINCRBY", journal.name.metaKey, field, "\(lacked)"))
         metrics.counter(.mirrorLost, [.cause: "trimmed"]).add(lacked)
+        let command = RedisCommand("EVAL", Self.noteCounted, "1", journal.name.metaKey, field, "\(lacked)")
+        _ = try await connection.call(command).get()
         logger.debug(
             "Entries went that a peer lacks",
             [.journal: "\(journal.name)", .peer: "\(absentee.peer)", .entries: "\(lacked)"])

@@ -64,6 +64,7 @@ extension Trimmer {
         var absentees = try await absentees(of: journal, through: connection)
         for _ in 0..<Self.callsPerRound where removed < excess {
             let count = min(most, excess - removed)
+            absentees = await stillAway(absentees)
             let command = JournalFunctions.behead(name, by: count, birth: journal.birth, floor: floor)
             for index in absentees.indices {
                 try await absentees[index].look(at: count, of: name, through: connection)

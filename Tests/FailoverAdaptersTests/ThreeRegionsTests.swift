@@ -137,6 +137,7 @@ struct ThreeRegionsTests {
             let (own, other) = (regions.own, regions.other)
             try await regions.copy(voice, (1...300).map { "5-\($0)" }, in: own)
             try await regions.copy(voice, ["5-1", "5-2"], in: other)
+            try await regions.copy(provisioning, ["9-1", "9-2"], in: own)
             try await regions.copy(control, ["9-1", "9-2"], in: own)
             let region = regions.failover(to: regions.west)
             let found = try #require(await region.others(besides: "us-east").first)
@@ -145,10 +146,12 @@ struct ThreeRegionsTests {
             var expected = LevelledRegion(region: "ap-south")
             expected.given = 300
             #expect(levelled == [expected])
-            for journal in [voice, control] {
+            for journal in [voice, provisioning] {
                 #expect(try await regions.entries(journal, in: other) == regions.entries(journal, in: own))
                 #expect(try await regions.meta(journal, in: other) == regions.meta(journal, in: own))
             }
+            // Old probes would be signs of life.
+            #expect(try await other.ask("EXISTS", control.key).integer == 0)
         }
     }
 

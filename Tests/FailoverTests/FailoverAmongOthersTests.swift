@@ -46,7 +46,7 @@ struct FailoverAmongOthersTests {
         #expect(machine.nextAction(now: .zero) == .level("us-east", with: ["ap-south"]))
         var levelled = LevelledRegion(region: "ap-south")
         (levelled.fetched, levelled.given, levelled.failure) = (7, 3, "it takes too long")
-        machine.levelled([levelled], now: .zero)
+        machine.levelled([levelled], voice: .max, now: .zero)
         #expect(machine.nextAction(now: .zero) == .drain("us-east"))
         let report = FailoverReport(machine, decidedAt: "")
         #expect(report.levelled == [levelled])
@@ -79,13 +79,24 @@ struct FailoverAmongOthersTests {
         #expect(looked(Self.found([])).bound?.lacking == 10)
     }
 
+    @Test("what did not come after all counts as lost: nothing is promoted then, and the number is given back")
+    func lessThanHoped() {
+        var machine = looked(Self.found())
+        machine.reserved(now: .zero)
+        machine.fenced(.succeeded, now: .zero)
+        machine.levelled([], voice: 0, now: .zero)
+        #expect(machine.nextAction(now: .zero) == .release(at: ["ap-south"], keepsNumber: false))
+        machine.unreserved()
+        #expect(machine.outcome?.exitCode == 3)
+    }
+
     @Test("what is reserved is given back before promotion, and left to any run from then on; among two nothing is")
     func release() {
         for (steps, keepsNumber) in [(0, false), (1, false), (2, false), (3, false), (4, true)] {
             var machine = looked(Self.found())
             if steps > 0 { machine.reserved(now: .zero) }
             if steps > 1 { machine.fenced(.absent, now: .zero) }
-            if steps > 2 { machine.levelled([], now: .zero) }
+            if steps > 2 { machine.levelled([], voice: .max, now: .zero) }
             if steps > 3 { machine.drained(0, now: .zero) }
             machine.failed(.failed("status 1"), now: .zero)
             #expect(machine.nextAction(now: .zero) == .release(at: ["ap-south"], keepsNumber: keepsNumber))

@@ -143,8 +143,9 @@ struct FailoverDriverTests {
         let stage = Stage(others: others)
         #expect(await run(stage, FailoverMachineTests.settings()).outcome == .passed)
         #expect(
-            stage.calls.prefix(5) == [
-                #"reserve 2 ["ap-south"]"#, "fence us-east", #"level us-east ["ap-south"]"#, "drain", "promote",
+            stage.calls.prefix(6) == [
+                #"reserve 2 ["ap-south"]"#, "fence us-east", #"level us-east ["ap-south"]"#, "drain",
+                #"reserve 2 ["ap-south"]"#, "promote",
             ])
         let unfenced = Stage(fences: false, others: others)
         #expect(await run(unfenced, FailoverMachineTests.settings()).outcome == .failed(.fence, reason: "status 1"))

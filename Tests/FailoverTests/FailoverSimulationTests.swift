@@ -53,7 +53,7 @@ private struct World {
         case .unreserve: machine.unreserved()
         case .reserve: machine.reserved(now: now)
         case .release: machine.unreserved()
-        case .level: machine.levelled([], now: now)
+        case .level: machine.levelled([], voice: .max, now: now)
         case .fence: machine.fenced(.succeeded, now: now)
         case .drain: machine.drained(0, now: now)
         case .promote:

@@ -14,13 +14,17 @@ package final class RedisCaptureJournal: CaptureJournal {
     let peers: [RedisEndpoint]
     let eventLoop: any EventLoop
     private let connection = Mutex<RedisConnection?>(nil)
-    /// This run of capture, by a word that no other has.
-    let run = RedisCaptureJournal.freshBirth()
+    /// This run of capture, by a word that no other process has.
+    let run: String
 
     /// The journal of `region` at `endpoint`, on `eventLoop`. `peers` are asked before the region takes up its role again
-    /// after it stopped uncleanly.
-    package init(region: String, endpoint: RedisEndpoint, peers: [RedisEndpoint] = [], eventLoop: any EventLoop) {
+    /// after it stopped uncleanly; `run` is this run's word, a new one unless given.
+    package init(
+        region: String, endpoint: RedisEndpoint, peers: [RedisEndpoint] = [], run: String? = nil,
+        eventLoop: any EventLoop
+    ) {
         journal = .provisioning(origin: region)
+        self.run = run ?? Self.freshBirth()
         self.endpoint = endpoint
         self.peers = peers
         self.eventLoop = eventLoop
@@ -111,7 +115,7 @@ package final class RedisCaptureJournal: CaptureJournal {
     }
 
     package func newestHistory() async -> UInt64? {
-        await openConnection?.newestHistory(about: journal.origin)
+        await openConnection?.newestHistory(about: journal.origin).map { max($0.known, $0.reserved) }
     }
 
     package func settlingTime() async throws(Refusal) -> Duration {
@@ -190,7 +194,7 @@ package final class RedisCaptureJournal: CaptureJournal {
     }
 
     /// A mark never drawn before.
-    private static func freshBirth() -> String {
+    static func freshBirth() -> String {
         String(UInt64.random(in: .min ... .max), radix: 16) + String(UInt64.random(in: .min ... .max), radix: 16)
     }
 }

@@ -25,13 +25,16 @@ extension RedisCaptureJournal: CaptureRole {
     }
 
     package func historyAtPeers() async -> UInt64? {
-        await withTaskGroup(of: UInt64?.self) { asking in
+        await withTaskGroup(of: NewestHistory?.self) { asking in
             for peer in peers { asking.addTask { await self.history(at: peer) } }
             var newest: UInt64?
-            for await known in asking {
-                if let known { newest = max(newest ?? 0, known) }
+            var isReserved = false
+            for await history in asking {
+                guard let history else { continue }
+                newest = max(newest ?? 0, history.known)
+                if history.reserved > history.known { isReserved = true }
             }
-            return newest
+            return isReserved ? nil : newest
         }
     }
 
@@ -59,7 +62,7 @@ extension RedisCaptureJournal: CaptureRole {
         }
     }
 
-    private func history(at peer: RedisEndpoint) async -> UInt64? {
+    private func history(at peer: RedisEndpoint) async -> NewestHistory? {
         var peer = peer
         peer.responseTimeout = min(peer.responseTimeout, peer.connectTimeout)
         guard let connection = try? await RedisConnection.connect(to: peer, name: "regionsync-capture", on: eventLoop)
@@ -69,10 +72,17 @@ extension RedisCaptureJournal: CaptureRole {
     }
 }
 
+/// The newest histories of which a region's Redis knows.
+struct NewestHistory: Sendable {
+    /// Of which there is anything there; the one above it where the region that asks was declared down.
+    let known: UInt64
+    /// That a failover or failback is about to begin; 0 for none.
+    let reserved: UInt64
+}
+
 extension RedisConnection {
-    /// The newest history of which anything is known in a region's Redis; the one above it where `region` was declared down
-    /// there. Nil when it cannot be told now.
-    func newestHistory(about region: String) async -> UInt64? {
+    /// What a region's Redis knows that concerns `region`; nil when it cannot be told now.
+    func newestHistory(about region: String) async -> NewestHistory? {
         let answers = await pipeline([
             RedisCommand("HMGET", ProjectionKeys.trailing, "provisioning", ProjectionKeys.down(region: region)),
             RedisCommand("GET", ProjectionKeys.reservedHistory),
@@ -86,6 +96,7 @@ extension RedisConnection {
         }
         let projected = known[0]?.string.flatMap { Position($0) }?.history ?? 0
         let declared = known[1]?.string?.split(separator: " ").first.flatMap { UInt64($0) }
-        return max(projected, declared.map { $0 == .max ? $0 : $0 + 1 } ?? 0, reserved)
+        return NewestHistory(
+            known: max(projected, declared.map { $0 == .max ? $0 : $0 + 1 } ?? 0), reserved: reserved)
     }
 }
