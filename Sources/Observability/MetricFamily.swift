@@ -72,6 +72,7 @@ package enum MetricLabel: String, Comparable, Sendable {
     case result
     case reason
     case kind
+    case certificate
     case tenant
     case version
     case region

@@ -69,6 +69,11 @@ extension MetricFamily {
         "regionsync_mirror_trim_headroom_seconds", "Time until retention would reach entries a peer lacks.",
         unit: .seconds, labels: [.peer])
 
+    package static let certificateNotAfterTimestampSeconds = gauge(
+        "regionsync_certificate_not_after_timestamp_seconds",
+        "Until when a certificate that the worker shows is valid; of a chain the one that ends first.",
+        unit: .seconds, labels: [.certificate])
+
     package static let clockAheadSeconds = gauge(
         "regionsync_clock_ahead_seconds", "By so much at least a peer's clock is ahead of this region's.",
         unit: .seconds, labels: [.peer])

@@ -50,7 +50,7 @@ extension MetricFamily {
         mirrorLinkUp, mirrorCut, mirrorLagSeconds, mirrorLagEntries, mirrorAppended, mirrorLatencySeconds,
         mirrorInflightBytes,
         mirrorSentBytes, mirrorFenced, mirrorLost, mirrorForks, mirrorHealed, mirrorTrimHeadroomSeconds,
-        clockAheadSeconds,
+        certificateNotAfterTimestampSeconds, clockAheadSeconds,
         projectionLagEntries, projectionApplied, projectionUnreadable, projectionIllegalTransitions,
         projectionLogouts, projectionReplaced, projectionLackingJournals, projectionRestated,
         verifyLastSuccessTimestampSeconds, verifyDriftObjects, verifyRepaired,

@@ -68,6 +68,8 @@ package struct RegionWorker: Service {
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await local.client.run() }
             tasks.addTask { await tenants.run() }
+            let certificates = CertificateWatch(of: region, metrics: metrics, logger: logger("certificates"))
+            tasks.addTask { await certificates.run() }
             tasks.addTask { await local.watch() }
             await keeper.run { await work(beside: local, on: loops) }
         }
