@@ -15,8 +15,7 @@ extension Capture {
         // Once in each run also where nothing is in doubt: what a peer knows may not have come here yet.
         if waits || !past.hasRole && !past.hasAsked && decision.history(found) != nil {
             past.hasAsked = true
-            // A peer that knows nothing, of a journal that holds something, was emptied.
-            if let known = await role.historyAtPeers(), known > 0 || found.journal.position == nil {
+            if let known = await role.historyAtPeers() {
                 past.historyAtPeers = known
                 found.isVouchedFor = true
                 found.knownHistory = max(found.knownHistory, known)
