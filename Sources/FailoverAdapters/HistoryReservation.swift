@@ -12,7 +12,8 @@ struct HistoryReservation {
     let holder: String
 
     func reserve(_ number: UInt64, at redis: SurvivorRedis) async throws(FailoverFailure) {
-        let time = (region.failover.hookTimeout * 2 + .seconds(60)).components.seconds
+        // Both hooks, each after the time for which its step is tried again, and the drain between them.
+        let time = (region.failover.hookTimeout * 2 + .seconds(180)).components.seconds
         let answer = try await redis.ask(
             "FCALL", "rsf1_reserve", "1", ProjectionKeys.reservedHistory, "\(number)", holder, "\(time)")
         if let seconds = answer.integer {

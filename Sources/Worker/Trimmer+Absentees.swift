@@ -51,14 +51,15 @@ extension Trimmer {
         var absentees: [Absentee] = []
         for link in links {
             guard await link.isDown else { continue }
+            // The peer's own word goes first: the note may have come behind the look at it when the link was up last.
+            if let cursor = await link.acknowledged(of: journal.name) {
+                absentees.append(Absentee(peer: link.peer, cursor: cursor))
+                continue
+            }
             let field = JournalName.countedField(peer: link.peer, birth: journal.birth)
             let counted: RedisReply = try await connection.send(RedisCommand("HGET", journal.name.metaKey, field))
-            if !counted.isNull {
-                // What it lacked went before: everything left stands behind that.
-                absentees.append(Absentee(peer: link.peer, cursor: nil))
-            } else if let cursor = await link.acknowledged(of: journal.name) {
-                absentees.append(Absentee(peer: link.peer, cursor: cursor))
-            }
+            // What it lacked went before: everything left stands behind that.
+            if !counted.isNull { absentees.append(Absentee(peer: link.peer, cursor: nil)) }
         }
         return absentees
     }
