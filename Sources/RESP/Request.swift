@@ -39,6 +39,14 @@ package struct Request: Sendable {
     /// Bytes of all words and what stood between them: what the request takes of memory.
     package var byteCount: Int { buffer.readableBytes }
 
+    /// The same words in memory of their own, for who keeps them longer than the command runs.
+    package var copied: Request {
+        var own = ByteBuffer()
+        own.reserveCapacity(buffer.readableBytes)
+        own.writeImmutableBuffer(buffer)
+        return Request(buffer: own, ranges: ranges)
+    }
+
     /// The word at `index` (0 is the command's name), sharing the request's memory; nil where there is none.
     package subscript(index: Int) -> ByteBuffer? {
         guard ranges.indices.contains(index) else { return nil }

@@ -54,7 +54,7 @@ extension Client {
     }
 
     func accountsReplaced() {
-        onLoop { $0.accountsReplaced() }
+        onLoop { $0.refreshAccounts() }
     }
 
     /// The port closes: the connection ends when what was begun on it is over.

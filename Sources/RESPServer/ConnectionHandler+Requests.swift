@@ -10,6 +10,7 @@ extension ConnectionHandler {
         isProcessing = true
         while running == nil, !isClosing, context.channel.isWritable {
             refreshAccounts()
+            guard !isClosing else { break }
             let limits = listener.limits
             decoder.limits = session.isKnown ? limits.requestsAfterLogin : limits.requestsBeforeLogin
             do throws(RequestError) {
@@ -29,7 +30,9 @@ extension ConnectionHandler {
 
     private func received(_ request: Request) {
         let now = NIODeadline.now()
+        let before = session.account
         handle(request, at: now)
+        cutOffIfChanged(since: before)
         checkHandshake()
     }
 
@@ -182,8 +185,12 @@ extension ConnectionHandler {
 
     private func checked(_ account: Account?, ticket: Int) {
         guard let running, running.ticket == ticket, !isClosing else { return }
-        if let account {
-            answered(session.loggedIn(as: account), ticket: ticket)
+        // The accounts may have been replaced while the secret was checked.
+        if let account = account.flatMap({ listener.accounts.current.account(named: $0.name) }) {
+            let before = session.account
+            let reply = session.loggedIn(as: account)
+            cutOffIfChanged(since: before)
+            answered(reply, ticket: ticket)
         } else {
             listener.metrics.rejected(.login)
             listener.loginFailed(from: source, at: Duration(uptimeOf: .now()))

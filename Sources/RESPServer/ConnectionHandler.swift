@@ -69,20 +69,20 @@ final class ConnectionHandler: ChannelInboundHandler {
         lastReceived = now
     }
 
-    /// The accounts were replaced: what the client watches or waits for was granted by those before.
-    func accountsReplaced() {
-        let before = session.account
-        refreshAccounts()
-        let depends = watches > 0 || running?.pending != nil
-        if depends, session.account != before { cutOff(.account) }
-    }
-
     /// Sees to it that the session has the accounts as they are now.
     func refreshAccounts() {
         let revision = listener.accounts.revision
         guard revision != accountsRevision else { return }
         accountsRevision = revision
+        let before = session.account
         session.accountsChanged(to: listener.accounts.current)
+        cutOffIfChanged(since: before)
+    }
+
+    /// What the client watches or waits for was granted to who it was before.
+    func cutOffIfChanged(since before: Account?) {
+        let depends = watches > 0 || running?.pending != nil
+        if depends, session.account != before { cutOff(.account) }
     }
 }
 

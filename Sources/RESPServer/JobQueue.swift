@@ -1,6 +1,7 @@
 /// Commands that answer on Swift's pool, one task each, all of them children of whoever runs the queue.
 ///
-/// It is bounded by the connections: each has one command running.
+/// Not bounded by the connections: what was begun for a client that is gone goes on, unless it is `blocking`. Commands
+/// bound their own time.
 struct JobQueue: Sendable {
     typealias Job = @Sendable () async -> Void
 

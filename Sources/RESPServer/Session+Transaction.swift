@@ -35,7 +35,7 @@ extension Session {
         guard !command.flags.contains(.noMulti), !command.flags.contains(.blocking) else {
             return refuse(.notInTransaction)
         }
-        guard let isKept = queue?.append(QueuedCommand(command: command, request: request)), isKept else {
+        guard let isKept = queue?.append(QueuedCommand(command: command, request: request.copied)), isKept else {
             return refuse(ReplyError(code: "LIMIT", message: "too many commands in a transaction"))
         }
         return .answer(.simple("QUEUED"))

@@ -75,7 +75,8 @@ import Testing
     @Test("New accounts: who watches is cut off if its account changed, all others go on under the new one")
     func accounts() async throws {
         let accounts = AccountStore(.test)
-        try await TestServer.with(table: Self.table(Gate()), accounts: accounts) { server in
+        let diary = Diary()
+        try await TestServer.with(table: Self.table(Gate(), diary), accounts: accounts) { server in
             let watching = try server.client()
             watching.send("AUTH pulse sesame\r\nT.WATCH\r\n")
             await watching.expect("+OK\r\n+OK\r\n")
@@ -86,10 +87,22 @@ import Testing
             idle.send("AUTH pulse sesame\r\n")
             await idle.expect("+OK\r\n")
 
+            let waiting = try server.client()
+            waiting.send("AUTH pulse sesame\r\nT.DEFER\r\n")
+            await waiting.expect("+OK\r\n")
+            try await eventually { diary.all == ["began"] }
+            // What one account was granted no other one keeps, nor nobody.
+            let leaving = try server.client()
+            leaving.send("AUTH pulse sesame\r\nT.WATCH\r\n")
+            await leaving.expect("+OK\r\n+OK\r\n")
+            leaving.send("RESET\r\n")
+            try await eventually { server.rejected(.account) == 1 }
+
             let writer = Accounts.Entry(account: .writer, secrets: [])
             accounts.replace(with: Accounts([writer]))
             await watching.expectEnd()
-            #expect(server.rejected(.account) == 1)
+            await waiting.expectEnd()
+            #expect(server.rejected(.account) == 3)
             idle.send("PING\r\n")
             await idle.expect("-NOAUTH Authentication required.\r\n")
             steady.send("PING\r\n")

@@ -229,4 +229,23 @@ import Testing
                 "-WRONGPASS invalid username-password pair or user is disabled.\r\n+OK\r\n+PONG\r\n")
         }
     }
+
+    @Test("A login that has to wait is not looked at before its turn")
+    func waitingLogin() async throws {
+        let limits: (inout ListenerLimits) -> Void = {
+            $0.logins.freeFailures = 0
+            $0.logins.firstDelay = .seconds(600)
+            $0.logins.longestDelay = .seconds(600)
+            $0.logins.longestWait = .seconds(600)
+            $0.drainTime = .milliseconds(300)
+        }
+        try await TestServer.with(accounts: AccountStore(.test), limits) { server in
+            let client = try server.client()
+            client.send("AUTH pulse a\r\nAUTH pulse sesame\r\nPING\r\n")
+            await client.expect("-WRONGPASS invalid username-password pair or user is disabled.\r\n")
+            await server.shutDown()
+            await client.expectEnd()
+            #expect(server.rejected(.drainTime) == 1)
+        }
+    }
 }
