@@ -16,21 +16,26 @@ final class CaptureTenure: Sendable {
 
     private let state = Mutex(State())
 
-    /// The word of a run that begins now.
-    func begin() -> String {
+    /// The word of a run that begins at `now`.
+    func begin(at now: ContinuousClock.Instant = .now) -> String {
         state.withLock { state in
-            if .now - state.seen > Self.longestGap { state.run = RedisCaptureJournal.freshBirth() }
-            state.seen = .now
+            if now - state.seen > Self.longestGap { state.run = RedisCaptureJournal.freshBirth() }
+            state.seen = now
             return state.run
+        }
+    }
+
+    /// The work goes on at `now`. Once it stood still for too long, only the next run is another one.
+    func seen(at now: ContinuousClock.Instant = .now) {
+        state.withLock { state in
+            if now - state.seen <= Self.longestGap { state.seen = now }
         }
     }
 
     /// Notes that the work goes on, until cancelled. The clock counts the time for which the process is stopped.
     func keep() async {
         while !Task.isCancelled {
-            state.withLock { state in
-                if .now - state.seen <= Self.longestGap { state.seen = .now }
-            }
+            seen()
             try? await Task.sleep(for: .seconds(1))
         }
     }
