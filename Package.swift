@@ -95,6 +95,20 @@ let package = Package(
             "RESPServer",
             ["Observability", "RESP", crypto, lifecycle, logging, nioCore, nioPosix, nioSSL, nioTLS]),
 
+        layer("Tenants", ["Journal", "Projection", "RESP", "RESPServer"]),
+        layer(
+            "ConfigListener",
+            [
+                "Journal", "Observability", "Projection", "Provisioning", "RESP", "RESPServer", "RegionConfig",
+                "Tenants", logging, nioCore,
+            ]),
+        layer(
+            "VoiceListener",
+            [
+                "Journal", "Observability", "Projection", "RESP", "RESPServer", "RegionConfig", "Tenants",
+                "VoiceEvents", logging, nioCore,
+            ]),
+
         layer(
             "Reconciliation",
             ["CrashPoints", "Journal", "Projection", "Provisioning", "RESP", "RegionConfig", nioCore]),
@@ -104,9 +118,10 @@ let package = Package(
         layer(
             "Worker",
             [
-                "AdminHTTP", "Capture", "Connections", "CrashPoints", "Journal", "Lease", "Mirror", "Observability",
-                "PGOutput", "PostgresClient", "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient",
-                "RegionConfig", lifecycle, logging, nioCore, nioPosix,
+                "AdminHTTP", "Capture", "ConfigListener", "Connections", "CrashPoints", "Journal", "Lease", "Mirror",
+                "Observability", "PGOutput", "PostgresClient", "Projection", "Provisioning", "RESP", "RESPServer",
+                "Reconciliation", "RedisClient", "RegionConfig", "Tenants", "VoiceListener", lifecycle, logging, nioCore,
+                nioPosix,
             ]),
 
         // What operators and tests do beside a worker.
@@ -167,6 +182,13 @@ let package = Package(
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),
         tests(of: "Capture", ["Journal", "Observability", "PGOutput", "RegionConfig", "Traffic", logging, nioCore]),
+        tests(
+            of: "ConfigListener",
+            [
+                "Journal", "Observability", "PostgresClient", "Projection", "Provisioning", "RESP", "RESPServer",
+                "RedisClient", "RegionConfig", "ServerFixtures", "Tenants", "Worker", lifecycle, logging, nioCore,
+                nioPosix,
+            ]),
         tests(of: "Failover", ["Journal", "Traffic"]),
         tests(
             of: "FailoverAdapters",
@@ -223,6 +245,12 @@ let package = Package(
                 nioPosix,
             ]),
         tests(of: "VoiceEvents", ["Journal", "Traffic"]),
+        tests(
+            of: "VoiceListener",
+            [
+                "Journal", "Observability", "Projection", "RESP", "RESPServer", "RedisClient", "RegionConfig",
+                "ServerFixtures", "Tenants", "VoiceEvents", "Worker", lifecycle, logging, nioCore, nioPosix,
+            ]),
         tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", "Traffic", nioCore, nioPosix]),
         tests(
             of: "Worker",

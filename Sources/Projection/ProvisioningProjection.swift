@@ -14,11 +14,13 @@ package struct ProvisioningProjection: Sendable {
     private let store: any ProjectionStore
     private let tail: any JournalTail
     private let report: ProjectionReport
+    private let progress: ProvisioningProgress
 
-    /// `journals` are those of all regions; `tail` is read by nobody else.
+    /// `journals` are those of all regions; `tail` is read by nobody else; `progress` is told how far it has come.
     package init(
         journals: [JournalName], layouts: IndexLayouts, limits: ProvisioningFold.Limits = .init(),
-        store: any ProjectionStore, tail: any JournalTail, report: ProjectionReport
+        store: any ProjectionStore, tail: any JournalTail, report: ProjectionReport,
+        progress: ProvisioningProgress = ProvisioningProgress()
     ) {
         self.journals = journals
         self.layouts = layouts
@@ -26,6 +28,7 @@ package struct ProvisioningProjection: Sendable {
         self.store = store
         self.tail = tail
         self.report = report
+        self.progress = progress
     }
 
     package func run() async {
@@ -79,6 +82,7 @@ package struct ProvisioningProjection: Sendable {
             counted = fold.counted
         }
         pause.aligned()
+        progress.reached(trailing)
         say(fold, trailing)
         while !Task.isCancelled {
             let hasMore = try await performer.perform(&fold, trailing: advanced) {
@@ -224,6 +228,7 @@ package struct ProvisioningProjection: Sendable {
         CrashPoint.provisioningApplied.pass()
         report.applied(sent.objects)
         report.visible(sent.commitTimes)
+        progress.reached(sent.completed)
         return sent.completed
     }
 

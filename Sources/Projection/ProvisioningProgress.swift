@@ -1,0 +1,32 @@
+package import Journal
+internal import Synchronization
+
+/// How far provisioning is projected into the local Redis, for those who wait for it.
+package final class ProvisioningProgress: Sendable {
+    private struct State {
+        var completed: Position?
+        var observers: [@Sendable (Position) -> Void] = []
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Every transaction up to here is in all tenants' state; nil while that is not known.
+    package var completed: Position? { state.withLock { $0.completed } }
+
+    /// Calls `action` whenever `completed` has changed, from anywhere; it must not wait. For as long as this lives.
+    package func observe(_ action: @escaping @Sendable (Position) -> Void) {
+        state.withLock { $0.observers.append(action) }
+    }
+
+    /// The server has confirmed everything up to `position`, which is lower than before where the server went back.
+    func reached(_ position: Position) {
+        let observers: [@Sendable (Position) -> Void] = state.withLock { state in
+            guard state.completed != position else { return [] }
+            state.completed = position
+            return state.observers
+        }
+        for observer in observers { observer(position) }
+    }
+}
