@@ -120,7 +120,8 @@ let package = Package(
             [
                 "AdminHTTP", "Capture", "ConfigListener", "Connections", "CrashPoints", "Journal", "Lease", "Mirror",
                 "Observability", "PGOutput", "PostgresClient", "Projection", "Provisioning", "RESP", "RESPServer",
-                "Reconciliation", "RedisClient", "RegionConfig", "Tenants", "VoiceListener", lifecycle, logging, nioCore,
+                "Reconciliation", "RedisClient", "RegionConfig", "Tenants", "VoiceListener", lifecycle, logging,
+                nioCore,
                 nioPosix,
             ]),
 
