@@ -24,6 +24,7 @@ package struct RegionWorker: Service {
 
     package let region: Region
     private let tenure = CaptureTenure()
+    private let openPorts = OpenPorts()
     /// What the components say of themselves; read by `/status` and `/readyz`.
     package let states = ComponentStates()
     package let metrics = MetricsRegistry()
@@ -44,7 +45,16 @@ package struct RegionWorker: Service {
     package func run() async throws {
         states.set(Self.component, ComponentState("running", .working))
         await withGracefulShutdownHandler {
-            await cancelWhenGracefulShutdown { await self.work() }
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await self.work() }
+                tasks.addTask {
+                    try? await gracefulShutdown()
+                    // Clients first: what they have begun needs everything else.
+                    await self.openPorts.allClosed()
+                }
+                await tasks.next()
+                tasks.cancelAll()
+            }
         } onGracefulShutdown: {
             states.set(Self.component, ComponentState("draining", .waiting))
         }
