@@ -257,8 +257,9 @@ let package = Package(
             of: "Worker",
             [
                 "Capture", "CrashPoints", "Journal", "Lease", "Mirror", "Observability", "PGOutput", "PostgresClient",
-                "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig", "ServerFixtures",
-                "Traffic", "Verification", "WANProxy", "regionsync", logging, nioCore, nioPosix,
+                "Projection", "Provisioning", "RESP", "RESPServer", "Reconciliation", "RedisClient", "RegionConfig",
+                "ServerFixtures",
+                "Traffic", "Verification", "WANProxy", "regionsync", crypto, logging, nioCore, nioPosix,
             ]),
     ])
 
