@@ -18,7 +18,7 @@ import Testing
             let subscribed = try await subscriber.send(RedisCommand("SUBSCRIBE", "news"))
             #expect(subscribed.description == "[\"subscribe\", \"news\", 1]")
             for number in 1...3 {
-                async let pong = subscriber.send(RedisCommand("PING", "\(number)"))
+                async let pong: RedisReply = subscriber.send(RedisCommand("PING", "\(number)"))
                 #expect(try await publisher.send(RedisCommand("PUBLISH", "news", "n\(number)")).integer == 1)
                 #expect(try await pong.description == "[\"pong\", \"\(number)\"]")
             }
