@@ -237,6 +237,12 @@ let package = Package(
                 "Journal", "Mirror", "Projection", "RESP", "RedisClient", "ServerFixtures", "Traffic", crypto, nioCore,
                 nioPosix,
             ]),
+        tests(
+            of: "Tenants",
+            [
+                "Journal", "Projection", "RESP", "RESPServer", "RedisClient", "ServerFixtures", "Worker", nioCore,
+                nioPosix,
+            ]),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(
             of: "Verification",
