@@ -2,6 +2,7 @@
 
 import collections
 import random
+import threading
 import time
 
 import redis
@@ -50,12 +51,11 @@ class WFM(Peer):
         cut = began + chance.uniform(0.3, 1.5)
         client = self.client(EAST, "voice")
         while (now := time.monotonic()) < began + SECONDS:
-            client = self.read(client)
             if now > cut:
-                self.did("the connection breaks")
-                client.connection_pool.disconnect()
-                self.breaks += 1
+                self.did("the connection breaks, perhaps within a reply")
+                threading.Timer(chance.uniform(0, 0.2), client.connection_pool.disconnect).start()
                 cut = now + chance.uniform(0.3, 1.5)
+            client = self.read(client)
             if kill and now > kill:
                 self.did(f"the worker of {EAST} is killed, and starts again")
                 self.stage.workers[EAST].kill()
@@ -75,7 +75,7 @@ class WFM(Peer):
         """One read; on a broken connection, the next one goes on behind what was received."""
         try:
             answer = client.xread(self.cursors, count=200, block=200)
-        except redis.exceptions.ConnectionError:
+        except (redis.exceptions.ConnectionError, OSError):
             self.breaks += 1
             time.sleep(0.05)
             return client
