@@ -10,7 +10,6 @@ from ports import Account
 EAST, WEST = "us-east", "eu-west"
 REGIONS = (EAST, WEST)
 DURABLE = ["--appendonly", "yes", "--appendfsync", "everysec"]
-READY = ("mirror", "projection provisioning")
 
 
 class Stage:
@@ -23,7 +22,9 @@ class Stage:
     tenant, other = 101, 102
     persons = 40
 
-    def __init__(self, folder, program, seed):
+    def __init__(self, folder, program, seed, change=lambda file: None):
+        """`change` is called with each RegionFile before it is written."""
+        self.change = change
         self.folder = folder
         self.program = program
         self.seed = seed
@@ -73,6 +74,7 @@ class Stage:
     def _change(self, file):
         file.add("listeners.accountsFile", self.accounts_file)
         file.add("postgres.writer", "{user: regionsync_write}")
+        self.change(file)
 
     def _load(self, events_per_second=0, changes_per_second=0):
         return types.SimpleNamespace(tenants=2, persons=self.persons, seed=self.seed,

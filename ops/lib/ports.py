@@ -18,12 +18,14 @@ class Account:
         self.permissions = list(permissions)
         self.tenants = ["all"] if tenants == "all" else list(tenants)
         self.secret = secrets.token_urlsafe(24)
+        self.certificate_names = []
 
     @property
     def entry(self):
         digest = hashlib.sha256(self.secret.encode()).hexdigest()
+        certificates = {"certificateNames": self.certificate_names} if self.certificate_names else {}
         return {"name": self.name, "secretHashes": [f"#{digest}"], "tenants": self.tenants,
-                "permissions": self.permissions}
+                "permissions": self.permissions, **certificates}
 
 
 def write_accounts(path, accounts):
