@@ -19,7 +19,7 @@ struct FeedMachine<Client: Sendable>: Sendable {
         var lookInterval = Duration.seconds(1)
     }
 
-    enum Action {
+    enum Action: Sendable {
         /// Send the client what it waited for.
         case answer(Client, Reply)
         /// Look in Redis for what the client waits for, without waiting there; report `found` or `foundNothing`.
