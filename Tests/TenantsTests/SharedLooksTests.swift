@@ -7,35 +7,22 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct SharedLooksTests {
     @Test("Whoever asks while a look goes on is served by the next one, all of them by the same")
-    func shares() async {
+    func shares() async throws {
         let looks = SharedLooks(spacing: .zero)
-        let begun = Mutex(0)
+        let begun = Counter()
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
-        await withTaskGroup(of: Int.self) { group in
-            let look: @Sendable () async throws(StoreFailure) -> Void = {
-                let isFirst = begun.withLock { count in
-                    count += 1
-                    return count == 1
-                }
-                if isFirst { for await _ in gate {} }
-            }
-            for _ in 0..<50 {
-                group.addTask {
-                    let before = begun.withLock { $0 }
-                    _ = await looks.perform(look)
-                    // One that began after the call.
-                    return begun.withLock { $0 } - before
-                }
-            }
-            while begun.withLock({ $0 }) == 0 { await Task.yield() }
-            try? await Task.sleep(for: .milliseconds(100))
-            #expect(begun.withLock { $0 } == 1)
-            open.finish()
-            for await looked in group { #expect(looked >= 1) }
+        let look: @Sendable () async throws(StoreFailure) -> Void = {
+            if begun.increment() == 1 { for await _ in gate {} }
         }
-        #expect(begun.withLock { $0 } == 2)
-        _ = await looks.perform { () async throws(StoreFailure) in begun.withLock { $0 += 1 } }
-        #expect(begun.withLock { $0 } == 3)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<50 { group.addTask { _ = await looks.perform(look) } }
+            while looks.waitingCount < 49 { try? await Task.sleep(for: .milliseconds(1)) }
+            #expect(begun.count == 1)
+            open.finish()
+        }
+        #expect(begun.count == 2)
+        _ = await looks.perform(look)
+        #expect(begun.count == 3)
     }
 
     @Test("A look that fails fails for all whom it served, and not for the next")
@@ -45,5 +32,18 @@ struct SharedLooksTests {
         #expect(throws: StoreFailure.unreachable("gone")) { try failed.get() }
         let went = await looks.perform { () async throws(StoreFailure) in }
         #expect(throws: Never.self) { try went.get() }
+    }
+}
+
+private final class Counter: Sendable {
+    private let value = Mutex(0)
+
+    var count: Int { value.withLock { $0 } }
+
+    func increment() -> Int {
+        value.withLock { value in
+            value += 1
+            return value
+        }
     }
 }
