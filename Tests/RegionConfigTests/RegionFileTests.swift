@@ -131,7 +131,8 @@ struct RegionFileTests {
         let text = try String(contentsOf: folder.appending(path: "README.md"), encoding: .utf8)
         // A peer's Redis has the keys of `redis`, and all listeners have the same.
         let paths = RegionFile.keyPaths.map { path in
-            path.replacing("peers[].redis.", with: "redis.").replacing(/^listeners\.(?!limits)\w+\./, with: "listeners.*.")
+            path.replacing("peers[].redis.", with: "redis.")
+                .replacing(/^listeners\.(?!limits)\w+\./, with: "listeners.*.")
         }
         for path in Set(paths).sorted() {
             #expect(text.contains("| `\(path)` |"), "\(path)")
