@@ -8,6 +8,7 @@ internal import NIOPosix
 internal import PostgresClient
 internal import Projection
 package import Observability
+internal import RESPServer
 internal import Reconciliation
 internal import RedisClient
 package import RegionConfig
@@ -24,6 +25,7 @@ package struct RegionWorker: Service {
 
     package let region: Region
     private let tenure = CaptureTenure()
+    private let openPorts = OpenPorts()
     /// What the components say of themselves; read by `/status` and `/readyz`.
     package let states = ComponentStates()
     package let metrics = MetricsRegistry()
@@ -44,7 +46,16 @@ package struct RegionWorker: Service {
     package func run() async throws {
         states.set(Self.component, ComponentState("running", .working))
         await withGracefulShutdownHandler {
-            await cancelWhenGracefulShutdown { await self.work() }
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await self.work() }
+                tasks.addTask {
+                    try? await gracefulShutdown()
+                    // Clients first: what they have begun needs everything else.
+                    await self.openPorts.allClosed()
+                }
+                await tasks.next()
+                tasks.cancelAll()
+            }
         } onGracefulShutdown: {
             states.set(Self.component, ComponentState("draining", .waiting))
         }
@@ -64,7 +75,8 @@ package struct RegionWorker: Service {
             endpoint: endpoint, eventLoop: loops.next(), states: states, logger: logger("lease"))
         let tenants = TenantMetrics(
             LabelledTenants(first: region.tenants.map(String.init), limit: region.limits.labelledTenants),
-            client: local.client, metrics: metrics, health: { healthLevel }, redis: { redisLevel })
+            client: local.client, metrics: metrics, health: { healthLevel }, redis: { redisLevel },
+            clients: { configClients })
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await local.client.run() }
             tasks.addTask { await tenants.run() }
@@ -108,6 +120,7 @@ package struct RegionWorker: Service {
                 let projector = projector(into: provisioning, on: loop, and: voice, on: voiceLoop)
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
+            tasks.addTask { await listeners.run(ports()) }
             let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
             if let cache {
                 let verification = verification(of: cache)
@@ -126,6 +139,16 @@ package struct RegionWorker: Service {
         }
         let lasting = [Self.component, LocalRedis.component, LeaseKeeper.component]
         for report in states.reports where !lasting.contains(report.component) { states.remove(report.component) }
+    }
+
+    private var listeners: Listeners {
+        Listeners(region: region, open: openPorts, states: states, metrics: metrics, logger: logger("listener"))
+    }
+
+    private func ports() -> [Listeners.Port] {
+        [("config", region.listeners.config), ("voice", region.listeners.voice)].compactMap { name, listener in
+            listener.map { Listeners.Port(name: name, listener: $0, table: CommandTable([])) }
+        }
     }
 
     private func store(_ name: String, on loop: any EventLoop) -> RedisClient {
