@@ -43,6 +43,7 @@ class ListenersBench:
                             for name in (EAST, WEST)}
             for name, peer in ((EAST, WEST), (WEST, EAST)):
                 self.workers[name].wait_working(f"mirror {peer}", "projection provisioning")
+                self.workers[name].wait_listening()
             self.make_object()
             for number in range(self.rounds):
                 self.round(number)

@@ -34,6 +34,7 @@ class Regions:
         self.marks = 0
         for name in REGIONS:
             self.workers[name].wait_working(f"mirror {peer(name)}")
+            self.workers[name].wait_listening()
             self.wait_moving(name, time.monotonic_ns())
         self.wait_visible(self.make_mark(), time.monotonic_ns())
 
