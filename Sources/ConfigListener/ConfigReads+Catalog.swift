@@ -1,3 +1,5 @@
+internal import Observability
+internal import Tenants
 internal import Journal
 internal import Projection
 internal import RESP

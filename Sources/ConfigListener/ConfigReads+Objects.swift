@@ -1,3 +1,4 @@
+internal import Tenants
 internal import NIOCore
 internal import Projection
 internal import RESP

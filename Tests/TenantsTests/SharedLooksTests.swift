@@ -7,22 +7,35 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct SharedLooksTests {
     @Test("Whoever asks while a look goes on is served by the next one, all of them by the same")
-    func shares() async throws {
+    func shares() async {
         let looks = SharedLooks(spacing: .zero)
-        let begun = Counter()
+        let begun = Count()
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
-        let look: @Sendable () async throws(StoreFailure) -> Void = {
-            if begun.increment() == 1 { for await _ in gate {} }
-        }
-        await withTaskGroup(of: Void.self) { group in
-            for _ in 0..<50 { group.addTask { _ = await looks.perform(look) } }
-            while looks.waitingCount < 49 { try? await Task.sleep(for: .milliseconds(1)) }
-            #expect(begun.count == 1)
+        await withTaskGroup(of: Int.self) { group in
+            let look: @Sendable () async throws(StoreFailure) -> Void = {
+                let isFirst = begun.number.withLock { count in
+                    count += 1
+                    return count == 1
+                }
+                if isFirst { for await _ in gate {} }
+            }
+            for _ in 0..<50 {
+                group.addTask { @concurrent in
+                    let before = begun.number.withLock { $0 }
+                    _ = await looks.perform(look)
+                    // One that began after the call.
+                    return begun.number.withLock { $0 } - before
+                }
+            }
+            while begun.number.withLock({ $0 }) == 0 { await Task.yield() }
+            try? await Task.sleep(for: .milliseconds(100))
+            #expect(begun.number.withLock { $0 } == 1)
             open.finish()
+            for await looked in group { #expect(looked >= 1) }
         }
-        #expect(begun.count == 2)
-        _ = await looks.perform(look)
-        #expect(begun.count == 3)
+        #expect(begun.number.withLock { $0 } == 2)
+        _ = await looks.perform { () async throws(StoreFailure) in begun.number.withLock { $0 += 1 } }
+        #expect(begun.number.withLock { $0 } == 3)
     }
 
     @Test("A look that fails fails for all whom it served, and not for the next")
@@ -35,15 +48,6 @@ struct SharedLooksTests {
     }
 }
 
-private final class Counter: Sendable {
-    private let value = Mutex(0)
-
-    var count: Int { value.withLock { $0 } }
-
-    func increment() -> Int {
-        value.withLock { value in
-            value += 1
-            return value
-        }
-    }
+private final class Count: Sendable {
+    let number = Mutex(0)
 }

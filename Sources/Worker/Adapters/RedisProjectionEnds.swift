@@ -21,6 +21,21 @@ package struct RedisProjectionStore: ProjectionStore {
     }
 }
 
+/// The local Redis for listeners, whose clients are not kept waiting until it is back: without a connection, commands fail.
+package struct PromptRedisStore: ProjectionStore {
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    package func send(_ commands: [RedisCommand]) async -> SentCommands {
+        switch await client.state {
+        case .connected(let connection): connection.sent(commands)
+        case .connecting, .waiting, .stopped:
+            SentCommands { commands.map { _ in .failure(.unreachable("there is no connection")) } }
+        }
+    }
+}
+
 extension RedisConnection {
     /// Sends commands together. On their way before this returns, so that what is sent next comes behind them.
     func sent(_ commands: [RedisCommand]) -> SentCommands {

@@ -1,0 +1,55 @@
+internal import Journal
+internal import RESP
+internal import RESPServer
+
+// How a connection learns that other regions hold what it has written.
+extension VoiceWrites {
+    /// A client that wants to wait longer asks again.
+    private static let longestPatience = Duration.seconds(86_400)
+
+    var waitCommand: Command {
+        Command(
+            "WAIT", arity: 3, flags: [.blocking], permission: .write,
+            documentation: Command.Documentation(
+                "Waits until so many other regions hold everything that this connection has written.", group: "voice",
+                arguments: [Command.Argument("regions", .integer), Command.Argument("milliseconds", .integer)]),
+            handler: .asynchronous { await wait($0) })
+    }
+
+    private func wait(_ call: Invocation) async -> Reply {
+        guard let regions = call.request.integer(1), regions >= 0 else {
+            return .error(ReplyError("value is not an integer or out of range"))
+        }
+        guard let milliseconds = call.request.integer(2) else {
+            return .error(ReplyError("timeout is not an integer or out of range"))
+        }
+        guard milliseconds >= 0 else { return .error(ReplyError("timeout is negative")) }
+        guard let entries = written.last(of: call.client) else {
+            return .error(
+                "LIMIT", "this connection has written to more than \(WrittenEntries.limit) tenants: use several")
+        }
+        let patience = milliseconds == 0 ? nil : min(.milliseconds(milliseconds), Self.longestPatience)
+        return .integer(Int64(await count(of: entries, wanted: regions, patience: patience)))
+    }
+
+    /// How many peers hold the entries: once `wanted` of them do, when `patience` is over, or when the task is cancelled.
+    private func count(of entries: [JournalName: EntryID], wanted: Int64, patience: Duration?) async -> Int {
+        await withTaskGroup(of: Bool?.self) { tasks in
+            for peer in peers { tasks.addTask { await peer.holds(entries) } }
+            if let patience {
+                tasks.addTask {
+                    try? await Task.sleep(for: patience)
+                    return nil
+                }
+            }
+            var count = 0
+            while count < wanted, count < peers.count, let holds = await tasks.next(), let holds {
+                if holds { count += 1 }
+            }
+            // Those who hold it by now say so also when cancelled.
+            tasks.cancelAll()
+            for await holds in tasks where holds == true { count += 1 }
+            return count
+        }
+    }
+}
