@@ -119,6 +119,10 @@ struct WritingPort: Sendable {
 extension RedisConnection {
     /// What is answered, errors as `(CODE message)`.
     func say(_ words: String..., blocking time: Duration = .zero) async throws -> String {
+        try await say(words: words, blocking: time)
+    }
+
+    func say(words: [String], blocking time: Duration = .zero) async throws -> String {
         do throws(RedisError) {
             let answer: RedisReply = try await send(RedisCommand(words: words, runs: []).blocking(for: time))
             return answer.kind == .string ? answer.string ?? "" : answer.description
