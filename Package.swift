@@ -237,6 +237,12 @@ let package = Package(
                 "Journal", "Mirror", "Projection", "RESP", "RedisClient", "ServerFixtures", "Traffic", crypto, nioCore,
                 nioPosix,
             ]),
+        tests(
+            of: "Tenants",
+            [
+                "Journal", "Projection", "RESP", "RESPServer", "RedisClient", "ServerFixtures", "Worker", nioCore,
+                nioPosix,
+            ]),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(
             of: "Verification",
@@ -257,8 +263,9 @@ let package = Package(
             of: "Worker",
             [
                 "Capture", "CrashPoints", "Journal", "Lease", "Mirror", "Observability", "PGOutput", "PostgresClient",
-                "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig", "ServerFixtures",
-                "Traffic", "Verification", "WANProxy", "regionsync", logging, nioCore, nioPosix,
+                "Projection", "Provisioning", "RESP", "RESPServer", "Reconciliation", "RedisClient", "RegionConfig",
+                "ServerFixtures",
+                "Traffic", "Verification", "WANProxy", "regionsync", crypto, logging, nioCore, nioPosix,
             ]),
     ])
 

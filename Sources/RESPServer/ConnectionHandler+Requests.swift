@@ -160,12 +160,20 @@ extension ConnectionHandler {
         lastTicket += 1
         let ticket = lastTicket
         running = Running(ticket: ticket, began: now)
-        switch listener.loginAttempted(from: source, at: Duration(uptimeOf: now)) {
-        case .now: verify(login, ticket: ticket, context)
+        attempt(login, ticket: ticket, context)
+    }
+
+    /// Asks whether the login may be checked now.
+    private func attempt(_ login: Login, ticket: Int, _ context: ChannelHandlerContext) {
+        let now = Duration(uptimeOf: .now())
+        let eventLoop = context.eventLoop.assumeIsolatedUnsafeUnchecked()
+        switch listener.loginAttempted(from: source, at: now) {
+        case .now: verify(login, ticket: ticket)
         case .later(let time):
-            let delay = TimeAmount(time - Duration(uptimeOf: now))
-            context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: delay) {
-                if let context = self.context { self.verify(login, ticket: ticket, context) }
+            eventLoop.scheduleTask(in: TimeAmount(time - now)) { self.verify(login, ticket: ticket) }
+        case .again(let time):
+            eventLoop.scheduleTask(in: TimeAmount(time - now)) {
+                if let context = self.context { self.attempt(login, ticket: ticket, context) }
             }
         case .refused:
             listener.metrics.rejected(.throttled)
@@ -173,7 +181,11 @@ extension ConnectionHandler {
         }
     }
 
-    private func verify(_ login: Login, ticket: Int, _ context: ChannelHandlerContext) {
+    /// The login has its turn, which is given back if nobody waits any more.
+    private func verify(_ login: Login, ticket: Int) {
+        guard let context, running?.ticket == ticket, !isClosing else {
+            return listener.loginEnded(from: source, at: Duration(uptimeOf: .now()))
+        }
         let accounts = listener.accounts.current
         guard accounts.hasSlowSecrets else { return checked(accounts.account(for: login), ticket: ticket) }
         NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) { accounts.account(for: login) }
@@ -184,16 +196,22 @@ extension ConnectionHandler {
     }
 
     private func checked(_ account: Account?, ticket: Int) {
-        guard let running, running.ticket == ticket, !isClosing else { return }
+        let now = Duration(uptimeOf: .now())
         // The accounts may have been replaced while the secret was checked.
-        if let account = account.flatMap({ listener.accounts.current.account(named: $0.name) }) {
+        let account = account.flatMap { listener.accounts.current.account(named: $0.name) }
+        if account != nil {
+            listener.loginEnded(from: source, at: now)
+        } else {
+            listener.metrics.rejected(.login)
+            listener.loginFailed(from: source, at: now)
+        }
+        guard let running, running.ticket == ticket, !isClosing else { return }
+        if let account {
             let before = session.account
             let reply = session.loggedIn(as: account)
             cutOffIfChanged(since: before)
             answered(reply, ticket: ticket)
         } else {
-            listener.metrics.rejected(.login)
-            listener.loginFailed(from: source, at: Duration(uptimeOf: .now()))
             answered(session.loginRefused(), ticket: ticket)
         }
     }

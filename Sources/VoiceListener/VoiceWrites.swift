@@ -3,6 +3,7 @@ package import Projection
 internal import RESP
 package import RESPServer
 package import Tenants
+internal import VoiceEvents
 
 /// What clients of the voice port write: events into the journals of this region, requests to its voice front ends.
 package struct VoiceWrites: Sendable {

@@ -1,6 +1,6 @@
 package import Journal
 package import Mirror
-package import VoiceListener
+internal import VoiceListener
 
 /// What the peer of a link holds, by that link's word.
 package struct LinkedCopies: PeerCopies {

@@ -17,7 +17,7 @@ package struct RedisProjectionStore: ProjectionStore {
         } catch {
             return SentCommands { commands.map { _ in .failure(.unreachable("stopped")) } }
         }
-        return connection.sendTogether(commands)
+        return connection.sent(commands)
     }
 }
 
@@ -29,7 +29,7 @@ package struct PromptRedisStore: ProjectionStore {
 
     package func send(_ commands: [RedisCommand]) async -> SentCommands {
         switch await client.state {
-        case .connected(let connection): connection.sendTogether(commands)
+        case .connected(let connection): connection.sent(commands)
         case .connecting, .waiting, .stopped:
             SentCommands { commands.map { _ in .failure(.unreachable("there is no connection")) } }
         }
@@ -37,12 +37,12 @@ package struct PromptRedisStore: ProjectionStore {
 }
 
 extension RedisConnection {
-    /// Sends the commands; they are on their way before this returns, so that what is sent next comes behind them.
-    fileprivate func sendTogether(_ commands: [RedisCommand]) -> SentCommands {
+    /// Sends commands together. On their way before this returns, so that what is sent next comes behind them.
+    func sent(_ commands: [RedisCommand]) -> SentCommands {
         let promise = eventLoop.makePromise(of: [Result<RedisReply, any Error>].self)
-        eventLoop.execute {
-            let replies = commands.map { self.send($0) as EventLoopFuture<RedisReply> }
-            EventLoopFuture.whenAllComplete(replies, on: self.eventLoop).cascade(to: promise)
+        eventLoop.execute { [self] in
+            let replies = commands.map { send($0) as EventLoopFuture<RedisReply> }
+            EventLoopFuture.whenAllComplete(replies, on: eventLoop).cascade(to: promise)
         }
         let replies = promise.futureResult
         return SentCommands {
