@@ -126,7 +126,8 @@ extension RedisConnection {
         do throws(RedisError) {
             let answer: RedisReply = try await send(RedisCommand(words: words, runs: []).blocking(for: time))
             return answer.kind == .string ? answer.string ?? "" : answer.description
-        } catch .server(let code, let message) {
+        } catch {
+            guard case .server(let code, let message) = error else { throw error }
             return "(\(code) \(message))"
         }
     }
