@@ -60,7 +60,7 @@ extension VoiceWrites {
         return zip(entries, zip(found, floors)).compactMap { asked, answers in
             guard case .success(let entry) = answers.0, case .success(let floor) = answers.1 else { return nil }
             let isTrimmed = floor.text.flatMap { EntryID($0) }.map { $0 >= asked.value } ?? false
-            return entry.elements.isEmpty && !isTrimmed ? (asked.key, asked.value) : nil
+            return entry.elements.isEmpty && !isTrimmed ? (journal: asked.key, entry: asked.value) : nil
         }
     }
 

@@ -125,7 +125,7 @@ import VoiceEvents
             try await floor.until(consult, ["1002": .connected, "1003": .connected])
             references.append(try await floor.ask("CALL.COMPLETE", "101", "1002", call, consult))
             try await floor.until(call, ["1001": .connected, "1003": .connected])
-            #expect(try await floor.calls() == [call])
+            try await floor.port.until("the consult call has ended") { try await floor.calls() == [call] }
             let record = try await floor.record("CALL.GET", "101", call)
             #expect(
                 record["UserData"] == #"{"order":17}"# && record["CallType"] == "1" && record["Region"] == "us-east")
