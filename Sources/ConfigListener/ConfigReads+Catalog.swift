@@ -1,10 +1,10 @@
-internal import Observability
-internal import Tenants
 internal import Journal
+internal import Observability
 internal import Projection
 internal import RESP
 internal import RESPServer
 internal import RegionConfig
+internal import Tenants
 
 /// `CFG.TYPES`, `CFG.DESCRIBE` and `CFG.STATE`: what there is to read, and how fresh it is.
 extension ConfigReads {

@@ -73,7 +73,7 @@ struct ConfigReadsTests {
                 try await client.shown("CFG.GET", "101", "person:by", "user_name")
                     == "ERR no such object type 'person:by'")
             var run = BulkStrings()
-            run.append([0xff, 0xfe])
+            run.append([0xff, 0xfe] as [UInt8])
             let command = RedisCommand(["CFG.GET", "101", "person"], run)
             let reply: RedisReply = try await client.send(command)
             #expect(reply.isNull)

@@ -151,7 +151,7 @@ private struct TrackingWorld {
         for object in objects { versions[object] += 1 }
         let known = objects.filter { tracked.remove($0) != nil }
         guard !isCut, !known.isEmpty else { return }
-        told.append(objects.count == 1 ? .keys(known.map(key)) : .all)
+        told.append(objects.count == 1 ? .keys(known.map { key($0) }) : .all)
     }
 
     private mutating func tell() {
