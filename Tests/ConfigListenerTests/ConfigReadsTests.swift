@@ -156,7 +156,7 @@ struct ConfigReadsTests {
     func types() async throws {
         try await ReadBench.with { bench in
             let client = try await bench.client("pulse")
-            #expect(try await client.shown("CFG.TYPES") == "[\"tenant\", \"person\", \"note\"]")
+            #expect(try await client.shown("CFG.TYPES") == "[\"note\", \"person\", \"tenant\"]")
             #expect(try await client.shown("CFG.TYPES", "Acme") == "[]")
             try await bench.write("SADD", "cfg:{101}:person", "7")
             #expect(try await client.shown("CFG.TYPES", "Acme") == "[\"person\"]")
