@@ -1,4 +1,5 @@
 import NIOCore
+import Observability
 import RESP
 import Testing
 import Traffic
@@ -42,6 +43,27 @@ struct ObjectMemoryTests {
         memory.finish(other, with: .null, size: 0)
         #expect(memory.reply(1, "person", "7") == .null)
         #expect(memory.usage.hits == 1 && memory.usage.misses == 1)
+    }
+
+    @Test("A scrape tells what there is of it, and does not keep it alive")
+    func metrics() {
+        let registry = MetricsRegistry()
+        weak var gone: ObjectMemory?
+        do {
+            let memory = ObjectMemory(limit: 1 << 20)
+            gone = memory
+            memory.install(in: registry)
+            memory.finish(
+                memory.beginFill(of: ObjectAddress(tenant: 1, type: "person", id: "7")), with: .null, size: 100)
+            _ = memory.reply(1, "person", "7")
+            let samples = registry.snapshot()
+            #expect(samples.number(.configCacheObjects) == 1)
+            #expect(samples.number(.configCacheBytes) == Double(memory.usage.bytes))
+            #expect(samples.number(.configCacheReads, [.result: "hit"]) == 1)
+            #expect(samples.number(.configCacheReads, [.result: "miss"]) == 0)
+        }
+        #expect(gone == nil)
+        #expect(registry.snapshot().number(.configCacheObjects) == nil)
     }
 }
 
