@@ -1,15 +1,15 @@
-internal import Observability
-internal import Tenants
 internal import Journal
+internal import Observability
 internal import Projection
 internal import RESP
 internal import RESPServer
 internal import RegionConfig
+internal import Tenants
 
 /// `CFG.TYPES`, `CFG.DESCRIBE` and `CFG.STATE`: what there is to read, and how fresh it is.
 extension ConfigReads {
     var typesCommand: Command {
-        let all = Reply.array(catalog.tables.map { .text($0.type) })
+        let all = Reply.array(sortedTypes.map { .text($0) })
         return Command(
             "CFG.TYPES", arity: -1, flags: [.readonly], permission: .read,
             documentation: Command.Documentation(
@@ -37,11 +37,13 @@ extension ConfigReads {
                 { $0.request.count == 1 ? Reply.map(state) : nil }, otherwise: { await tenantState($0) }))
     }
 
+    private var sortedTypes: [String] { catalog.tables.map(\.type).sorted() }
+
     private func types(_ invocation: Invocation) async -> Reply {
         await answer { () async throws(ReplyError) -> Reply in
             guard invocation.request.count == 2 else { throw ReadError.wrongArity("cfg.types") }
             let tenant = try await tenants.tenant(in: invocation.request, at: 1, for: invocation.account)
-            let types = catalog.tables.map(\.type)
+            let types = sortedTypes
             let counts = types.map { RedisCommand("SCARD", ProjectionKeys.objects(tenant: "\(tenant)", type: $0)) }
             let read = try await read(counts, of: tenant, until: .now + .seconds(1))
             let present = zip(types, read.answers).filter { _, count in
@@ -69,6 +71,7 @@ extension ConfigReads {
     private var state: [Reply.Pair] {
         let position = progress.completed.flatMap { $0 > .zero ? $0 : nil }
         let freshness = freshness.now(isProjected: position != nil)
+        let staleSince = freshness.staleSince.map { $0.nanoseconds / 1_000_000_000 }
         return [
             Reply.Pair(.text("region"), .text(freshness.region)),
             Reply.Pair(.text("position"), .textOrNull(position?.description)),
@@ -77,7 +80,7 @@ extension ConfigReads {
             Reply.Pair(.text("reason"), .textOrNull(freshness.reason)),
             Reply.Pair(.text("postgres"), .text(freshness.postgres)),
             Reply.Pair(.text("secondsBehind"), .integerOrNull(freshness.secondsBehind)),
-            Reply.Pair(.text("staleSince"), .textOrNull(freshness.staleSince?.description)),
+            Reply.Pair(.text("staleSince"), .integerOrNull(staleSince)),
         ]
     }
 

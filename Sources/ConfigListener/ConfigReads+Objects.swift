@@ -1,8 +1,8 @@
-internal import Tenants
 internal import NIOCore
 internal import Projection
 internal import RESP
 internal import RESPServer
+internal import Tenants
 
 /// `CFG.GET` and `CFG.MGET`: objects by id.
 extension ConfigReads {

@@ -1,4 +1,5 @@
 import NIOCore
+import Observability
 import RESP
 import Testing
 import Traffic
@@ -42,6 +43,27 @@ struct ObjectMemoryTests {
         memory.finish(other, with: .null, size: 0)
         #expect(memory.reply(1, "person", "7") == .null)
         #expect(memory.usage.hits == 1 && memory.usage.misses == 1)
+    }
+
+    @Test("A scrape tells what there is of it, and does not keep it alive")
+    func metrics() {
+        let registry = MetricsRegistry()
+        weak var gone: ObjectMemory?
+        do {
+            let memory = ObjectMemory(limit: 1 << 20)
+            gone = memory
+            memory.install(in: registry)
+            memory.finish(
+                memory.beginFill(of: ObjectAddress(tenant: 1, type: "person", id: "7")), with: .null, size: 100)
+            _ = memory.reply(1, "person", "7")
+            let samples = registry.snapshot()
+            #expect(samples.number(.configCacheObjects) == 1)
+            #expect(samples.number(.configCacheBytes) == Double(memory.usage.bytes))
+            #expect(samples.number(.configCacheReads, [.result: "hit"]) == 1)
+            #expect(samples.number(.configCacheReads, [.result: "miss"]) == 0)
+        }
+        #expect(gone == nil)
+        #expect(registry.snapshot().number(.configCacheObjects) == nil)
     }
 }
 
@@ -151,7 +173,7 @@ private struct TrackingWorld {
         for object in objects { versions[object] += 1 }
         let known = objects.filter { tracked.remove($0) != nil }
         guard !isCut, !known.isEmpty else { return }
-        told.append(objects.count == 1 ? .keys(known.map(key)) : .all)
+        told.append(objects.count == 1 ? .keys(known.map { key($0) }) : .all)
     }
 
     private mutating func tell() {
