@@ -2,12 +2,12 @@
 
 import contextlib
 import csv
-import resource
 import statistics
 import subprocess
 import time
 
 from figures import Figures, print_result, progress
+from open_files import allow_files
 from raw_resp import RawConnection
 from servers import Folder, Postgres, Redis, ServerFailure, Worker, region_files, wait_until
 
@@ -43,6 +43,7 @@ class ListenersBench:
                             for name in (EAST, WEST)}
             for name, peer in ((EAST, WEST), (WEST, EAST)):
                 self.workers[name].wait_working(f"mirror {peer}", "projection provisioning")
+                self.workers[name].wait_listening()
             self.make_object()
             for number in range(self.rounds):
                 self.round(number)
@@ -236,12 +237,3 @@ def ordered(sides, is_odd):
 def percentile(samples, share):
     ordered_samples = sorted(samples)
     return ordered_samples[min(int(share * len(ordered_samples)), len(ordered_samples) - 1)]
-
-
-def allow_files(count):
-    """Lets this process, and those that it starts, open so many files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < count:
-        raise ServerFailure(f"{count} open files are needed and {hard} allowed: ulimit -Hn {count}")
-    if soft != resource.RLIM_INFINITY and soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))

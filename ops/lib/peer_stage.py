@@ -63,6 +63,7 @@ class Stage:
                         for name in REGIONS}
         for name, peer in zip(REGIONS, reversed(REGIONS)):
             self.workers[name].wait_working(f"mirror {peer}", "projection provisioning")
+            self.workers[name].wait_listening()
         fill = Generator(self.folder, self.program, self.files.values(), self._load(), "fill", ["--fill-only"])
         self.started.append(fill)
         fill.start(wait=False)

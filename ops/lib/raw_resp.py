@@ -29,12 +29,18 @@ class RawConnection:
         if kind == b":":
             return int(rest)
         if kind == b"$":
-            return None if rest == b"-1" else self.replies.read(int(rest) + 2)[:-2].decode(errors="replace")
+            return None if rest == b"-1" else self._bulk(int(rest))
         if kind in b"*>~":
             return None if rest == b"-1" else [self.reply() for _ in range(int(rest))]
         if kind == b"%":
             return [self.reply() for _ in range(2 * int(rest))]
         return None if kind == b"_" else rest.decode(errors="replace")
+
+    def _bulk(self, count):
+        found = self.replies.read(count + 2)
+        if len(found) < count + 2:
+            raise ConnectionError("the connection was closed within a reply")
+        return found[:-2].decode(errors="replace")
 
     def close(self):
         self.replies.close()

@@ -574,6 +574,10 @@ class Worker(Program):
         except ServerFailure as failure:
             raise ServerFailure(f"{failure}; /status says {json.dumps(self.status())}") from None
 
+    def wait_listening(self, seconds=30):
+        """Waits until the ports are open that the region file names."""
+        self.wait_working(*(f"listener {name}" for name in self.ports), seconds=seconds)
+
     def status(self):
         """What the worker says of itself, as on its admin port."""
         return json.loads(self.get("/status") or '{"components": []}')

@@ -70,6 +70,7 @@ class ExampleTests(unittest.TestCase):
                         for name in (EAST, WEST)}
         for name, peer in ((EAST, WEST), (WEST, EAST)):
             self.workers[name].wait_working(f"mirror {peer}", "projection provisioning")
+            self.workers[name].wait_listening()
             servers.wait_until(f"{name}: objects projected", lambda: self.redis[name].ask(
                 "HLEN", "cfg:{101}:dn:by:name") == 3)
         self.values = {}
