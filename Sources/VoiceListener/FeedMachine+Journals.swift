@@ -90,10 +90,15 @@ extension FeedMachine {
                 settle(waiter)
                 continue
             }
-            let isStale = found.places.contains { place in
-                place.stream == id && (isReborn ? place.after > .zero : place.after > stream.recent.last)
+            let end = isReborn ? .zero : stream.recent.last
+            let indices = found.places.indices.filter { found.places[$0].stream == id }
+            if indices.contains(where: { found.wait.streams[$0].after > end }) {
+                finish(waiter, .stale(first: stream.first))
+            } else {
+                // What was not there before may be there now.
+                for index in indices { waiters[waiter]?.places[index].after = found.wait.streams[index].after }
+                settle(waiter)
             }
-            if isStale { finish(waiter, .stale(first: stream.first)) } else { settle(waiter) }
         }
         tellWatchers(of: id)
     }
