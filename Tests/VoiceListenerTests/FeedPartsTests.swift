@@ -129,7 +129,8 @@ import Testing
     @Test("errors name streams as the client does, and hide what is the worker's own trouble")
     func errors() {
         let names = [(key: "rs:{1}:voice:eu", name: "voice:1@eu")]
-        let noGroup = StoreFailure.server(code: "NOGROUP", message: "No such key 'rs:{1}:voice:eu' or 'rs:{1}:voice:eu'")
+        let message = "No such key 'rs:{1}:voice:eu' or 'rs:{1}:voice:eu'"
+        let noGroup = StoreFailure.server(code: "NOGROUP", message: message)
         #expect(
             ReplyError(noGroup, names: names).description
                 == "NOGROUP No such key 'voice:1@eu' or 'voice:1@eu'")

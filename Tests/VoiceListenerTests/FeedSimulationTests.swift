@@ -111,7 +111,8 @@ private struct FeedWorld {
         let deadline = random.chance(percent: 50) ? now + .milliseconds(random.below(500)) : nil
         // The answer may be there before the number is.
         clients[index].waiter = -1
-        let id = machine.asked(FeedWait(streams: streams, purpose: .entries(limit: limit), deadline: deadline), by: index)
+        let wait = FeedWait(streams: streams, purpose: .entries(limit: limit), deadline: deadline)
+        let id = machine.asked(wait, by: index)
         if machine.waiters[id] != nil { clients[index].waiter = id }
         act()
     }
@@ -199,7 +200,7 @@ private struct FeedWorld {
     private mutating func take(_ reply: Reply, by client: Int) {
         guard case .pairs(let pairs) = reply else { return }
         for pair in pairs {
-            guard case .text(let name) = pair.key, case .elements(let wire, count: let count) = pair.value else { continue }
+            guard case .text(let name) = pair.key, case .elements(let wire, let count) = pair.value else { continue }
             let lines = String(buffer: wire).split(separator: "\r\n")
             let ids = lines.filter { $0.hasSuffix("-0") }.compactMap { EntryID($0)?.first }
             #expect(ids.count == count)
