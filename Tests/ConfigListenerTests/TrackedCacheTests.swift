@@ -4,6 +4,7 @@ import Observability
 import RESP
 import RedisClient
 import Synchronization
+import ServerFixtures
 import Testing
 
 @testable import ConfigListener

@@ -87,8 +87,8 @@ struct FrontEndSession {
     private mutating func answerNext() async throws(RedisError) {
         do throws(RedisError) {
             _ = try await answer(reading: desks.keys.sorted(), behind: ">", patience: Self.patience)
-        } catch .server("NOGROUP", _) {
-            // Somebody has emptied the server.
+        } catch .server(let code, _) where code == "NOGROUP" || code == "UNBLOCKED" {
+            // Somebody has emptied the server, before the read or meanwhile.
             desks.removeAll()
         }
     }
