@@ -34,6 +34,18 @@ extension Region {
         return [usual, other]
     }
 
+    /// The same servers for the role that writes objects; nil where the region file names none.
+    package func postgresWriters(purpose: String) -> [PostgresOptions]? {
+        postgres.writer.map { writer in
+            postgresServers(purpose: purpose).map { server in
+                var server = server
+                server.user = writer.user
+                server.password = writer.password?.exposed
+                return server
+            }
+        }
+    }
+
     /// The standby that this region promotes; the region file's PostgreSQL where it names no other.
     package func postgresStandby(purpose: String) -> PostgresOptions {
         let servers = postgresServers(purpose: purpose)

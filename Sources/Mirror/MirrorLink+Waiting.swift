@@ -3,10 +3,10 @@ internal import NIOCore
 
 // How somebody learns that the peer holds what was written here.
 extension MirrorLink {
-    /// Returns true as soon as the peer holds these journals up to these entries, by its own word; false when the task is
-    /// cancelled before that. A journal that the link was not told of is not held.
+    /// Returns true as soon as the peer holds these journals up to these entries, by its own word since the link is up;
+    /// false when the task is cancelled before that. A journal that the link was not told of is not held.
     package func holds(_ entries: [JournalName: EntryID]) async -> Bool {
-        let lacking = entries.filter { name, entry in acknowledged(of: name).map { $0 < entry } ?? true }
+        let lacking = entries.filter { !isHeld($0, upTo: $1) }
         guard !lacking.isEmpty else { return true }
         waitCount += 1
         let wait = waitCount
@@ -21,6 +21,12 @@ extension MirrorLink {
         } onCancel: {
             eventLoop.execute { self.assumeIsolated { $0.gaveUp(wait) } }
         }
+    }
+
+    /// Where the link is down, or both ends are being compared, the peer may have lost what it once said to have.
+    private func isHeld(_ name: JournalName, upTo entry: EntryID) -> Bool {
+        guard session != nil, let journal = journals[name], journal.machine.isStreaming else { return false }
+        return journal.machine.acknowledged >= entry
     }
 
     /// The peer has said of a journal how far it holds it.

@@ -26,6 +26,8 @@ import CLibPQ
     }
 
     private var connection: OpaquePointer?
+    /// What the last error of the server was about.
+    private(set) var refusedAt = PostgresErrorPlace()
 
     init() {}
 
@@ -111,7 +113,7 @@ import CLibPQ
     var isBusy: Bool { unsafe PQisBusy(connection) == 1 }
 
     /// The next result of the command, nil behind the last. Blocks while `isBusy`.
-    func nextReply() -> Reply? {
+    mutating func nextReply() -> Reply? {
         guard let result = unsafe PQgetResult(connection) else { return nil }
         defer { unsafe PQclear(result) }
         switch unsafe PQresultStatus(result) {
@@ -119,7 +121,9 @@ import CLibPQ
         case PGRES_COPY_OUT: return .copyOut
         case PGRES_COPY_IN: return .copyIn
         case PGRES_COPY_BOTH: return .copyBoth
-        default: return unsafe .failed(error(of: result))
+        default:
+            unsafe refusedAt = PostgresErrorPlace(result)
+            return unsafe .failed(error(of: result))
         }
     }
 

@@ -34,6 +34,8 @@ package actor PostgresConnection {
     package var serverVersion: Int { handle.serverVersion }
     package var isOpen: Bool { if case .closed = phase { false } else { true } }
     package var usesTLS: Bool { handle.usesTLS }
+    /// What the last `.server` error was about, for who has the connection alone.
+    package var refusedAt: PostgresErrorPlace { handle.refusedAt }
 
     private init(_ options: PostgresOptions) {
         self.options = options

@@ -36,7 +36,7 @@ struct PostgresCheck: Sendable {
         }
         let findings = await look(through: connection)
         await connection.close()
-        return findings
+        return findings + (await writer())
     }
 
     private func look(through connection: PostgresConnection) async -> [Finding] {

@@ -44,6 +44,7 @@ package enum ProvisioningSchema {
             statements: [objectFunctions, tenantTable] + ObjectTable.telephony.map(\.sql) + [placeContents]),
         Migration(version: 3, name: "outbound objects", statements: ObjectTable.outbound.map(\.sql)),
         Migration(version: 4, name: "tenants from 1", statements: [positiveTenants]),
+        Migration(version: 5, name: "writes by clients", statements: [onceTable, namedRefusals]),
     ]
 
     /// Keeps a second `migrate` out until this transaction ends, and makes the table of versions.
@@ -127,6 +128,32 @@ package enum ProvisioningSchema {
             FOR EACH ROW WHEN (OLD.dbid = 1) EXECUTE FUNCTION provisioning.refuse_change('tenant 1, Environment');
         INSERT INTO provisioning.tenant (dbid, name, is_service_provider)
             OVERRIDING SYSTEM VALUE VALUES (1, 'Environment', true);
+        """
+
+    /// What writes that were asked for with a ONCE key have answered, so that repeating one has no second effect.
+    private static let onceTable = """
+        CREATE TABLE regionsync.once (
+            account text NOT NULL,
+            tenant bigint NOT NULL,
+            key text NOT NULL,
+            request bytea NOT NULL,
+            answer text,
+            at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (account, tenant, key)
+        );
+        CREATE INDEX once_at ON regionsync.once (at);
+        COMMENT ON TABLE regionsync.once IS 'Answers to writes with a ONCE key, kept for a day.';
+        """
+
+    /// Programs see which column cannot change.
+    private static let namedRefusals = """
+        CREATE OR REPLACE FUNCTION provisioning.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $function$
+        BEGIN
+            RAISE EXCEPTION '%.% cannot change after creation: %', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_ARGV[0]
+                USING ERRCODE = 'integrity_constraint_violation', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA,
+                    COLUMN = TG_ARGV[0];
+        END
+        $function$;
         """
 
     /// Journals and keys carry the dbid of a tenant without a sign; every other table refers to this one.

@@ -104,6 +104,7 @@ package struct SchemaAccess: Sendable {
             GRANT SELECT ON regionsync.schema_version, regionsync.history
                 TO regionsync_capture, regionsync_read, regionsync_write;
             GRANT INSERT ON regionsync.history TO regionsync_capture;
+            GRANT SELECT, INSERT, UPDATE, DELETE ON regionsync.once TO regionsync_write;
             FOR entry IN SELECT * FROM \(published) LOOP
                 EXECUTE format('GRANT USAGE ON SCHEMA %I TO regionsync_capture, regionsync_read, regionsync_write',
                     entry.schema);

@@ -89,6 +89,21 @@ package struct Region: Hashable, Sendable {
         package let slot: String
         /// Connections that copy tables in parallel, 1 to 16.
         package let snapshotReaders: Int
+        /// The role that clients' writes are made with; nil: there are no writes.
+        package let writer: Writer?
+
+        /// A role of the same database that may change objects.
+        package struct Writer: Hashable, Sendable {
+            /// Its name.
+            package let user: String
+            /// Password; nil: none is sent.
+            package let password: Secret?
+
+            package init(user: String, password: Secret?) {
+                self.user = user
+                self.password = password
+            }
+        }
 
         /// TLS towards PostgreSQL, by libpq's words.
         package struct TLS: Hashable, Sendable {

@@ -40,10 +40,10 @@ extension Region.Redis.TLS: RegionSection {
 extension Region.Postgres: RegionSection {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case host, port, database, user, passwordFile, passwordEnv, tls, connectTimeout, publication, slot
-        case snapshotReaders
+        case snapshotReaders, writer
     }
 
-    static let shape = Shape(CodingKeys.self, [.tls: .section(TLS.shape)])
+    static let shape = Shape(CodingKeys.self, [.tls: .section(TLS.shape), .writer: .section(Writer.shape)])
 
     package init(from decoder: any Decoder) throws {
         let reader = try SectionReader(decoder, keys: CodingKeys.self)
@@ -58,6 +58,21 @@ extension Region.Postgres: RegionSection {
         publication = try reader.name(.publication, .identifier, default: "regionsync")
         slot = try reader.name(.slot, .slot, default: "regionsync")
         snapshotReaders = try reader.integer(.snapshotReaders, in: 1...16, default: 2)
+        writer = try reader.optionalSection(.writer)
+    }
+}
+
+extension Region.Postgres.Writer: RegionSection {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case user, passwordFile, passwordEnv
+    }
+
+    static let shape = Shape(CodingKeys.self)
+
+    package init(from decoder: any Decoder) throws {
+        let reader = try SectionReader(decoder, keys: CodingKeys.self)
+        user = try reader.text(.user, default: "regionsync_write")
+        password = try reader.secret(file: .passwordFile, variable: .passwordEnv)
     }
 }
 

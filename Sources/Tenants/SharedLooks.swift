@@ -24,6 +24,9 @@ final class SharedLooks: Sendable {
 
     init(spacing: Duration) { self.spacing = spacing }
 
+    /// How many wait for the next look.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
     /// Returns when a look that began after the call has ended, with what came of it.
     func perform(_ look: () async throws(StoreFailure) -> Void) async -> Outcome {
         var turn = Turn.look([])

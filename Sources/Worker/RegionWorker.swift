@@ -8,7 +8,6 @@ internal import NIOPosix
 internal import PostgresClient
 internal import Projection
 package import Observability
-internal import RESPServer
 internal import Reconciliation
 internal import RedisClient
 package import RegionConfig
@@ -111,16 +110,23 @@ package struct RegionWorker: Service {
                 peers: region.peers.map(\.region), client: local.client, states: states, metrics: metrics,
                 logger: logger("clock"))
             tasks.addTask { await clocks.run() }
+            let progress = ProvisioningProgress()
             if projects {
                 // Voice readers wait, and their store answers, on one loop; provisioning uses the other and the pool.
                 let (loop, voiceLoop) = (loops.next(), loops.next())
                 let provisioning = store("provisioning", on: loop)
                 let voice = store("voice", on: voiceLoop)
                 for store in [provisioning, voice] { tasks.addTask { await store.run() } }
-                let projector = projector(into: provisioning, on: loop, and: voice, on: voiceLoop)
+                let projector = projector(
+                    into: provisioning, on: loop, and: voice, on: voiceLoop, telling: progress)
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
-            tasks.addTask { await listeners.run(ports()) }
+            if projects, region.listeners.config != nil || region.listeners.voice != nil {
+                let clients = ClientPorts(
+                    region, links: links, progress: progress, on: loops.next(), states: states, logger: logger)
+                tasks.addTask { await clients.run() }
+                tasks.addTask { await listeners.run(clients.ports) }
+            }
             let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
             if let cache {
                 let verification = verification(of: cache)
@@ -145,18 +151,13 @@ package struct RegionWorker: Service {
         Listeners(region: region, open: openPorts, states: states, metrics: metrics, logger: logger("listener"))
     }
 
-    private func ports() -> [Listeners.Port] {
-        [("config", region.listeners.config), ("voice", region.listeners.voice)].compactMap { name, listener in
-            listener.map { Listeners.Port(name: name, listener: $0, table: CommandTable([])) }
-        }
-    }
-
     private func store(_ name: String, on loop: any EventLoop) -> RedisClient {
         RedisClient(endpoint: RedisEndpoint(region.redis), name: "regionsync-\(name)", eventLoop: loop)
     }
 
     private func projector(
-        into provisioning: RedisClient, on loop: any EventLoop, and voice: RedisClient, on voiceLoop: any EventLoop
+        into provisioning: RedisClient, on loop: any EventLoop, and voice: RedisClient, on voiceLoop: any EventLoop,
+        telling progress: ProvisioningProgress
     ) -> Projector {
         var settings = VoiceProjection.Settings(region: region.name, peers: region.peers.map(\.region))
         settings.tenants = region.tenants.map(String.init)
@@ -174,7 +175,8 @@ package struct RegionWorker: Service {
                 RedisProjectionTail(
                     endpoint: endpoint, name: $0, eventLoop: $0 == "provisioning" ? loop : voiceLoop,
                     entriesPerRead: entriesPerRead)
-            }, report: ProjectionReport(states: states, metrics: metrics, logger: logger("projection")))
+            }, report: ProjectionReport(states: states, metrics: metrics, logger: logger("projection")),
+            progress: progress)
     }
 
     private func captureSource(_ cache: CachedObjects?) -> PostgresCaptureSource {

@@ -51,6 +51,11 @@ struct QueryTests {
         #expect(sqlState == "23505")
         #expect(detail?.contains("canary") == true)
         #expect(error?.description.contains("canary") == false)
+        let place = await connection.refusedAt
+        #expect(place.schema == "public" && place.table == "keyed" && place.column == nil)
+        #expect(place.constraint == "keyed_pkey")
+        await #expect(throws: PostgresError.self) { try await connection.query("INSERT INTO keyed VALUES (NULL)") }
+        #expect(await connection.refusedAt.column == "name")
         #expect(try await connection.query("SELECT 1").count == 1)
         await connection.close()
     }

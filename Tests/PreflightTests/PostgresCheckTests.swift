@@ -37,6 +37,27 @@ struct PostgresCheckTests {
         }
     }
 
+    @Test("The role that writes: named where it is wanted, let in, and with its rights")
+    func writer() async throws {
+        try await PostgresDatabase.withOwnTables { database in
+            var region = database.region
+            #expect(try await region.check().findings.filter { $0.subject == "writer" }.isEmpty)
+            region.rest = ["listeners: {config: {port: \(try freePort())}}"]
+            #expect(try await region.check().fault("writer").severity == .warning)
+            region.postgres.append("writer: {}")
+            let right = try await region.check().findings(at: "postgres").filter { $0.subject == "writer" }
+            #expect(right.map(\.severity) == [.ok])
+            try await database.superuser.query("REVOKE UPDATE ON plain FROM regionsync_write")
+            #expect(try await region.check().fault("writer").statement == "regionsync_write may not write public.plain")
+            try await database.migrate()
+            try await database.superuser.query("REVOKE DELETE ON regionsync.once FROM regionsync_write")
+            let once = try await region.check().fault("writer")
+            #expect(once.severity == .error && once.statement.hasSuffix("may not write regionsync.once"), "\(once)")
+            try await database.superuser.query("ALTER ROLE regionsync_write NOLOGIN")
+            #expect(try await region.check().fault("writer").severity == .error)
+        }
+    }
+
     @Test("A slot that another program streams from")
     func heldSlot() async throws {
         try await PostgresDatabase.withOwnTables { database in

@@ -11,7 +11,7 @@ struct ProvisioningSchemaTests {
             try await database.migrate()
             try await database.migrate()
             let versions = try await database.texts("SELECT version FROM regionsync.schema_version ORDER BY 1")
-            #expect(versions == ["1", "2", "3", "4"])
+            #expect(versions == ["1", "2", "3", "4", "5"])
             #expect(try await database.texts("SELECT capture_region FROM regionsync.history") == ["us-east"])
             let published = try await database.texts(
                 "SELECT schemaname || '.' || tablename FROM pg_publication_tables WHERE pubname = 'regionsync'")
@@ -93,6 +93,9 @@ struct ProvisioningSchemaTests {
                 ("regionsync_write", "UPDATE provisioning.place SET dn_dbids = '{1}' WHERE dbid = 1", nil),
                 ("regionsync_write", "SELECT password_hash FROM provisioning.person", denied),
                 ("regionsync_write", "TRUNCATE provisioning.person_skill", denied),
+                ("regionsync_write", "DELETE FROM regionsync.once", nil),
+                ("regionsync_read", "SELECT * FROM regionsync.once", denied),
+                ("regionsync_capture", "SELECT * FROM regionsync.once", denied),
                 ("regionsync_write", "INSERT INTO regionsync.history VALUES (2, 1, 1, 'x')", denied),
             ]
             for (role, sql, refusal) in rights {

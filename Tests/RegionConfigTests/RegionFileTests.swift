@@ -17,6 +17,7 @@ struct RegionFileTests {
         #expect(region.postgres.address.description == "db:5432")
         #expect(region.postgres.publication == "regionsync" && region.postgres.slot == "regionsync")
         #expect(region.postgres.snapshotReaders == 2)
+        #expect(region.postgres.writer == nil)
         #expect(region.peers.map(\.windowBytes) == [8 << 20])
         #expect(region.admin.description == "127.0.0.1:15000")
         #expect(region.listeners.opened.isEmpty)
@@ -41,6 +42,16 @@ struct RegionFileTests {
         #expect(region.failover.fence == ["/etc/rs/hooks/fence", "--region", "us west"])
         #expect(region.failover.promote == ["pg_ctl", "promote"])
         #expect(region.failover.hookTimeout == .seconds(5) && region.failover.maximumLoss == 0)
+    }
+
+    @Test("names the role that writes, with a secret of its own or none")
+    func writer() throws {
+        let plain = try fixture.replacing("  user: u", with: "  user: u", "  writer: {}").read()
+        #expect(plain.postgres.writer == Region.Postgres.Writer(user: "regionsync_write", password: nil))
+        let own = try fixture.replacing("  user: u", with: "  user: u", "  writer: {user: w, passwordEnv: W}")
+            .with(environment: ["W": "hush"]).read()
+        #expect(own.postgres.writer == Region.Postgres.Writer(user: "w", password: Secret("hush")))
+        #expect(own.postgres.user == "u" && own.postgres.password == nil)
     }
 
     @Test("may say everything; units are understood, paths start from its folder")
@@ -131,7 +142,8 @@ struct RegionFileTests {
         let text = try String(contentsOf: folder.appending(path: "README.md"), encoding: .utf8)
         // A peer's Redis has the keys of `redis`, and all listeners have the same.
         let paths = RegionFile.keyPaths.map { path in
-            path.replacing("peers[].redis.", with: "redis.").replacing(/^listeners\.(?!limits)\w+\./, with: "listeners.*.")
+            path.replacing("peers[].redis.", with: "redis.")
+                .replacing(/^listeners\.(?!limits)\w+\./, with: "listeners.*.")
         }
         for path in Set(paths).sorted() {
             #expect(text.contains("| `\(path)` |"), "\(path)")

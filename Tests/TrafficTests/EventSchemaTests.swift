@@ -14,14 +14,6 @@ private struct EventSchema {
         schema = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     }
 
-    init(for event: VoiceEvent) throws {
-        switch event.name.topic {
-        case .call: try self.init(named: "call-event")
-        case .agent: try self.init(named: "agent-event")
-        case .free: try self.init(named: "other-event")
-        }
-    }
-
     var attributes: Set<String> { Set((schema["properties"] as? [String: Any] ?? [:]).keys) }
 
     /// What is wrong with an event's data; nothing where it fits.
@@ -61,17 +53,40 @@ private struct EventSchema {
     }
 }
 
+private struct EventSchemas {
+    private let call: EventSchema
+    private let agent: EventSchema
+    private let other: EventSchema
+
+    init() throws {
+        call = try EventSchema(named: "call-event")
+        agent = try EventSchema(named: "agent-event")
+        other = try EventSchema(named: "other-event")
+    }
+
+    func problems(of event: VoiceEvent) throws -> [String] {
+        let schema =
+            switch event.name.topic {
+            case .call: call
+            case .agent: agent
+            case .free: other
+            }
+        return try schema.problems(with: event.encodedData())
+    }
+}
+
 @Suite("Schemas of event data") struct EventSchemaTests {
     @Test("the generator's events fit", arguments: [1, 2] as [UInt64])
     func generator(seed: UInt64) throws {
         let tenants = [TenantInventory.synthetic(tenant: 101, agents: 30)]
         var generator = TrafficGenerator(
             .init(server: "us-east", seed: seed, startTime: 1_763_800_000_000_000), tenants: tenants)
+        let schemas = try EventSchemas()
         var topics: Set<EventName.Topic> = []
         for number in 0..<4_000 {
             guard let event = generator.next(at: 1_763_800_000_000_000 + Int64(number))?.event else { continue }
             topics.insert(event.name.topic)
-            let problems = try EventSchema(for: event).problems(with: event.encodedData())
+            let problems = try schemas.problems(of: event)
             try #require(problems.isEmpty, "seed \(seed), event \(number), \(event.name): \(problems)")
         }
         #expect(topics == [.call, .agent])
@@ -104,10 +119,11 @@ private struct EventSchema {
             _ = scene.ask(.release, "1002") { $0.connID = main }
             _ = scene.ask(.release, "1003") { $0.connID = main }
         }
+        let schemas = try EventSchemas()
         var topics: Set<EventName.Topic> = []
         for event in scene.journal {
             topics.insert(event.name.topic)
-            let problems = try EventSchema(for: event).problems(with: event.encodedData())
+            let problems = try schemas.problems(of: event)
             #expect(problems.isEmpty, "\(event.name): \(problems)")
         }
         #expect(topics == [.call, .agent, .free])
@@ -118,22 +134,22 @@ private struct EventSchema {
         var scene = FrontEndScene()
         _ = scene.consultation(.transfer)
         let dialing = try #require(scene.journal.last { $0.name == .dialing })
-        let schema = try EventSchema(for: dialing)
+        let schemas = try EventSchemas()
         var event = dialing
         event.previousConnID = nil
-        #expect(try schema.problems(with: event.encodedData()) == ["PreviousConnID is missing"])
+        #expect(try schemas.problems(of: event) == ["PreviousConnID is missing"])
         event = dialing
         event.connID = nil
-        #expect(try schema.problems(with: event.encodedData()) == ["ConnID is missing"])
+        #expect(try schemas.problems(of: event) == ["ConnID is missing"])
         event = dialing
         event.callType = CallType(rawValue: 9)
-        #expect(try schema.problems(with: event.encodedData()) == ["CallType is 9"])
+        #expect(try schemas.problems(of: event) == ["CallType is 9"])
         event = dialing
         event.userData = "[]"
-        #expect(try schema.problems(with: event.encodedData()).count == 1)
+        #expect(try schemas.problems(of: event).count == 1)
         event = dialing
         event.referenceID = 1 << 32
-        #expect(try schema.problems(with: event.encodedData()).count == 1)
+        #expect(try schemas.problems(of: event).count == 1)
     }
 
     @Test("every attribute that is read is in one of them")

@@ -1,0 +1,71 @@
+internal import ConfigListener
+internal import Connections
+internal import PostgresClient
+
+// Whether PostgreSQL is there: known beforehand, so that writes need not find out one by one.
+extension PostgresProvisioning {
+    /// Asks until it is cancelled; then there are no writes any more.
+    package nonisolated func run() async {
+        while !Task.isCancelled {
+            await left(await watch())
+            try? await Task.sleep(for: Self.interval)
+        }
+    }
+
+    /// Finds the primary, asks it again and again, and answers why that ended.
+    private nonisolated func watch() async -> String {
+        let connection: PostgresConnection
+        do throws(PostgresError) {
+            connection = try await PrimarySearch.connect(servers).connection
+        } catch {
+            return "\(error)"
+        }
+        var questions = 0
+        var reason: String?
+        while reason == nil, !Task.isCancelled {
+            reason = await inTime(connection) { await Self.standing(of: connection) }
+            guard reason == nil else { break }
+            await arrived()
+            if questions % Self.pruneEvery == 0 { reason = await inTime(connection) { await Self.prune(connection) } }
+            questions += 1
+            try? await Task.sleep(for: Self.interval)
+        }
+        await connection.close()
+        return reason ?? "the worker stops"
+    }
+
+    /// Closes the connection when `body` takes too long, which ends it.
+    private nonisolated func inTime(
+        _ connection: PostgresConnection, _ body: () async -> String?
+    ) async -> String? {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do { try await Task.sleep(for: Self.answerTime) } catch { return }
+                await connection.close()
+            }
+            let reason = await body()
+            group.cancelAll()
+            return reason
+        }
+    }
+
+    /// Nil: it takes writes.
+    private static func standing(of connection: PostgresConnection) async -> String? {
+        do throws(PostgresError) {
+            let rows = try await connection.query("SELECT pg_is_in_recovery() AS recovers", timeout: nil)
+            return try rows.first?.boolean("recovers") ?? true ? "PostgreSQL is a standby" : nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    /// A refusal says nothing about whether PostgreSQL is there.
+    private static func prune(_ connection: PostgresConnection) async -> String? {
+        do throws(PostgresError) {
+            try await connection.query(OnceKey.prune.sql, timeout: nil)
+            return nil
+        } catch {
+            return error.sqlState == nil ? "\(error)" : nil
+        }
+    }
+}

@@ -1,0 +1,257 @@
+package import ConfigListener
+internal import Connections
+package import Logging
+internal import Observability
+package import PostgresClient
+
+/// PostgreSQL as writes need it: a few connections to the primary, made when they are needed.
+///
+/// `run` keeps one connection more and asks through it, again and again, whether PostgreSQL is there. While it is not,
+/// writes are refused at once, and those that wait for it are given up.
+package actor PostgresProvisioning: ProvisioningDatabase {
+    /// Whether PostgreSQL takes writes.
+    enum Presence: Hashable, Sendable {
+        /// Nobody has looked yet. → present, away
+        case unknown
+        /// → away
+        case present
+        /// For a reason in words. → present
+        case away(String)
+    }
+
+    /// How long a write waits for the first look, or for a connection that others use.
+    private static let patience = Duration.seconds(1)
+    /// How long a question to PostgreSQL may go unanswered.
+    static let answerTime = Duration.seconds(1)
+    /// Between two questions.
+    static let interval = Duration.milliseconds(300)
+    /// Questions between two bites of forgetting `ONCE` keys.
+    static let pruneEvery = 200
+
+    let servers: [PostgresOptions]
+    let logger: Logger
+    private let limit: Int
+    private var presence = Presence.unknown
+    private var idle: [PostgresConnection] = []
+    /// Those that transactions use.
+    private var used: [ObjectIdentifier: PostgresConnection] = [:]
+    /// Transactions that have a connection, or open one.
+    private var begun = 0
+    private var lastTicket = 0
+    /// Who waits until another transaction is over, first come first.
+    private var queue: [(ticket: Int, continuation: CheckedContinuation<DatabaseFailure?, Never>)] = []
+    /// Who wants to know when the presence changes.
+    private var observers: [Int: AsyncStream<Presence>.Continuation] = [:]
+
+    /// `servers` are those of which one is the primary, with the role that writes; `connections` are as many transactions
+    /// as there are at a time.
+    package init(servers: [PostgresOptions], connections: Int = 4, logger: Logger) {
+        self.servers = servers.map { server in
+            var server = server
+            // The server gives up before the client does, and then says so; a client that is gone holds no locks for long.
+            server.settings["statement_timeout"] = "10s"
+            server.settings["lock_timeout"] = "3s"
+            server.settings["idle_in_transaction_session_timeout"] = "10s"
+            return server
+        }
+        limit = connections
+        self.logger = logger
+    }
+
+    // MARK: Transactions
+
+    package func begin() async throws(DatabaseFailure) -> any ProvisioningTransaction {
+        try await requirePresence()
+        try await takeTurn()
+        let connection: PostgresConnection
+        do throws(DatabaseFailure) {
+            connection = try await open()
+        } catch {
+            passTurn()
+            throw error
+        }
+        used[ObjectIdentifier(connection)] = connection
+        if case .away(let reason) = presence {
+            await connection.close()
+            await giveBack(connection)
+            throw .away(reason)
+        }
+        let transaction = PostgresWriteTransaction(connection: connection, database: self)
+        do throws(DatabaseFailure) {
+            try await transaction.begin()
+        } catch {
+            await transaction.rollBack()
+            throw error
+        }
+        return transaction
+    }
+
+    /// A transaction is over. A connection that is not open is forgotten.
+    func giveBack(_ connection: PostgresConnection) async {
+        guard used.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        passTurn()
+        guard await connection.isOpen else { return }
+        if case .away = presence { await connection.close() } else { idle.append(connection) }
+    }
+
+    /// What a failure of a statement means.
+    func meaning(of error: PostgresError, on connection: PostgresConnection) async -> DatabaseFailure {
+        switch error {
+        case .server(let code, let message, _, _):
+            let isOpen = await connection.isOpen
+            // The server ends the session, or takes no more of them.
+            if !isOpen || ["57P", "08"].contains(where: { code.hasPrefix($0) }) {
+                await connection.close()
+                await closeIdle()
+                return .lost
+            }
+            let place = await connection.refusedAt
+            return .refused(
+                DatabaseRefusal(
+                    code: code, message: message, schema: place.schema, table: place.table, column: place.column,
+                    constraint: place.constraint))
+        case .connect, .authentication: return .away("\(error)")
+        case .closed, .timeout, .cancelled, .protocolViolation:
+            await connection.close()
+            if case .away(let reason) = presence { return .away(reason) }
+            await closeIdle()
+            return .lost
+        }
+    }
+
+    /// What befell one connection has befallen those that nobody has looked at since.
+    private func closeIdle() async {
+        let connections = idle
+        idle = []
+        for connection in connections { await connection.close() }
+    }
+
+    private func open() async throws(DatabaseFailure) -> PostgresConnection {
+        while let connection = idle.popLast() {
+            if await connection.isOpen { return connection }
+        }
+        if case .away(let reason) = presence { throw .away(reason) }
+        let (servers, ticket) = (servers, nextTicket())
+        let changes = observe(ticket)
+        defer { observers[ticket] = nil }
+        let opened = await withTaskGroup(of: Opening.self) { group in
+            group.addTask { await Opening(servers) }
+            group.addTask {
+                for await case .away(let reason) in changes { return .gaveUp(reason) }
+                return .gaveUp("PostgreSQL is away")
+            }
+            let first = await group.next()
+            group.cancelAll()
+            // A connection that came all the same, but too late.
+            for await late in group {
+                if case .opened(let connection) = late { await connection.close() }
+            }
+            return first
+        }
+        switch opened {
+        case .opened(let connection): return connection
+        case .failed(let error): throw .away("\(error)")
+        case .gaveUp(let reason): throw .away(reason)
+        case nil: throw .away("PostgreSQL is away")
+        }
+    }
+
+    private enum Opening: Sendable {
+        case opened(PostgresConnection)
+        case failed(PostgresError)
+        case gaveUp(String)
+
+        init(_ servers: [PostgresOptions]) async {
+            do throws(PostgresError) {
+                self = .opened(try await PrimarySearch.connect(servers).connection)
+            } catch {
+                self = .failed(error)
+            }
+        }
+    }
+
+    // MARK: Turns
+
+    private func nextTicket() -> Int {
+        lastTicket += 1
+        return lastTicket
+    }
+
+    private func takeTurn() async throws(DatabaseFailure) {
+        guard begun >= limit else {
+            begun += 1
+            return
+        }
+        let ticket = nextTicket()
+        let failure = await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try? await Task.sleep(for: Self.patience)
+                await self.leave(ticket)
+            }
+            let failure = await withCheckedContinuation { queue.append((ticket, $0)) }  // the turn is handed over taken
+            group.cancelAll()
+            return failure
+        }
+        if let failure { throw failure }
+    }
+
+    private func passTurn() {
+        if queue.isEmpty { begun -= 1 } else { queue.removeFirst().continuation.resume(returning: nil) }
+    }
+
+    private func leave(_ ticket: Int) {
+        guard let place = queue.firstIndex(where: { $0.ticket == ticket }) else { return }
+        queue.remove(at: place).continuation.resume(returning: .busy)
+    }
+
+    // MARK: Presence
+
+    private func requirePresence() async throws(DatabaseFailure) {
+        if presence == .unknown {
+            let ticket = nextTicket()
+            let changes = observe(ticket)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { _ = await changes.first { _ in true } }
+                group.addTask { try? await Task.sleep(for: Self.patience) }
+                _ = await group.next()
+                group.cancelAll()
+            }
+            observers[ticket] = nil
+        }
+        switch presence {
+        case .present: return
+        case .unknown: throw .away("PostgreSQL does not answer")
+        case .away(let reason): throw .away(reason)
+        }
+    }
+
+    private func observe(_ ticket: Int) -> AsyncStream<Presence> {
+        let (stream, feed) = AsyncStream<Presence>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        observers[ticket] = feed
+        return stream
+    }
+
+    /// PostgreSQL takes writes.
+    func arrived() {
+        guard presence != .present else { return }
+        logger.info("PostgreSQL takes clients' writes")
+        change(to: .present)
+    }
+
+    /// PostgreSQL does not take writes. Whatever waits for it ends: its connections are closed.
+    func left(_ reason: String) async {
+        if case .away = presence {} else {
+            logger.warning("PostgreSQL takes no writes of clients", [.reason: "\(reason)"])
+        }
+        change(to: .away(reason))
+        for waiting in queue { waiting.continuation.resume(returning: .away(reason)) }
+        queue = []
+        for connection in used.values { await connection.close() }
+        await closeIdle()
+    }
+
+    private func change(to presence: Presence) {
+        self.presence = presence
+        for feed in observers.values { feed.yield(presence) }
+    }
+}
