@@ -63,9 +63,7 @@ class ExampleTests(unittest.TestCase):
         self.folder = self.servers.enter_context(servers.Folder("examples"))
         self.redis = {name: self.start(servers.Redis(self.folder, name, DURABLE)) for name in (EAST, WEST)}
         self.postgres = self.start(servers.Postgres(self.folder))
-        self.files = servers.region_files(
-            self.folder, self.redis, self.postgres, listeners=True,
-            change=lambda file: file.add("postgres.writer", "{user: regionsync_write}"))
+        self.files = servers.region_files(self.folder, self.redis, self.postgres, listeners=True)
         self.postgres.migrate(staging.program(), self.files[EAST])
         self.postgres.sql(OBJECTS)
         self.workers = {name: self.start(servers.Worker(self.folder, staging.program(), self.files[name]))
