@@ -69,16 +69,16 @@ class Peer(abc.ABC):
             f"SELECT count(*) FROM provisioning.{table} WHERE tenant_dbid = {self.tenant}"))
 
     def pages(self, client, kind, count=25, tenant=None):
-        """All ids of a type, page by page, and the position at which the first page was true."""
-        ids, cursor, position = [], "0", None
+        """All ids of a type, page by page, and the position at which the first page was true. One may come twice."""
+        ids, cursor, position = {}, "0", None
         while True:
             page = ports.fields(client.execute_command(
                 "CFG.LIST", tenant or self.tenant, kind, "CURSOR", cursor, "COUNT", count))
             position = position or page["position"]
-            ids += page["ids"]
+            ids.update(dict.fromkeys(page["ids"]))
             cursor = page["cursor"]
             if cursor == "0":
-                return ids, position
+                return list(ids), position
 
     def objects(self, client, kind, ids):
         """The objects of these ids, each a dictionary."""

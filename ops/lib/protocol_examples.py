@@ -23,13 +23,13 @@ class Step:
 
 def steps(page=PAGE):
     """All that is typed in the page, in order."""
-    found, current = [], None
+    found, current, is_fenced = [], None, False
     for number, text in enumerate(pathlib.Path(page).read_text().splitlines(), 1):
-        text = text.removeprefix("    ") if text.startswith("    $") or (current and text.startswith("    ")) else text
+        if text.startswith("```"):
+            is_fenced = not is_fenced
+        elif not is_fenced:
+            text = text.removeprefix("    ") if text.startswith("    ") else ""
         if match := re.match(r"(\$|>|elsewhere\$) (.*)", text):
-            # A quotation of the page's own begins with > as well: only behind what opened a prompt is it typed.
-            if match[1] != "$" and not current:
-                continue
             current = Step(match[1], match[2], [], number)
             found.append(current)
         elif not text.strip() or text.startswith("```"):
