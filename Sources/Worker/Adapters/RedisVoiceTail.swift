@@ -1,23 +1,9 @@
 package import Journal
 package import NIOCore
 package import Projection
-package import RESP
+internal import RESP
 package import RedisClient
-package import VoiceListener
-
-/// The local Redis for clients that wait for an answer: while it is away that is said at once.
-package struct PromptRedisStore: ProjectionStore {
-    private let client: RedisClient
-
-    package init(client: RedisClient) { self.client = client }
-
-    package func send(_ commands: [RedisCommand]) async -> SentCommands {
-        guard case .connected(let connection) = await client.state, connection.isOpen else {
-            return SentCommands { commands.map { _ in .failure(.unreachable("not connected")) } }
-        }
-        return await RedisProjectionStore(client: client).send(commands)
-    }
-}
+internal import VoiceListener
 
 /// A connection through which the voice port's feed reads journals; opened when it is needed, and again when it was lost.
 ///
