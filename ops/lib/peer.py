@@ -7,8 +7,9 @@ import redis
 
 import ports
 
-# The library makes classes of some codes, and takes the word away.
-CODES = {redis.exceptions.ReadOnlyError: "READONLY", redis.exceptions.NoPermissionError: "NOPERM"}
+# The library makes classes of some codes, and takes the word away; also that of the code ERR.
+CLASSES = {redis.exceptions.ReadOnlyError: "READONLY", redis.exceptions.NoPermissionError: "NOPERM"}
+CODES = ("NOTENANT", "NOTFOUND", "CONFLICT", "STALE", "UNAVAILABLE", "TIMEOUT", "LIMIT", "EXECABORT")
 
 
 class Peer(abc.ABC):
@@ -59,7 +60,8 @@ class Peer(abc.ABC):
         try:
             answer = ask()
         except redis.ResponseError as error:
-            found = CODES.get(type(error), str(error).split(" ", 1)[0])
+            word = str(error).split(" ", 1)[0]
+            found = CLASSES.get(type(error), word if word in CODES else "ERR")
             return self.check(f"{what}: {code}", found == code, str(error))
         return self.check(f"{what}: {code}", False, answer)
 

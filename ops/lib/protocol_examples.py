@@ -67,7 +67,7 @@ def match(expected, output, values):
     What came up before must come again; `...` stands for any lines, or at the end of a line for its rest.
     """
     names, pattern = [], ""
-    for line in expected:
+    for line in map(str.rstrip, expected):
         if line.strip() == "...":
             pattern += r"(?:.*\n)*?"
             continue
@@ -85,5 +85,5 @@ def match(expected, output, values):
                 names.append(found[1])
                 pattern += f"(?P<{found[1]}>.+?)"
         pattern += (".*" if rest else "") + r"\n"
-    found = re.fullmatch(pattern, "".join(f"{line}\n" for line in output))
+    found = re.fullmatch(pattern, "".join(f"{line.rstrip()}\n" for line in output))
     return {**values, **found.groupdict()} if found else None
