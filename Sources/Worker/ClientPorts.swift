@@ -18,6 +18,7 @@ struct ClientPorts: Sendable {
     private let client: RedisClient
     private let reads: ConfigReads
     private let cache: TrackedCache
+    private let database: PostgresProvisioning?
     private let writes: ConfigWrites
     private let feed: VoiceFeed
     private let voiceReads: VoiceReads
@@ -49,12 +50,12 @@ struct ClientPorts: Sendable {
         reads = ConfigReads(
             region: region.name, cache: cache, tenants: tenants, catalog: region.catalog, waiting: NoTokens(),
             progress: progress, states: states)
-        let database: any ProvisioningDatabase =
-            region.postgresWriters(purpose: "writes").map {
-                PostgresProvisioning(servers: $0, logger: logger("writes"))
-            } ?? NoWriter()
+        database = region.postgresWriters(purpose: "writes").map {
+            PostgresProvisioning(servers: $0, logger: logger("writes"))
+        }
         writes = ConfigWrites(
-            database: database, tenants: tenants, catalog: region.catalog, publication: region.postgres.publication)
+            database: database ?? NoWriter(), tenants: tenants, catalog: region.catalog,
+            publication: region.postgres.publication)
         let client = client
         feed = VoiceFeed(
             store: store,
@@ -94,6 +95,7 @@ struct ClientPorts: Sendable {
             if region.listeners.config != nil {
                 tasks.addTask { await cache.run() }
                 tasks.addTask { await reads.run() }
+                if let database { tasks.addTask { await database.run() } }
             }
             if region.listeners.voice != nil { tasks.addTask { await feed.run() } }
         }
