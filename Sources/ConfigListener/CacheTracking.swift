@@ -16,6 +16,9 @@ package protocol CacheSession: ProjectionStore {
     /// What the server was given when it started, another one each time: cursors of scans are good for one run.
     var serverRun: String { get }
 
+    /// Returns when all that the server said of changes before the call has been handed on.
+    func heard() async throws(StoreFailure)
+
     /// Returns when the session has ended, and why. Ends it when the task is cancelled.
     func ended() async -> StoreFailure
 }

@@ -16,6 +16,9 @@ struct TenantRead {
 extension CacheSession {
     /// Runs commands that read keys of one tenant, together with the mark that says whether they are to be believed.
     /// With `isTracked` Redis will say when any of those keys changes.
+    ///
+    /// Returns when memory has forgotten whatever had changed by then: who sees something new here must not see something
+    /// older there, which would be half a transaction.
     func read(
         _ commands: [RedisCommand], of tenant: Int64, isTracked: Bool = false
     ) async throws(ReplyError) -> TenantRead {
@@ -26,6 +29,7 @@ extension CacheSession {
         let answers: [StoreReply]
         do throws(StoreFailure) {
             answers = try await self.answers(all)
+            try await heard()
         } catch {
             throw ReadError.from(error)
         }

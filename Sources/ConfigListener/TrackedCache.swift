@@ -47,7 +47,8 @@ package final class TrackedCache: ProjectionStore {
             enter(
                 ComponentState(
                     "away", .waiting,
-                    reason: "reads are answered from memory, which may be old, or refused: \(failure)"))
+                    reason: "reads are answered from memory, which may be old, or refused: \(failure)",
+                    advice: failure.isWithoutRight ? "regionsync check names the rights that are missing" : nil))
         }
     }
 
@@ -65,5 +66,12 @@ package final class TrackedCache: ProjectionStore {
 
     private func enter(_ state: ComponentState) {
         states.set(Self.component, state, logging: "The provisioning port's cache changed state", to: logger)
+    }
+}
+
+extension StoreFailure {
+    /// The account may not do what was asked.
+    fileprivate var isWithoutRight: Bool {
+        if case .server("NOPERM", _) = self { true } else { false }
     }
 }

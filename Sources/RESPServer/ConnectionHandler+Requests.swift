@@ -50,7 +50,7 @@ extension ConnectionHandler {
     private func handle(_ request: Request, at now: NIODeadline) {
         switch session.received(request, at: Duration(uptimeOf: now)) {
         case .answer(let reply): finish(reply, began: now)
-        case .run(let place, let account): run(place, Invocation(request, account, client), at: now)
+        case .run(let place, let account): run(place, Invocation(request, account, client, session.version), at: now)
         case .commit(let commands, let account): commit(commands, account: account, at: now)
         case .logIn(let login): check(login, at: now)
         case .inform(let sections): finish(.verbatim(ServerReport(listener).text(sections)), began: now)
@@ -114,7 +114,8 @@ extension ConnectionHandler {
 
     private func commit(_ commands: [QueuedCommand], account: Account, at now: NIODeadline) {
         guard let transaction = listener.table.transaction, let client, let pending = begin(at: now) else { return }
-        let invocation = TransactionInvocation(commands: commands, account: account, client: client)
+        let invocation = TransactionInvocation(
+            commands: commands, account: account, client: client, version: session.version)
         listener.jobs.add { pending.answer(await transaction(invocation)) }
     }
 
@@ -218,9 +219,9 @@ extension ConnectionHandler {
 }
 
 extension Invocation {
-    fileprivate init?(_ request: Request, _ account: Account, _ client: Client?) {
+    fileprivate init?(_ request: Request, _ account: Account, _ client: Client?, _ version: RESPVersion) {
         guard let client else { return nil }
-        self.init(request: request, account: account, client: client)
+        self.init(request: request, account: account, client: client, version: version)
     }
 }
 

@@ -77,7 +77,8 @@ extension FeedMachine {
     private mutating func restart(_ id: Int, behind last: EntryID) {
         keptBytes -= streams[id]?.recent.byteCount ?? 0
         streams[id]?.recent = RecentEntries(behind: last)
-        streams[id]?.highest = max(streams[id]?.highest ?? .zero, last)
+        let highest = max(streams[id]?.highest ?? .zero, last)
+        streams[id]?.highest = highest
         recentReplies.removeAll()
         if let reader = streams[id]?.reader { interrupt(reader) } else { enlist(id) }
     }
@@ -264,7 +265,8 @@ extension FeedMachine {
     /// Keeps the recent entries of a journal within its share.
     private mutating func trim(_ id: Int) {
         guard let before = streams[id]?.recent.byteCount else { return }
-        streams[id]?.recent.trim(to: min(settings.streamBytes, settings.totalBytes / max(streams.count, 1)))
+        let share = min(settings.streamBytes, settings.totalBytes / max(streams.count, 1))
+        streams[id]?.recent.trim(to: share)
         keptBytes -= before - (streams[id]?.recent.byteCount ?? 0)
     }
 }

@@ -1,6 +1,7 @@
 internal import Journal
 internal import RESP
 internal import RESPServer
+internal import Tenants
 
 extension VoiceReads {
     var watchCommands: [Command] {
@@ -27,7 +28,7 @@ extension VoiceReads {
 
     private func watch(_ invocation: Invocation, _ pending: PendingReply) {
         do throws(ReplyError) {
-            guard invocation.client.speaksRESP3 else { throw ReplyError("VOICE.WATCH needs RESP3: say HELLO 3 first") }
+            guard invocation.version == .three else { throw ReplyError("VOICE.WATCH needs RESP3: say HELLO 3 first") }
             guard let tenant = invocation.request.validText(1) else { throw .noTenant }
             let regions = try regions(in: invocation.request)
             let client = invocation.client

@@ -144,6 +144,42 @@ struct TrackedCacheTests {
         }
     }
 
+    @Test("Who has seen something of a change sees nothing from before it, be it from memory or from Redis")
+    func inOrder() async throws {
+        try await ReadBench.with { bench in
+            let objects = 400
+            let script = "for id = 1, \(objects) do redis.call('HSET', 'cfg:{101}:note:' .. id, 'n', ARGV[1]) end"
+            try await bench.write("EVAL", script, "0", "0")
+            let isOver = Flag()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for reader in 0..<3 {
+                    group.addTask {
+                        let client = try await bench.client()
+                        var order = Array(1...objects)
+                        var last = 0
+                        while !isOver.isSet {
+                            // Each reader asks for all of them, at once, in another order.
+                            order.append(contentsOf: order.prefix(37 * (reader + 1)))
+                            order.removeFirst(37 * (reader + 1))
+                            let results = await client.pipeline(
+                                order.map { RedisCommand("CFG.GET", "101", "note", "\($0)") })
+                            for result in results {
+                                let number = try #require(try result.get()[1]?.string.flatMap { Int($0) })
+                                #expect(number >= last)
+                                last = max(last, number)
+                            }
+                        }
+                        await client.close()
+                    }
+                }
+                for change in 1...300 { try await bench.write("EVAL", script, "0", "\(change)") }
+                isOver.set()
+                try await group.waitForAll()
+            }
+            #expect(bench.cache.memory.usage.hits > 0)
+        }
+    }
+
     @Test("More objects than there is room for are read all the same")
     func bounded() async throws {
         try await ReadBench.with(memory: 64 << 10) { bench in
@@ -183,6 +219,14 @@ struct TrackedCacheTests {
     }
 }
 
+private final class Flag: Sendable {
+    private let value = Mutex(false)
+
+    var isSet: Bool { value.withLock { $0 } }
+
+    func set() { value.withLock { $0 = true } }
+}
+
 /// Sessions that end when a test says so, which no server does at an instant.
 private final class StandInTracking: CacheTracking {
     private struct Session: CacheSession {
@@ -192,6 +236,8 @@ private final class StandInTracking: CacheTracking {
         func send(_ commands: [RedisCommand]) async -> SentCommands {
             SentCommands { commands.map { _ in .failure(.unreachable("stand-in")) } }
         }
+
+        func heard() async throws(StoreFailure) {}
 
         func ended() async -> StoreFailure {
             for await _ in end {}

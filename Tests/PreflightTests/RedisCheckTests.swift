@@ -15,7 +15,7 @@ struct RedisCheckTests {
             #expect(
                 findings.map(\.subject) == [
                     "version", "eviction policy", "persistence", "functions", "functions", "functions", "functions",
-                    "permissions",
+                    "functions", "permissions",
                 ])
             try await with(server) { connection in
                 let libraries = try await connection.send(RedisCommand("FUNCTION", "LIST"))

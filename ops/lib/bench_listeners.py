@@ -50,7 +50,6 @@ class ListenersBench:
         self.tell()
 
     def change(self, file):
-        file.add("postgres.writer", "{user: regionsync_write}")
         file.add("listeners.limits", "{clients: 11000, clientsPerSource: 11000}")
 
     def make_object(self):

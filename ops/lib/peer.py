@@ -7,8 +7,9 @@ import redis
 
 import ports
 
-# The library makes classes of some codes, and takes the word away.
-CODES = {redis.exceptions.ReadOnlyError: "READONLY", redis.exceptions.NoPermissionError: "NOPERM"}
+# The library makes classes of some codes, and takes the word away; also that of the code ERR.
+CLASSES = {redis.exceptions.ReadOnlyError: "READONLY", redis.exceptions.NoPermissionError: "NOPERM"}
+CODES = ("NOTENANT", "NOTFOUND", "CONFLICT", "STALE", "UNAVAILABLE", "TIMEOUT", "LIMIT", "EXECABORT")
 
 
 class Peer(abc.ABC):
@@ -59,7 +60,8 @@ class Peer(abc.ABC):
         try:
             answer = ask()
         except redis.ResponseError as error:
-            found = CODES.get(type(error), str(error).split(" ", 1)[0])
+            word = str(error).split(" ", 1)[0]
+            found = CLASSES.get(type(error), word if word in CODES else "ERR")
             return self.check(f"{what}: {code}", found == code, str(error))
         return self.check(f"{what}: {code}", False, answer)
 
@@ -69,16 +71,16 @@ class Peer(abc.ABC):
             f"SELECT count(*) FROM provisioning.{table} WHERE tenant_dbid = {self.tenant}"))
 
     def pages(self, client, kind, count=25, tenant=None):
-        """All ids of a type, page by page, and the position at which the first page was true."""
-        ids, cursor, position = [], "0", None
+        """All ids of a type, page by page, and the position at which the first page was true. One may come twice."""
+        ids, cursor, position = {}, "0", None
         while True:
             page = ports.fields(client.execute_command(
                 "CFG.LIST", tenant or self.tenant, kind, "CURSOR", cursor, "COUNT", count))
             position = position or page["position"]
-            ids += page["ids"]
+            ids.update(dict.fromkeys(page["ids"]))
             cursor = page["cursor"]
             if cursor == "0":
-                return ids, position
+                return list(ids), position
 
     def objects(self, client, kind, ids):
         """The objects of these ids, each a dictionary."""

@@ -31,11 +31,10 @@ class Billing(Peer):
     def inventory(self, client):
         types = client.execute_command("CFG.TYPES", self.tenant)
         for kind in COUNTED:
-            self.check(f"there is a type {kind}", kind in types, types)
+            self.equal(f"it is told whether there are any of type {kind}", kind in types, self.count(kind) > 0)
             ids, _ = self.pages(client, kind)
             self.did(f"listed {len(ids)} of type {kind}")
-            self.equal(f"every {kind} of PostgreSQL is listed once", (len(set(ids)), len(ids)),
-                       (self.count(kind), self.count(kind)))
+            self.equal(f"so many of type {kind} are in PostgreSQL", len(ids), self.count(kind))
         ids, _ = self.pages(client, "person")
         agents = sum(person["is_agent"] == "t" for person in self.objects(client, "person", ids))
         found = int(self.stage.postgres.sql(

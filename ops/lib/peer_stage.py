@@ -74,7 +74,6 @@ class Stage:
 
     def _change(self, file):
         file.add("listeners.accountsFile", self.accounts_file)
-        file.add("postgres.writer", "{user: regionsync_write}")
         self.change(file)
 
     def _load(self, events_per_second=0, changes_per_second=0):

@@ -23,13 +23,13 @@ class Step:
 
 def steps(page=PAGE):
     """All that is typed in the page, in order."""
-    found, current = [], None
+    found, current, is_fenced = [], None, False
     for number, text in enumerate(pathlib.Path(page).read_text().splitlines(), 1):
-        text = text.removeprefix("    ") if text.startswith("    $") or (current and text.startswith("    ")) else text
+        if text.startswith("```"):
+            is_fenced = not is_fenced
+        elif not is_fenced:
+            text = text.removeprefix("    ") if text.startswith("    ") else ""
         if match := re.match(r"(\$|>|elsewhere\$) (.*)", text):
-            # A quotation of the page's own begins with > as well: only behind what opened a prompt is it typed.
-            if match[1] != "$" and not current:
-                continue
             current = Step(match[1], match[2], [], number)
             found.append(current)
         elif not text.strip() or text.startswith("```"):
@@ -67,7 +67,7 @@ def match(expected, output, values):
     What came up before must come again; `...` stands for any lines, or at the end of a line for its rest.
     """
     names, pattern = [], ""
-    for line in expected:
+    for line in map(str.rstrip, expected):
         if line.strip() == "...":
             pattern += r"(?:.*\n)*?"
             continue
@@ -85,5 +85,5 @@ def match(expected, output, values):
                 names.append(found[1])
                 pattern += f"(?P<{found[1]}>.+?)"
         pattern += (".*" if rest else "") + r"\n"
-    found = re.fullmatch(pattern, "".join(f"{line}\n" for line in output))
+    found = re.fullmatch(pattern, "".join(f"{line.rstrip()}\n" for line in output))
     return {**values, **found.groupdict()} if found else None

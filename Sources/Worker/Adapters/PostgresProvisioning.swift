@@ -9,14 +9,17 @@ package import PostgresClient
 /// `run` keeps one connection more and asks through it, again and again, whether PostgreSQL is there. While it is not,
 /// writes are refused at once, and those that wait for it are given up.
 package actor PostgresProvisioning: ProvisioningDatabase {
+    /// What writes are told: why is for operators, in the log.
+    private static let isAway = DatabaseFailure.away("PostgreSQL is away; nothing was written")
+
     /// Whether PostgreSQL takes writes.
     enum Presence: Hashable, Sendable {
         /// Nobody has looked yet. → present, away
         case unknown
         /// → away
         case present
-        /// For a reason in words. → present
-        case away(String)
+        /// → present
+        case away
     }
 
     /// How long a write waits for the first look, or for a connection that others use.
@@ -71,10 +74,10 @@ package actor PostgresProvisioning: ProvisioningDatabase {
             throw error
         }
         used[ObjectIdentifier(connection)] = connection
-        if case .away(let reason) = presence {
+        if case .away = presence {
             await connection.close()
             await giveBack(connection)
-            throw .away(reason)
+            throw Self.isAway
         }
         let transaction = PostgresWriteTransaction(connection: connection, database: self)
         do throws(DatabaseFailure) {
@@ -110,10 +113,10 @@ package actor PostgresProvisioning: ProvisioningDatabase {
                 DatabaseRefusal(
                     code: code, message: message, schema: place.schema, table: place.table, column: place.column,
                     constraint: place.constraint))
-        case .connect, .authentication: return .away("\(error)")
+        case .connect, .authentication: return Self.isAway
         case .closed, .timeout, .cancelled, .protocolViolation:
             await connection.close()
-            if case .away(let reason) = presence { return .away(reason) }
+            if case .away = presence { return Self.isAway }
             await closeIdle()
             return .lost
         }
@@ -130,15 +133,15 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         while let connection = idle.popLast() {
             if await connection.isOpen { return connection }
         }
-        if case .away(let reason) = presence { throw .away(reason) }
+        if case .away = presence { throw Self.isAway }
         let (servers, ticket) = (servers, nextTicket())
         let changes = observe(ticket)
         defer { observers[ticket] = nil }
         let opened = await withTaskGroup(of: Opening.self) { group in
             group.addTask { await Opening(servers) }
             group.addTask {
-                for await case .away(let reason) in changes { return .gaveUp(reason) }
-                return .gaveUp("PostgreSQL is away")
+                for await case .away in changes { return .gaveUp }
+                return .gaveUp
             }
             let first = await group.next()
             group.cancelAll()
@@ -150,22 +153,20 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         }
         switch opened {
         case .opened(let connection): return connection
-        case .failed(let error): throw .away("\(error)")
-        case .gaveUp(let reason): throw .away(reason)
-        case nil: throw .away("PostgreSQL is away")
+        case .failed, .gaveUp, nil: throw Self.isAway
         }
     }
 
     private enum Opening: Sendable {
         case opened(PostgresConnection)
-        case failed(PostgresError)
-        case gaveUp(String)
+        case failed
+        case gaveUp
 
         init(_ servers: [PostgresOptions]) async {
             do throws(PostgresError) {
                 self = .opened(try await PrimarySearch.connect(servers).connection)
             } catch {
-                self = .failed(error)
+                self = .failed
             }
         }
     }
@@ -220,8 +221,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         }
         switch presence {
         case .present: return
-        case .unknown: throw .away("PostgreSQL does not answer")
-        case .away(let reason): throw .away(reason)
+        case .unknown, .away: throw Self.isAway
         }
     }
 
@@ -238,13 +238,15 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         change(to: .present)
     }
 
-    /// PostgreSQL does not take writes. Whatever waits for it ends: its connections are closed.
+    /// PostgreSQL does not take writes, for a reason in words. Whatever waits for it ends: its connections are closed.
     func left(_ reason: String) async {
-        if case .away = presence {} else {
+        switch presence {
+        case .away: break
+        case .unknown, .present:
             logger.warning("PostgreSQL takes no writes of clients", [.reason: "\(reason)"])
         }
-        change(to: .away(reason))
-        for waiting in queue { waiting.continuation.resume(returning: .away(reason)) }
+        change(to: .away)
+        for waiting in queue { waiting.continuation.resume(returning: Self.isAway) }
         queue = []
         for connection in used.values { await connection.close() }
         await closeIdle()

@@ -83,6 +83,15 @@ struct RedisCacheSession: CacheSession {
 
     func send(_ commands: [RedisCommand]) async -> SentCommands { reading.sent(commands) }
 
+    /// What is answered to a command stands behind the messages that were sent before it.
+    func heard() async throws(StoreFailure) {
+        do throws(RedisError) {
+            _ = try await hearing.send(RedisCommand("PING"))
+        } catch {
+            throw StoreFailure(error)
+        }
+    }
+
     func ended() async -> StoreFailure {
         let both = reading.closeFuture.and(hearing.closeFuture)
         let (one, other) = await withTaskCancellationHandler {

@@ -3,7 +3,7 @@ package import NIOCore
 package import Projection
 internal import RESP
 package import RedisClient
-package import VoiceListener
+internal import VoiceListener
 
 /// A connection through which the voice port's feed reads journals; opened when it is needed, and again when it was lost.
 ///

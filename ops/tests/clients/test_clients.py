@@ -182,9 +182,10 @@ class AsyncTests(ClientTests):
                 self.assertEqual(asyncio.run(self.gather(protocol)), list(self.names) * 5)
 
     async def gather(self, protocol):
-        client = redis.asyncio.Redis(
+        pool = redis.asyncio.BlockingConnectionPool(
             host="127.0.0.1", port=stage.workers[EAST].ports["config"], protocol=protocol, decode_responses=True,
-            username="gws", password=stage.accounts["gws"].secret, max_connections=100)
+            username="gws", password=stage.accounts["gws"].secret, max_connections=20, timeout=30)
+        client = redis.asyncio.Redis.from_pool(pool)
         try:
             pipeline = client.pipeline(transaction=False)
             for person in self.names:

@@ -50,6 +50,8 @@ class VerdictTests(unittest.TestCase):
         for error, code, right in (
                 (redis.ResponseError("NOTENANT no such tenant"), "NOTENANT", True),
                 (redis.ResponseError("NOTFOUND no such object"), "NOTENANT", False),
+                (redis.ResponseError("syntax error"), "ERR", True),
+                (redis.ResponseError("syntax error"), "CONFLICT", False),
                 (redis.exceptions.ReadOnlyError("this is a copy"), "READONLY", True),
                 (redis.exceptions.NoPermissionError("may not"), "NOPERM", True)):
             self.assertEqual(run(lambda peer: peer.refused("it", code, lambda: refuse(error)))["pass"], right, error)

@@ -16,6 +16,8 @@ from generating import Generator
 from regions import DURABLE, EAST, WEST
 
 PATIENCE = 20
+# What redis-cli does by itself on a terminal.
+TERMINAL = ["--no-raw", "--show-pushes", "yes"]
 # What is asked again until it is as expected: state follows events by a moment.
 READS = re.compile(r" (CALL\.LIST|CALL\.GET|AGENT\.GET) ")
 OBJECTS = """
@@ -31,10 +33,10 @@ class Prompt:
 
     def __init__(self, words):
         self.process = subprocess.Popen(
-            [*words, "--no-raw"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [*words, *TERMINAL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             bufsize=1)
         self.shown = []
-        self.reader = threading.Thread(target=self._read)
+        self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
@@ -61,9 +63,7 @@ class ExampleTests(unittest.TestCase):
         self.folder = self.servers.enter_context(servers.Folder("examples"))
         self.redis = {name: self.start(servers.Redis(self.folder, name, DURABLE)) for name in (EAST, WEST)}
         self.postgres = self.start(servers.Postgres(self.folder))
-        self.files = servers.region_files(
-            self.folder, self.redis, self.postgres, listeners=True,
-            change=lambda file: file.add("postgres.writer", "{user: regionsync_write}"))
+        self.files = servers.region_files(self.folder, self.redis, self.postgres, listeners=True)
         self.postgres.migrate(staging.program(), self.files[EAST])
         self.postgres.sql(OBJECTS)
         self.workers = {name: self.start(servers.Worker(self.folder, staging.program(), self.files[name]))
@@ -111,7 +111,7 @@ class ExampleTests(unittest.TestCase):
 
     def run_program(self, step):
         words = self.words(step)
-        answer = subprocess.run([words[0], "--no-raw", *words[1:]], capture_output=True, text=True, timeout=60)
+        answer = subprocess.run([words[0], *TERMINAL, *words[1:]], capture_output=True, text=True, timeout=60)
         return [line for line in answer.stdout.splitlines() if line]
 
     def command(self, step):

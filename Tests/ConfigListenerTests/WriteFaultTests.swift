@@ -1,0 +1,187 @@
+import Glibc
+import PostgresClient
+import RESP
+import RESPServer
+import ServerFixtures
+import Testing
+
+@testable import ConfigListener
+
+@Suite("Writes while PostgreSQL fails")
+struct WriteFaultTests {
+    private func isUnavailable(_ reply: Reply) -> Bool { reply.refusal.hasPrefix("UNAVAILABLE ") }
+
+    @Test("stopped: refused; back again: made", .timeLimit(.minutes(2)))
+    func stopped() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("stopped")
+            let skill = try await database.id("CFG.PUT \(tenant) skill NEW name a")
+            await database.server.stop()
+            for name in ["b", "c", "d"] {
+                #expect(isUnavailable(try await database.say("CFG.PUT \(tenant) skill \(skill) name \(name)")))
+            }
+            #expect(isUnavailable(try await database.say("CFG.DEL \(tenant) skill \(skill)")))
+            try await database.server.start()
+            try await database.eventually {
+                try await database.say("CFG.PUT \(tenant) skill \(skill) name e").id == skill
+            }
+        }
+    }
+
+    @Test("silent, as a server that is paused or behind a cut: given up, refused, and made when it is back")
+    func paused() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("paused")
+            let skill = try await database.id("CFG.PUT \(tenant) skill NEW name a")
+            let backends = try await database.texts(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+            let postmaster = try #require(await database.server.processID)
+            let processes = [postmaster] + backends.compactMap { Int32($0) }
+            for process in processes { #expect(kill(process, SIGSTOP) == 0) }
+            var replies: [Reply] = []
+            for name in ["b", "c"] {
+                replies.append(try await database.say("CFG.PUT \(tenant) skill \(skill) name \(name)"))
+            }
+            for process in processes { #expect(kill(process, SIGCONT) == 0) }
+            for reply in replies { #expect(isUnavailable(reply), "\(reply)") }
+            try await database.eventually {
+                try await database.say("CFG.PUT \(tenant) skill \(skill) name d").id == skill
+            }
+            let name = "SELECT name FROM provisioning.skill WHERE dbid = \(skill)"
+            #expect(try await database.texts(name) == ["d"])
+        }
+    }
+
+    @Test("connections that ended while nobody used them are made again, unnoticed")
+    func staleConnections() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("stale")
+            for name in ["a", "b"] {
+                _ = try await database.id("CFG.PUT \(tenant) skill NEW name \(name)")
+                let ended = try await database.texts(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE usename = 'regionsync_write' AND query IN ('COMMIT', 'ROLLBACK')
+                    """)
+                #expect(ended.contains("t"))
+            }
+            _ = try await database.id("CFG.PUT \(tenant) skill NEW name c")
+        }
+    }
+
+    @Test("a connection that is lost between commit and reply: the client is told so, and ONCE makes repeating it safe")
+    func lostReply() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("lost")
+            try await database.superuser.query("SET synchronous_commit = local")
+            // A commit is in the log, and then waits for a standby that there is not.
+            try await database.superuser.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            try await database.superuser.query("SELECT pg_reload_conf()")
+            try await database.eventually {
+                try await database.texts("SHOW synchronous_standby_names") == ["nobody"]
+            }
+            let put = "CFG.PUT \(tenant) skill NEW name a ONCE k"
+            async let lost = database.say(put)
+            try await database.eventually {
+                try await database.texts(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE usename = 'regionsync_write' AND wait_event = 'SyncRep'
+                    """
+                ).contains("t")
+            }
+            let reply = try await lost
+            #expect(isUnavailable(reply) && reply.refusal.contains("ONCE"), "\(reply)")
+            try await database.superuser.query("ALTER SYSTEM RESET synchronous_standby_names")
+            try await database.superuser.query("SELECT pg_reload_conf()")
+            let ids = "SELECT dbid FROM provisioning.skill WHERE tenant_dbid = \(tenant)"
+            let made = try await database.texts(ids)
+            #expect(made.count == 1)
+            try await database.eventually { try await !isUnavailable(database.say(put)) }
+            let again = try await database.say(put)
+            #expect(again.id == made.first)
+            #expect(try await database.texts(ids) == made)
+            let answer = try await database.texts("SELECT answer FROM regionsync.once").first
+            #expect(answer?.hasPrefix("\(again.token ?? "none") - ") == true)
+        }
+    }
+
+    @Test("a deadlock is a matter of trying again", .timeLimit(.minutes(2)))
+    func deadlock() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("deadlock")
+            let first = try await database.id("CFG.PUT \(tenant) skill NEW name a")
+            let second = try await database.id("CFG.PUT \(tenant) skill NEW name b")
+            let other = try await PostgresConnection.connect(database.server.options(user: "postgres"))
+            // Who has waited for `deadlock_timeout` looks, and gives way.
+            try await other.query("SET deadlock_timeout = '1min'")
+            try await other.query("BEGIN")
+            try await other.query("UPDATE provisioning.skill SET name = 'y' WHERE dbid = \(second)")
+            async let reply = database.sayTogether([
+                "CFG.PUT \(tenant) skill \(first) name c", "CFG.PUT \(tenant) skill \(second) name d",
+            ])
+            try await database.eventually {
+                try await database.texts(
+                    """
+                    SELECT pid FROM pg_stat_activity
+                    WHERE usename = 'regionsync_write' AND wait_event_type = 'Lock'
+                    """
+                ).count == 1
+            }
+            try await other.query("UPDATE provisioning.skill SET name = 'x' WHERE dbid = \(first)")
+            try await other.query("COMMIT")
+            let made = try await reply
+            #expect(!made.isError, "\(made)")
+            let names = "SELECT name FROM provisioning.skill WHERE tenant_dbid = \(tenant) ORDER BY dbid"
+            #expect(try await database.texts(names) == ["c", "d"])
+            await other.close()
+        }
+    }
+
+    @Test("an object that is locked for too long, and connections that are all in use, are waited for with a bound")
+    func locked() async throws {
+        try await WritingDatabase.with(connections: 1) { database in
+            let tenant = try await database.tenant("locked")
+            let skill = try await database.id("CFG.PUT \(tenant) skill NEW name a")
+            let other = try await PostgresConnection.connect(database.server.options(user: "postgres"))
+            try await other.query("BEGIN")
+            try await other.query("UPDATE provisioning.skill SET name = 'y' WHERE dbid = \(skill)")
+            async let locked = database.say("CFG.PUT \(tenant) skill \(skill) name b")
+            try await database.eventually {
+                try await database.texts("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'").count == 1
+            }
+            let crowded = try await database.say("CFG.PUT \(tenant) skill NEW name c")
+            #expect(crowded.refusal.hasPrefix("UNAVAILABLE all connections"), "\(crowded)")
+            let waited = try await locked
+            #expect(waited.refusal.hasPrefix("TIMEOUT "), "\(waited)")
+            try await other.query("ROLLBACK")
+            await other.close()
+            #expect(try await database.id("CFG.PUT \(tenant) skill \(skill) name b") == skill)
+        }
+    }
+
+    @Test("a server that takes no writes, and a role without rights, which is told what grants them")
+    func rights() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("rights")
+            try await database.superuser.query("REVOKE INSERT ON provisioning.skill FROM regionsync_write")
+            let refused = try await database.say("CFG.PUT \(tenant) skill NEW name a")
+            #expect(refused.refusal.hasPrefix("ERR ") && refused.refusal.contains("regionsync migrate"), "\(refused)")
+            try await database.superuser.query("ALTER SYSTEM SET default_transaction_read_only = on")
+            try await database.superuser.query("SELECT pg_reload_conf()")
+            try await database.eventually {
+                try await isUnavailable(database.say("CFG.PUT \(tenant) role NEW name r"))
+            }
+        }
+    }
+
+    @Test("a region file without a writer says which key is missing")
+    func unconfigured() async throws {
+        #expect(
+            DatabaseFailure.away("the region file lacks postgres.writer").reply.description
+                == "UNAVAILABLE the region file lacks postgres.writer")
+        await #expect(throws: DatabaseFailure.away("the region file lacks postgres.writer")) {
+            _ = try await NoWriter().begin()
+        }
+    }
+}

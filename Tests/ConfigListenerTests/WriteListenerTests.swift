@@ -1,0 +1,88 @@
+import Logging
+import NIOPosix
+import Observability
+import RESP
+import RESPServer
+import RedisClient
+import ServiceLifecycle
+import Testing
+
+@testable import ConfigListener
+
+@Suite("Writes over a port")
+struct WriteListenerTests {
+    @Test("one by one, as a transaction, and with the permissions of the account")
+    func port() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("port")
+            try await serve(database.writes) { connection in
+                let put = try await connection.send(RedisCommand("CFG.PUT", tenant, "skill", "NEW", "name", "a b"))
+                let fields = put.elements.map { $0.string ?? "" }
+                #expect(fields.count == 4 && fields[0] == "id" && fields[2] == "token", "\(fields)")
+                await #expect(throws: RedisError.self) {
+                    try await connection.send(RedisCommand("CFG.PUT", tenant, "skill"))
+                }
+                let swap = [["CFG.PUT", tenant, "skill", "NEW", "name", "c"], ["CFG.DEL", tenant, "skill", fields[1]]]
+                try await expect(connection, swap, answers: 2)
+                try await expect(connection, [["T.READ"], ["T.READ"], ["T.READ"]], answers: 3)
+                let names = "SELECT name FROM provisioning.skill WHERE tenant_dbid = \(tenant)"
+                #expect(try await database.texts(names) == ["c"])
+                for command in [["T.READ"], ["CFG.PUT", tenant, "skill", "NEW", "name", "c"]] {
+                    _ = try await connection.send(RedisCommand("MULTI"))
+                    _ = try await connection.send(
+                        RedisCommand(["CFG.PUT", tenant, "skill", "NEW", "name", "d"]))
+                    _ = try await connection.send(RedisCommand(command))
+                    await #expect(throws: RedisError.self) { try await connection.send(RedisCommand("EXEC")) }
+                    #expect(try await database.texts(names) == ["c"])
+                }
+                let docs = try await connection.send(RedisCommand("COMMAND", "DOCS", "CFG.PUT", "CFG.DEL"))
+                #expect(docs.count == 4)
+            }
+        }
+    }
+
+    private func expect(_ connection: RedisConnection, _ commands: [[String]], answers: Int) async throws {
+        _ = try await connection.send(RedisCommand("MULTI"))
+        for command in commands {
+            #expect(try await connection.send(RedisCommand(command)).string == "QUEUED")
+        }
+        #expect(try await connection.send(RedisCommand("EXEC")).count == answers)
+    }
+
+    /// A port with the writes and one command that reads.
+    private func serve(
+        _ writes: ConfigWrites, _ body: @escaping @Sendable (RedisConnection) async throws -> Void
+    ) async throws {
+        let read = Command(
+            "T.READ", arity: 1, permission: .read, documentation: .init("Reads.", group: "test"),
+            handler: .immediate { _ in .ok })
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let server = RESPServer(
+            RESPServer.Settings(
+                host: "127.0.0.1", port: 0, label: "test", identity: ServerIdentity(version: "1.2.3")),
+            table: CommandTable(writes.commands + [read], transaction: { await writes.transaction($0) }),
+            accounts: AccountStore(Accounts([], anonymous: .everywhere)), registry: MetricsRegistry(), logger: silent,
+            onListening: { port.yield($0) })
+        let group = ServiceGroup(services: [server], logger: silent)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask {
+                do {
+                    var iterator = ports.makeAsyncIterator()
+                    let port = try #require(await iterator.next())
+                    let connection = try await RedisConnection.connect(
+                        to: RedisEndpoint(host: "127.0.0.1", port: port, connectTimeout: .seconds(10)), name: "tests",
+                        on: MultiThreadedEventLoopGroup.singleton.next())
+                    try await body(connection)
+                    await connection.close()
+                } catch {
+                    await group.triggerGracefulShutdown()
+                    throw error
+                }
+                await group.triggerGracefulShutdown()
+            }
+            try await tasks.waitForAll()
+        }
+    }
+}
