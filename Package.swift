@@ -130,7 +130,7 @@ let package = Package(
             "Preflight",
             [
                 "Connections", "Journal", "Lease", "PGOutput", "PostgresClient", "Projection", "Provisioning", "RESP",
-                "RedisClient", "RegionConfig", nioCore, nioPosix,
+                "RedisClient", "RegionConfig", "VoiceListener", nioCore, nioPosix,
             ]),
         layer("WANProxy", [nioCore, nioPosix]),
         layer("Traffic", ["Journal", "VoiceEvents"]),
@@ -187,7 +187,8 @@ let package = Package(
             of: "ConfigListener",
             [
                 "Journal", "Observability", "PostgresClient", "Projection", "Provisioning", "RESP", "RESPServer",
-                "RedisClient", "RegionConfig", "ServerFixtures", "Tenants", "Worker", lifecycle, logging, nioCore,
+                "RedisClient", "RegionConfig", "ServerFixtures", "Tenants", "Traffic", "Worker", lifecycle, logging,
+                nioCore,
                 nioPosix,
             ]),
         tests(of: "Failover", ["Journal", "Traffic"]),
@@ -237,6 +238,12 @@ let package = Package(
                 "Journal", "Mirror", "Projection", "RESP", "RedisClient", "ServerFixtures", "Traffic", crypto, nioCore,
                 nioPosix,
             ]),
+        tests(
+            of: "Tenants",
+            [
+                "Journal", "Projection", "RESP", "RESPServer", "RedisClient", "ServerFixtures", "Worker", nioCore,
+                nioPosix,
+            ]),
         tests(of: "Traffic", ["Journal", "VoiceEvents"]),
         tests(
             of: "Verification",
@@ -249,16 +256,18 @@ let package = Package(
         tests(
             of: "VoiceListener",
             [
-                "Journal", "Observability", "Projection", "RESP", "RESPServer", "RedisClient", "RegionConfig",
-                "ServerFixtures", "Tenants", "VoiceEvents", "Worker", lifecycle, logging, nioCore, nioPosix,
+                "Generator", "Journal", "Mirror", "Observability", "Projection", "RESP", "RESPServer", "RedisClient",
+                "RegionConfig", "ServerFixtures", "Tenants", "Traffic", "VoiceEvents", "Worker", lifecycle, logging,
+                nioCore, nioPosix,
             ]),
         tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", "Traffic", nioCore, nioPosix]),
         tests(
             of: "Worker",
             [
                 "Capture", "CrashPoints", "Journal", "Lease", "Mirror", "Observability", "PGOutput", "PostgresClient",
-                "Projection", "Provisioning", "RESP", "Reconciliation", "RedisClient", "RegionConfig", "ServerFixtures",
-                "Traffic", "Verification", "WANProxy", "regionsync", logging, nioCore, nioPosix,
+                "Projection", "Provisioning", "RESP", "RESPServer", "Reconciliation", "RedisClient", "RegionConfig",
+                "ServerFixtures",
+                "Traffic", "Verification", "WANProxy", "regionsync", crypto, logging, nioCore, nioPosix,
             ]),
     ])
 

@@ -58,12 +58,18 @@ struct EntryWriter: ~Copyable {
     /// transaction have the same IDs whatever the catalog says when it comes again.
     mutating func skip() { nextOrdinal += 1 }
 
+    /// The object is now this row, and was not there before.
+    mutating func writeInsert(_ row: Row) { write(row, Words.insert) }
+
     /// The object is now this row; columns that the log does not hold make it a patch.
-    mutating func write(_ row: Row) {
+    mutating func write(_ row: Row) { write(row, Words.put) }
+
+    /// `whole` are the words for a row that the log holds all columns of.
+    private mutating func write(_ row: Row, _ whole: BulkStrings) {
         guard let id = next() else { return }
         let isWhole = row.write(to: &data)
         builder.append(id: id, fields: 5) { strings in
-            strings.append(contentsOf: isWhole ? Words.put : Words.patch)
+            strings.append(contentsOf: isWhole ? whole : Words.patch)
             Self.write(nameOf: row, to: &strings)
             strings.append("data" as StaticString)
             data.withBytes { strings.append($0) }
@@ -165,6 +171,7 @@ struct EntryWriter: ~Copyable {
 /// The strings that begin an entry, in wire form.
 private enum Words {
     static let put = BulkStrings(["op", "put", "tenant"])
+    static let insert = BulkStrings(["op", "insert", "tenant"])
     static let patch = BulkStrings(["op", "patch", "tenant"])
     static let delete = BulkStrings(["op", "delete", "tenant"])
 }

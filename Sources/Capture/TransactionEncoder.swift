@@ -166,7 +166,7 @@ package struct TransactionEncoder: ~Copyable {
         guard let relation = try captured(insert.relation, lsn) else { return leaveOut() }
         counts.tables[relation.index].inserts += 1
         try unsafe bytes.withUnsafeBytes { bytes throws(CaptureStop) in
-            writer.write(try unsafe row(relation, columns, insert.new, nil, bytes, lsn))
+            writer.writeInsert(try unsafe row(relation, columns, insert.new, nil, bytes, lsn))
         }
     }
 

@@ -39,7 +39,7 @@ package struct ConfigWrites: Sendable {
         if writes.isEmpty {
             var replies: [Reply] = []
             for command in invocation.commands {
-                replies.append(await command.answer(for: invocation.account, client: invocation.client))
+                replies.append(await command.answer(in: invocation))
             }
             return .array(replies)
         }

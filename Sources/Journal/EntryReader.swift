@@ -20,6 +20,13 @@ package struct JournalEntry: Sendable {
         return (0..<stringCount).compactMap { _ in walk.next() }
     }
 
+    /// Appends the entry as replies to `XREAD` and `XRANGE` have it: an array of its ID and the array of its strings.
+    package func write(to buffer: inout ByteBuffer) {
+        let text = id.description
+        buffer.writeString("*2\r\n$\(text.utf8.count)\r\n\(text)\r\n*\(stringCount)\r\n")
+        buffer.writeBytes(wire)
+    }
+
     /// The value of the first field of that name; nil when there is none.
     package func value(of field: StaticString) -> ByteBufferView? { places(of: [field])[0].map { bytes(at: $0) } }
 

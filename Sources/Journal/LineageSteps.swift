@@ -101,7 +101,7 @@ extension EntryBatch {
         try? forEachEntry { entry in
             switch try? ProvisioningEntry(entry) {
             case .commit(let closing), .endSnapshot(let closing): last = (entry.id, closing)
-            case .put, .patch, .delete, .truncate, .beginSnapshot, nil: break
+            case .put, .insert, .patch, .delete, .truncate, .beginSnapshot, nil: break
             }
         }
         return last.flatMap { Position(history: Position(number: $0.id.first).history, lsn: $0.closing.end) }

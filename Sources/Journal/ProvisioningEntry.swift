@@ -8,6 +8,9 @@ package import RESP
 package enum ProvisioningEntry: Sendable, Hashable {
     /// The object is now exactly this. `data` is a JSON object, column → text or null.
     case put(ObjectName, data: ByteBufferView)
+    /// The same, and the row was inserted: the object was not there before. Who keeps state need not tell it from `put`,
+    /// which stands for a row that was updated, or read for a snapshot.
+    case insert(ObjectName, data: ByteBufferView)
     /// The columns in `data` changed; the others, unchanged TOAST values, are as they were.
     case patch(ObjectName, data: ByteBufferView)
     case delete(ObjectName)
@@ -67,7 +70,7 @@ package enum ProvisioningEntry: Sendable, Hashable {
 
     /// The word in the `op` field.
     package enum Operation: String, Sendable, CaseIterable {
-        case put, patch, delete, truncate, commit
+        case put, insert, patch, delete, truncate, commit
         case beginSnapshot = "begin-snapshot"
         case endSnapshot = "end-snapshot"
     }
@@ -86,6 +89,7 @@ extension ProvisioningEntry {
         guard let operation = Operation(rawValue: (try? fields.text(0)) ?? "") else { throw .unknownOperation }
         switch operation {
         case .put: self = .put(try fields.objectName(), data: try fields.bytes(4))
+        case .insert: self = .insert(try fields.objectName(), data: try fields.bytes(4))
         case .patch: self = .patch(try fields.objectName(), data: try fields.bytes(4))
         case .delete: self = .delete(try fields.objectName())
         case .truncate: self = .truncate(type: try fields.text(2))
@@ -153,7 +157,7 @@ extension ProvisioningEntry.Closing {
 }
 
 extension EntryBatchBuilder {
-    /// Adds `put` or `patch`; `data` appends exactly one string, the JSON object of the row.
+    /// Adds `put`, `insert` or `patch`; `data` appends exactly one string, the JSON object of the row.
     package mutating func append(
         _ operation: ProvisioningEntry.Operation, _ object: ProvisioningEntry.ObjectName, id: EntryID,
         data: (inout BulkStrings) -> Void

@@ -10,5 +10,8 @@ struct LoadCommand: AsyncParsableCommand {
             A part of ops/bench and ops/drill. Every command prints one JSON object as its last line; all times are by one \
             monotonic clock.
             """,
-        subcommands: [FillCommand.self, LagCommand.self, ProxyCommand.self, VisibleCommand.self, WatchCommand.self])
+        subcommands: [
+            FanOutCommand.self, FillCommand.self, LagCommand.self, ProxyCommand.self, VisibleCommand.self,
+            WatchCommand.self,
+        ])
 }

@@ -102,6 +102,7 @@ extension MirrorLink {
         settle(resumption.lost, of: journal, in: session)
         session.refusal = nil
         journal.machine.aligned(at: resumption.cursor)
+        tellWaiting(of: journal)
         if wentBack { review(in: session) }
     }
 

@@ -58,9 +58,7 @@ extension MirrorLink {
             }
             accept(answer.reads, asked: cursors, count: count, of: group)
             await self.count(group, through: reader, in: session)
-            if session.gathering.pause > .zero, group.journals.allSatisfy(\.isCaughtUp) {
-                try? await Task.sleep(for: session.gathering.pause)
-            }
+            await gather(group, in: session)
         }
     }
 
@@ -190,6 +188,7 @@ extension MirrorLink {
             CrashPoint.mirrorAcknowledged.pass()
             session.refusal = nil
             journal.machine.appended(unit)
+            tellWaiting(of: journal)
             report.resumed(name)
             journal.copied += UInt64(count)
             report.appended(count, topic: name.topic)

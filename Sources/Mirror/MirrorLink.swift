@@ -30,6 +30,10 @@ package actor MirrorLink {
     var backlog: PeerBacklog?
     /// Probes under way, oldest first.
     var probes: [(id: EntryID, since: NIODeadline)] = []
+    /// Who waits until the peer holds what, by number (`holds`).
+    var awaited = AwaitedEntries()
+    var waiting: [Int: CheckedContinuation<Bool, Never>] = [:]
+    var waitCount = 0
     /// What is heard of the peer.
     var hearing = LinkHearing(first: .random(in: 0...1 << 60))
 

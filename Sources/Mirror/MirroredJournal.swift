@@ -59,6 +59,8 @@ final class ReadGroup {
     var countTurn = 0
     /// Whether a blocking read is under way.
     var isReading = false
+    /// Whether entries are let gather before the next one.
+    var isGathering = false
     private var waiter: CheckedContinuation<Void, Never>?
 
     init(entryBytes: Int) {

@@ -10,6 +10,14 @@ extension MetricFamily {
     package static let listenerRejected = counter(
         "regionsync_listener_rejected", "Connections and commands refused.", labels: [.port, .reason])
 
+    package static let configCacheObjects = gauge(
+        "regionsync_config_cache_objects", "Objects kept in memory for readers of provisioning.")
+    package static let configCacheBytes = gauge(
+        "regionsync_config_cache_bytes", "What they take.", unit: .bytes)
+    package static let configCacheReads = counter(
+        "regionsync_config_cache_reads", "Reads of one object, by whether memory had it: hit, miss.",
+        labels: [.result])
+
     package static let kafkaQueueMessages = gauge(
         "regionsync_kafka_queue_messages", "Messages handed to the producer and not yet acknowledged.")
     package static let kafkaDelivered = counter(
@@ -55,6 +63,7 @@ extension MetricFamily {
         projectionLogouts, projectionReplaced, projectionLackingJournals, projectionRestated,
         verifyLastSuccessTimestampSeconds, verifyDriftObjects, verifyRepaired,
         listenerConnections, listenerCommands, listenerSeconds, listenerRejected,
+        configCacheObjects, configCacheBytes, configCacheReads,
         kafkaQueueMessages, kafkaDelivered, kafkaErrors,
         tenantHealthLevel, tenantRedisState, tenantConfigClients, tenantActiveCalls, tenantCampaignHealthLevel,
         processCPUSeconds, processResidentMemoryBytes, processVirtualMemoryBytes, processStartTimeSeconds,

@@ -15,13 +15,19 @@ struct PortCheck: Sendable {
 
     func run() async -> [Finding] {
         var findings = [await look(at: region.admin, named: "admin")]
+        let isRunning = findings[0].statement == Self.ownWorker
         for (name, listener) in region.listeners.opened {
-            findings.append(await look(at: listener.address, named: "listeners.\(name)"))
+            findings.append(
+                await look(at: listener.address, named: "listeners.\(name)", isWorkerRunning: isRunning))
         }
         return findings
     }
 
-    private func look(at address: Region.Address, named key: String) async -> Finding {
+    private static let ownWorker = "in use, by this region's worker, which runs"
+
+    private func look(
+        at address: Region.Address, named key: String, isWorkerRunning: Bool = false
+    ) async -> Finding {
         let place = "listen \(address)"
         do {
             // As the listener itself will do it, so that closed connections of a worker just stopped are no hindrance.
@@ -32,9 +38,12 @@ struct PortCheck: Sendable {
             return Finding(.ok, at: place, key, "free")
         } catch {
             let code = (error as? IOError)?.errnoCode
+            if code == EADDRINUSE, isWorkerRunning {
+                return Finding(.ok, at: place, key, "in use, as it is while this region's worker runs")
+            }
             if code == EADDRINUSE, key == "admin", let running = await regionOfWorker(at: address) {
                 guard running != region.name else {
-                    return Finding(.ok, at: place, key, "in use, by this region's worker, which runs")
+                    return Finding(.ok, at: place, key, Self.ownWorker)
                 }
                 return Finding(
                     .error, at: place, key, "in use by the worker of region \(running)",

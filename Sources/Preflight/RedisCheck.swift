@@ -5,6 +5,7 @@ internal import Projection
 internal import RESP
 internal import RedisClient
 internal import RegionConfig
+internal import VoiceListener
 
 /// Whether one Redis can be trusted with journals (journal.md) and lets the worker do its work.
 struct RedisCheck: Sendable {
@@ -181,7 +182,7 @@ struct RedisCheck: Sendable {
     /// Those the worker loads there.
     private var libraries: [FunctionLibrary] {
         switch role {
-        case .own: ProjectionFunctions.libraries
+        case .own: ProjectionFunctions.libraries + [RequestFunctions.library]
         case .peer: [JournalFunctions.library]
         }
     }

@@ -24,7 +24,7 @@ extension RedisCheck {
     /// such; the projection writes whole objects with the latter).
     private static let rights =
         "~rs:* ~cfg:* ~call:* ~calls:* ~agent:* +@read +@write +@connection +@scripting +@transaction +@blocking "
-        + "-@dangerous +info +restore +time +client|unblock +client|list"
+        + "-@dangerous +info +restore +time +client|unblock +client|list +subscribe &__redis__:invalidate"
 
     private var user: String { redis.username ?? "default" }
 
@@ -72,8 +72,15 @@ extension RedisCheck {
         for (probe, answer) in zip(probes, answers) {
             switch answer {
             case .failure(.server("NOPERM", let message)):
-                // "… no permissions to run the 'xadd' command"; else it is a key that may not be accessed.
-                let name = message.contains("to run the '") ? probe.name : "keys \(probe.key ?? probe.name)"
+                // "… no permissions to run the 'xadd' command"; else it is a key or channel that may not be accessed.
+                let name =
+                    if message.contains("to run the '") {
+                        probe.name
+                    } else if message.contains("channels") {
+                        "channel \(probe.words[1])"
+                    } else {
+                        "keys \(probe.key ?? probe.name)"
+                    }
                 if !missing.contains(name) { missing.append(name) }
             case .success, .failure(.server): break
             case .failure(let error): throw error
@@ -87,7 +94,7 @@ extension RedisCheck {
         case .own(let region):
             Self.journals(of: region).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("GET", knockKey(from: "probe"))] + Self.projectionProbes + Self.leaseProbes
-                + Self.roleProbes(of: region)
+                + Self.roleProbes(of: region) + Self.trackingProbes
         case .peer(_, let writer):
             Self.journals(of: writer).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("SET", knockKey(from: writer), "1 0")]
@@ -125,6 +132,12 @@ extension RedisCheck {
     private static let connectionProbes = [
         Probe("FUNCTION", "LOAD", "#!lua name=regionsync_probe\n"), Probe("CLIENT", "UNBLOCK", "1"),
         Probe("INFO"), Probe("PING"),
+    ]
+
+    /// What keeps the memory of the provisioning port fresh.
+    private static let trackingProbes = [
+        Probe("CLIENT", "TRACKING", "ON", "REDIRECT", "1", "OPTIN"), Probe("CLIENT", "CACHING", "YES"),
+        Probe("SUBSCRIBE", "__redis__:invalidate"),
     ]
 
     /// What several workers of the region agree by.

@@ -73,7 +73,7 @@ package enum StoreFailure: Error, Hashable, Sendable {
 
 extension StoreFailure {
     /// The server lost its functions: they are wiped by a full resync and by FUNCTION FLUSH.
-    var isFunctionMissing: Bool {
+    package var isFunctionMissing: Bool {
         if case .server(_, let message) = self { message.hasPrefix("Function not found") } else { false }
     }
 

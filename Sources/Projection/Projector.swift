@@ -10,15 +10,17 @@ package struct Projector: Sendable {
     private let restating: Restating
 
     /// `tail` makes a reader for whoever has this name. Provisioning has a store of its own, so that a large transaction
-    /// does not keep events waiting behind it.
+    /// does not keep events waiting behind it; `progress` is told how far it has come.
     package init(
         catalog: Catalog, settings: VoiceProjection.Settings, limits: ProvisioningFold.Limits = .init(),
         provisioningStore: any ProjectionStore, voiceStore: any ProjectionStore,
-        tail: @escaping @Sendable (String) -> any JournalTail, report: ProjectionReport
+        tail: @escaping @Sendable (String) -> any JournalTail, report: ProjectionReport,
+        progress: ProvisioningProgress = ProvisioningProgress()
     ) {
         provisioning = ProvisioningProjection(
             journals: settings.regions.map { .provisioning(origin: $0) }, layouts: IndexLayouts(catalog),
-            limits: limits, store: provisioningStore, tail: tail("provisioning"), report: report)
+            limits: limits, store: provisioningStore, tail: tail("provisioning"), report: report,
+            progress: progress)
         voice = VoiceProjection(settings: settings, store: voiceStore, tail: tail, report: report)
         control =
             settings.peers.isEmpty

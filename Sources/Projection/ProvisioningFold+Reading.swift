@@ -51,7 +51,7 @@ extension ProvisioningFold {
         do throws(ProvisioningEntry.Unreadable) {
             switch try ProvisioningEntry(entry) {
             case .commit(let closing), .endSnapshot(let closing): return closing
-            case .put(let name, let data): open.add(.put(name, data: data))
+            case .put(let name, let data), .insert(let name, let data): open.add(.put(name, data: data))
             case .patch(let name, let data): open.add(.patch(name, data: data, in: entry))
             case .delete(let name): open.add(.delete(name))
             case .truncate(let type):

@@ -17,6 +17,8 @@ package indirect enum Reply: Hashable, Sendable {
     case array([Reply])
     /// Pairs, in an order that RESP2 keeps: there they are one flat array.
     case map([Pair])
+    /// Pairs; in RESP2 an array of arrays of two, as `XREAD` answers.
+    case pairs([Pair])
     /// Elements of which none stands twice; an array in RESP2.
     case set([Reply])
     /// A string in RESP2.
@@ -31,6 +33,9 @@ package indirect enum Reply: Hashable, Sendable {
     case strings(BulkStrings)
     /// A map of strings that have wire form already, a field and its value in turn.
     case fields(BulkStrings)
+    /// An array of `count` elements that have wire form already, the same in both versions: made once, sent to any number
+    /// of clients. They are not looked at: whoever makes it vouches for them.
+    case elements(ByteBuffer, count: Int)
 
     /// A key of a map and its value.
     package struct Pair: Hashable, Sendable {

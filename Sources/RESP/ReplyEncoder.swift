@@ -23,6 +23,7 @@ package struct ReplyEncoder: Hashable, Sendable {
         case .set(let elements): encode(elements, behind: version == .two ? .array : .set, into: &buffer)
         case .push(let elements): encode(elements, behind: version == .two ? .array : .push, into: &buffer)
         case .map(let pairs): encode(pairs, into: &buffer)
+        case .pairs(let pairs): encode(apart: pairs, into: &buffer)
         case .double(let number): encode(number, into: &buffer)
         case .boolean(let isTrue): encode(isTrue, into: &buffer)
         case .verbatim(let text): encode(verbatim: text, into: &buffer)
@@ -32,6 +33,9 @@ package struct ReplyEncoder: Hashable, Sendable {
         case .fields(let strings):
             Self.header(version == .two ? .array : .map, strings.count / (version == .two ? 1 : 2), into: &buffer)
             buffer.writeImmutableBuffer(strings.buffer)
+        case .elements(let elements, let count):
+            Self.header(.array, count, into: &buffer)
+            buffer.writeImmutableBuffer(elements)
         }
     }
 
@@ -46,6 +50,16 @@ package struct ReplyEncoder: Hashable, Sendable {
         case .three: Self.header(.map, pairs.count, into: &buffer)
         }
         for pair in pairs {
+            encode(pair.key, into: &buffer)
+            encode(pair.value, into: &buffer)
+        }
+    }
+
+    private func encode(apart pairs: [Reply.Pair], into buffer: inout ByteBuffer) {
+        guard version == .two else { return encode(pairs, into: &buffer) }
+        Self.header(.array, pairs.count, into: &buffer)
+        for pair in pairs {
+            Self.header(.array, 2, into: &buffer)
             encode(pair.key, into: &buffer)
             encode(pair.value, into: &buffer)
         }

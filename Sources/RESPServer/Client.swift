@@ -9,7 +9,7 @@ package final class Client: Sendable {
     /// Where it comes from, as `host:port`.
     package let address: String
 
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     /// Emptied when the connection ends, lest who keeps the client keep that.
     private let connection: NIOLoopBoundBox<ConnectionHandler?>
     private let ended: EventLoopFuture<Void>

@@ -50,7 +50,7 @@ extension ConnectionHandler {
     private func handle(_ request: Request, at now: NIODeadline) {
         switch session.received(request, at: Duration(uptimeOf: now)) {
         case .answer(let reply): finish(reply, began: now)
-        case .run(let place, let account): run(place, Invocation(request, account, client), at: now)
+        case .run(let place, let account): run(place, Invocation(request, account, client, session.version), at: now)
         case .commit(let commands, let account): commit(commands, account: account, at: now)
         case .logIn(let login): check(login, at: now)
         case .inform(let sections): finish(.verbatim(ServerReport(listener).text(sections)), began: now)
@@ -114,7 +114,8 @@ extension ConnectionHandler {
 
     private func commit(_ commands: [QueuedCommand], account: Account, at now: NIODeadline) {
         guard let transaction = listener.table.transaction, let client, let pending = begin(at: now) else { return }
-        let invocation = TransactionInvocation(commands: commands, account: account, client: client)
+        let invocation = TransactionInvocation(
+            commands: commands, account: account, client: client, version: session.version)
         listener.jobs.add { pending.answer(await transaction(invocation)) }
     }
 
@@ -160,12 +161,20 @@ extension ConnectionHandler {
         lastTicket += 1
         let ticket = lastTicket
         running = Running(ticket: ticket, began: now)
-        switch listener.loginAttempted(from: source, at: Duration(uptimeOf: now)) {
-        case .now: verify(login, ticket: ticket, context)
+        attempt(login, ticket: ticket, context)
+    }
+
+    /// Asks whether the login may be checked now.
+    private func attempt(_ login: Login, ticket: Int, _ context: ChannelHandlerContext) {
+        let now = Duration(uptimeOf: .now())
+        let eventLoop = context.eventLoop.assumeIsolatedUnsafeUnchecked()
+        switch listener.loginAttempted(from: source, at: now) {
+        case .now: verify(login, ticket: ticket)
         case .later(let time):
-            let delay = TimeAmount(time - Duration(uptimeOf: now))
-            context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: delay) {
-                if let context = self.context { self.verify(login, ticket: ticket, context) }
+            eventLoop.scheduleTask(in: TimeAmount(time - now)) { self.verify(login, ticket: ticket) }
+        case .again(let time):
+            eventLoop.scheduleTask(in: TimeAmount(time - now)) {
+                if let context = self.context { self.attempt(login, ticket: ticket, context) }
             }
         case .refused:
             listener.metrics.rejected(.throttled)
@@ -173,7 +182,11 @@ extension ConnectionHandler {
         }
     }
 
-    private func verify(_ login: Login, ticket: Int, _ context: ChannelHandlerContext) {
+    /// The login has its turn, which is given back if nobody waits any more.
+    private func verify(_ login: Login, ticket: Int) {
+        guard let context, running?.ticket == ticket, !isClosing else {
+            return listener.loginEnded(from: source, at: Duration(uptimeOf: .now()))
+        }
         let accounts = listener.accounts.current
         guard accounts.hasSlowSecrets else { return checked(accounts.account(for: login), ticket: ticket) }
         NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) { accounts.account(for: login) }
@@ -184,25 +197,31 @@ extension ConnectionHandler {
     }
 
     private func checked(_ account: Account?, ticket: Int) {
-        guard let running, running.ticket == ticket, !isClosing else { return }
+        let now = Duration(uptimeOf: .now())
         // The accounts may have been replaced while the secret was checked.
-        if let account = account.flatMap({ listener.accounts.current.account(named: $0.name) }) {
+        let account = account.flatMap { listener.accounts.current.account(named: $0.name) }
+        if account != nil {
+            listener.loginEnded(from: source, at: now)
+        } else {
+            listener.metrics.rejected(.login)
+            listener.loginFailed(from: source, at: now)
+        }
+        guard let running, running.ticket == ticket, !isClosing else { return }
+        if let account {
             let before = session.account
             let reply = session.loggedIn(as: account)
             cutOffIfChanged(since: before)
             answered(reply, ticket: ticket)
         } else {
-            listener.metrics.rejected(.login)
-            listener.loginFailed(from: source, at: Duration(uptimeOf: .now()))
             answered(session.loginRefused(), ticket: ticket)
         }
     }
 }
 
 extension Invocation {
-    fileprivate init?(_ request: Request, _ account: Account, _ client: Client?) {
+    fileprivate init?(_ request: Request, _ account: Account, _ client: Client?, _ version: RESPVersion) {
         guard let client else { return nil }
-        self.init(request: request, account: account, client: client)
+        self.init(request: request, account: account, client: client, version: version)
     }
 }
 

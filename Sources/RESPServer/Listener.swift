@@ -127,6 +127,11 @@ extension Listener {
         state.withLock { $0.throttle.attempted(from: source, at: now) }
     }
 
+    /// An attempt that went ahead is over, and was right or given up.
+    func loginEnded(from source: ClientSource, at now: Duration) {
+        state.withLock { $0.throttle.ended(from: source, at: now) }
+    }
+
     func loginFailed(from source: ClientSource, at now: Duration) {
         state.withLock { $0.throttle.failed(from: source, at: now) }
     }

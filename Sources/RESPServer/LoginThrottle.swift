@@ -16,6 +16,10 @@ package struct LoginThrottle: Sendable {
         package var memory = Duration.seconds(300)
         /// Sources that are remembered.
         package var sources = 4096
+        /// Secrets of one source that are checked at the same time; more would all be guesses without a consequence.
+        package var checks = 16
+        /// After how long whoever found no room for that asks again.
+        package var retry = Duration.milliseconds(50)
 
         package init() {}
     }
@@ -25,12 +29,16 @@ package struct LoginThrottle: Sendable {
         case now
         /// At this time or later.
         case later(Duration)
+        /// Others of the source are being checked: to be asked again at this time.
+        case again(Duration)
         /// Not at all.
         case refused
     }
 
     private struct Record: Sendable {
         var failures = 0
+        /// Attempts that were let go ahead and are not over.
+        var checks = 0
         var lastFailure: Duration
         /// No attempt is checked before.
         var free: Duration
@@ -48,29 +56,55 @@ package struct LoginThrottle: Sendable {
     /// Sources that are remembered now.
     package var sourceCount: Int { records.count }
 
-    /// A client wants to log in; whoever waits has the next turn of its source.
+    /// A client wants to log in; whoever waits has the next turn of its source. Who is told `now` or `later` goes ahead and
+    /// says what came of it: `failed` or `ended`.
     package mutating func attempted(from source: ClientSource, at now: Duration) -> Verdict {
         forgetOld(source, at: now)
-        guard var record = records[source] ?? (isFull ? others : nil), record.failures > settings.freeFailures else {
-            return .now
+        var record = record(of: source, at: now)
+        var turn = now
+        if record.failures > settings.freeFailures {
+            turn = max(now, record.free)
+            guard turn - now <= settings.longestWait else { return .refused }
+            record.free = turn + delay(after: record.failures)
+        } else if record.checks >= settings.checks {
+            return .again(now + settings.retry)
         }
-        let turn = max(now, record.free)
-        guard turn - now <= settings.longestWait else { return .refused }
-        record.free = turn + delay(after: record.failures)
+        record.checks += 1
         keep(record, for: source)
         return turn > now ? .later(turn) : .now
     }
 
+    /// An attempt is over, and the secret was not wrong.
+    package mutating func ended(from source: ClientSource, at now: Duration) {
+        var record = record(of: source, at: now)
+        record.checks = max(record.checks - 1, 0)
+        if record.checks == 0, record.failures == 0 {
+            records[source] = nil
+        } else {
+            keep(record, for: source)
+        }
+    }
+
     /// An attempt was checked and the secret was wrong.
     package mutating func failed(from source: ClientSource, at now: Duration) {
-        if records[source] == nil, isFull { forgetOld(at: now) }
-        var record = records[source] ?? (isFull ? others : nil) ?? Record(lastFailure: now, free: now)
+        var record = record(of: source, at: now)
+        record.checks = max(record.checks - 1, 0)
         record.failures += 1
         record.lastFailure = now
         if record.failures > settings.freeFailures {
             record.free = max(record.free, now + delay(after: record.failures))
         }
         keep(record, for: source)
+    }
+
+    /// What is known of a source that may get a place of its own where what is old makes room.
+    private mutating func record(of source: ClientSource, at now: Duration) -> Record {
+        if records[source] == nil, isFull { forgetOld(at: now) }
+        return held(source) ?? Record(lastFailure: now, free: now)
+    }
+
+    private func held(_ source: ClientSource) -> Record? {
+        records[source] ?? (isFull ? others : nil)
     }
 
     private var isFull: Bool { records.count >= settings.sources }
@@ -99,6 +133,6 @@ package struct LoginThrottle: Sendable {
     }
 
     private func isOld(_ record: Record, at now: Duration) -> Bool {
-        now - max(record.lastFailure, record.free) > settings.memory
+        record.checks == 0 && now - max(record.lastFailure, record.free) > settings.memory
     }
 }

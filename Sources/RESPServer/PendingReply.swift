@@ -10,7 +10,7 @@ package final class PendingReply: Sendable {
     }
 
     private let state = Mutex(State.waiting(nil))
-    private let client: Client
+    let client: Client
     private let ticket: Int
 
     init(client: Client, ticket: Int) {

@@ -1,5 +1,5 @@
 package import RESP
-internal import NIOCore
+package import NIOCore
 
 /// What is sent without being asked for, in wire form: made once, sent to any number of clients.
 package struct Push: Sendable {
@@ -12,6 +12,12 @@ package struct Push: Sendable {
         var three = ByteBuffer()
         ReplyEncoder(version: .two).encode(.push(elements), into: &two)
         ReplyEncoder(version: .three).encode(.push(elements), into: &three)
+        self.two = two
+        self.three = three
+    }
+
+    /// Any number of pushes that have wire form already, one behind the other.
+    package init(two: ByteBuffer, three: ByteBuffer) {
         self.two = two
         self.three = three
     }

@@ -7,6 +7,9 @@ internal import RESP
 ///
 /// Redis answers in the order of the commands, so only the oldest unanswered command can be late: the connection keeps one
 /// timer, whatever is in flight.
+///
+/// On a connection that may subscribe, messages come between the replies and are nobody's answer; on any other a reply that
+/// nobody asked for is the end.
 final class RedisChannelHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -34,6 +37,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private let pingInterval: TimeAmount
     private let pingPatience: Duration
     private let meter: WireMeter
+    private let onMessage: (@Sendable (RedisReply) -> Void)?
 
     private var parser: ReplyParser
     private var replies: [RedisReply] = []
@@ -48,14 +52,19 @@ final class RedisChannelHandler: ChannelInboundHandler {
     /// Why the connection ends; `nil` while it does not.
     private(set) var closeReason: RedisError?
 
-    /// `meter` stands before this handler, where bytes leave.
-    init(endpoint: RedisEndpoint, meter: WireMeter, closed: EventLoopPromise<RedisError>) throws(RedisError) {
+    /// `meter` stands before this handler, where bytes leave. `onMessage` is called with what each message of a channel
+    /// carries; without it there must be none.
+    init(
+        endpoint: RedisEndpoint, meter: WireMeter, closed: EventLoopPromise<RedisError>,
+        onMessage: (@Sendable (RedisReply) -> Void)? = nil
+    ) throws(RedisError) {
         parser = try ReplyParser(limits: ReplyParser.Limits(replyBytes: endpoint.replyBytes))
         responseTimeout = TimeAmount(endpoint.responseTimeout)
         pingInterval = TimeAmount(endpoint.linkTimeout / 3)
         pingPatience = endpoint.linkTimeout * 2 / 3
         self.meter = meter
         self.closed = closed
+        self.onMessage = onMessage
     }
 }
 
@@ -205,6 +214,10 @@ extension RedisChannelHandler {
     private func deliver(_ replies: [RedisReply]) {
         for reply in replies {
             guard closeReason == nil else { return }
+            if let onMessage, let message = reply.message {
+                onMessage(message)
+                continue
+            }
             if !inFlight.isEmpty, inFlight[inFlight.startIndex].missing > 1 {
                 inFlight[inFlight.startIndex].missing -= 1
                 if let error = reply.error, inFlight[inFlight.startIndex].firstError == nil {
@@ -231,6 +244,14 @@ extension RedisChannelHandler {
         wake = nil
         failAll(reason)
         closed.succeed(reason)
+    }
+}
+
+extension RedisReply {
+    /// What a message of a channel carries, if it is one: `message`, the channel and this.
+    fileprivate var message: RedisReply? {
+        guard count == 3, let kind = self[0], kind.string == "message" else { return nil }
+        return self[2]
     }
 }
 

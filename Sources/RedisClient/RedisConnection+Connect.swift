@@ -11,16 +11,19 @@ extension RedisConnection {
     ///   - endpoint: Where to.
     ///   - name: What `CLIENT LIST` shows; without spaces.
     ///   - greeting: Commands that are sent with the first bytes, before anything is answered; their replies are passed over.
+    ///   - onMessage: Called with what each message of a channel carries, on the event loop, for a connection that is to
+    ///     subscribe; only then are there messages.
     ///   - eventLoop: Where everything of this connection happens; one of `MultiThreadedEventLoopGroup`.
     /// - Returns: A connection that has been let in.
     /// - Throws: `.connect`, `.noAnswer`, `.tls`, `.authentication`, `.protocolViolation`, or `.server` if the server cannot answer yet
     ///   (LOADING) or refuses (`ERR max number of clients reached`).
     package static func connect(
-        to endpoint: RedisEndpoint, name: String, greeting: [RedisCommand] = [], on eventLoop: any EventLoop
+        to endpoint: RedisEndpoint, name: String, greeting: [RedisCommand] = [],
+        onMessage: (@Sendable (RedisReply) -> Void)? = nil, on eventLoop: any EventLoop
     ) async throws(RedisError) -> RedisConnection {
         let began = NIODeadline.now()
         let tls = try await TLSSettings.read(endpoint)
-        let opened = try await open(endpoint, tls: tls, on: eventLoop)
+        let opened = try await open(endpoint, tls: tls, onMessage: onMessage, on: eventLoop)
         let left = endpoint.connectTimeout - Duration(NIODeadline.now() - began)
         let promise = eventLoop.makePromise(of: [Result<RedisReply, RedisError>].self)
         let hello = hello(endpoint, name: name)
@@ -55,7 +58,8 @@ extension RedisConnection {
     }
 
     private static func open(
-        _ endpoint: RedisEndpoint, tls: TLSSettings?, on eventLoop: any EventLoop
+        _ endpoint: RedisEndpoint, tls: TLSSettings?, onMessage: (@Sendable (RedisReply) -> Void)?,
+        on eventLoop: any EventLoop
     ) async throws(RedisError) -> Opened {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(endpoint.connectTimeout))
@@ -77,7 +81,8 @@ extension RedisConnection {
                     do {
                         if endpoint.prefersBBR { askForBBR(channel) }
                         let meter = WireMeter()
-                        let handler = try RedisChannelHandler(endpoint: endpoint, meter: meter, closed: closed)
+                        let handler = try RedisChannelHandler(
+                            endpoint: endpoint, meter: meter, closed: closed, onMessage: onMessage)
                         try channel.pipeline.syncOperations.addHandler(meter)
                         if let tls { try channel.pipeline.syncOperations.addHandler(tls.makeHandler()) }
                         try channel.pipeline.syncOperations.addHandler(handler)

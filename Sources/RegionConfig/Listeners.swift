@@ -1,6 +1,10 @@
 extension Region {
     /// The ports the worker serves. A listener that the file does not name is not opened.
     package struct Listeners: Hashable, Sendable {
+        /// Who is let in, and to what: a file of accounts. Nil: whoever can connect may do everything.
+        package let accountsFile: String?
+        /// What clients of one port may use up.
+        package let limits: Limits
         /// Provisioning, RESP; published port 8888.
         package let config: Listener?
         /// Voice events and call control, RESP; published port 8000.
@@ -13,6 +17,24 @@ extension Region {
         package let routing: Listener?
         /// Multimedia status, towards Interaction Server; published port 7120.
         package let interaction: Listener?
+
+        /// What clients of one port may use up.
+        package struct Limits: Hashable, Sendable {
+            /// Open connections.
+            package let clients: Int
+            /// Of them those from one address.
+            package let clientsPerSource: Int
+            /// How long a client may be silent that waits for nothing and watches nothing.
+            package let idleTime: Duration
+            /// How long a client may take to log in.
+            package let handshakeTime: Duration
+            /// How long, once the port closes, commands that have begun may go on.
+            package let drainTime: Duration
+            /// Bytes that may wait for a client to take them.
+            package let outputBytes: Int
+            /// Bytes of objects that the worker keeps in memory for readers of provisioning.
+            package let memoryBytes: Int
+        }
     }
 
     /// One listening port.
@@ -38,25 +60,46 @@ extension Region {
 
 extension Region.Listeners: RegionSection {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case config, voice, statistics, outbound, routing, interaction
+        case accountsFile, limits, config, voice, statistics, outbound, routing, interaction
+
+        /// Whether a port stands under it.
+        var isPort: Bool {
+            switch self {
+            case .accountsFile, .limits: false
+            case .config, .voice, .statistics, .outbound, .routing, .interaction: true
+            }
+        }
     }
 
     static let shape = Shape(
         CodingKeys.self,
-        Dictionary(uniqueKeysWithValues: CodingKeys.allCases.map { ($0, .section(Region.Listener.shape)) }))
+        Dictionary(
+            uniqueKeysWithValues: CodingKeys.allCases.filter(\.isPort).map { ($0, .section(Region.Listener.shape)) }
+        ).merging([.limits: .section(Limits.shape)]) { first, _ in first })
 
     /// No listener at all.
     static let none = Region.Listeners(
-        config: nil, voice: nil, statistics: nil, outbound: nil, routing: nil, interaction: nil)
+        accountsFile: nil, limits: .defaults, config: nil, voice: nil, statistics: nil, outbound: nil, routing: nil,
+        interaction: nil)
 
     package init(from decoder: any Decoder) throws {
         let reader = try SectionReader(decoder, keys: CodingKeys.self)
+        accountsFile = try reader.path(.accountsFile)
+        limits = try reader.optionalSection(.limits) ?? .defaults
         config = try reader.optionalSection(.config)
         voice = try reader.optionalSection(.voice)
         statistics = try reader.optionalSection(.statistics)
         outbound = try reader.optionalSection(.outbound)
         routing = try reader.optionalSection(.routing)
         interaction = try reader.optionalSection(.interaction)
+        let open = opened.first { name, listener in
+            [.config, .voice, .statistics, .outbound].map(\CodingKeys.stringValue).contains(name)
+                && !listener.address.isLoopback
+        }
+        if let open, accountsFile == nil {
+            throw reader.failure(
+                .accountsFile, "missing; \(open.name) is open to other hosts, where everybody could do everything")
+        }
     }
 
     /// Those that are opened, by the key they have in the file.
@@ -66,6 +109,32 @@ extension Region.Listeners: RegionSection {
             (.outbound, outbound), (.routing, routing), (.interaction, interaction),
         ]
         return all.compactMap { key, listener in listener.map { (key.stringValue, $0) } }
+    }
+}
+
+extension Region.Listeners.Limits: RegionSection {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case clients, clientsPerSource, idleTime, handshakeTime, drainTime, outputBytes, memoryBytes
+    }
+
+    static let shape = Shape(CodingKeys.self)
+    static let defaults = Region.Listeners.Limits(
+        clients: 10_000, clientsPerSource: 10_000, idleTime: .seconds(600), handshakeTime: .seconds(10),
+        drainTime: .seconds(10), outputBytes: 32 << 20, memoryBytes: 256 << 20)
+
+    package init(from decoder: any Decoder) throws {
+        let reader = try SectionReader(decoder, keys: CodingKeys.self)
+        let defaults = Self.defaults
+        clients = try reader.integer(.clients, in: 1...1_000_000, default: defaults.clients)
+        clientsPerSource = try reader.integer(
+            .clientsPerSource, in: 1...1_000_000, default: defaults.clientsPerSource)
+        idleTime = try reader.duration(
+            .idleTime, in: .seconds(1) ... .seconds(7 * 86_400), default: defaults.idleTime)
+        handshakeTime = try reader.duration(
+            .handshakeTime, in: .milliseconds(100) ... .seconds(300), default: defaults.handshakeTime)
+        drainTime = try reader.duration(.drainTime, in: .zero ... .seconds(300), default: defaults.drainTime)
+        outputBytes = try reader.bytes(.outputBytes, in: 1 << 20...1 << 30, default: defaults.outputBytes)
+        memoryBytes = try reader.bytes(.memoryBytes, in: 1 << 20...1 << 40, default: defaults.memoryBytes)
     }
 }
 

@@ -98,6 +98,11 @@ package struct Region: Hashable, Sendable {
             package let user: String
             /// Password; nil: none is sent.
             package let password: Secret?
+
+            package init(user: String, password: Secret?) {
+                self.user = user
+                self.password = password
+            }
         }
 
         /// TLS towards PostgreSQL, by libpq's words.

@@ -35,6 +35,10 @@ package enum RegionFile {
         if let path = document.scalar("catalogFile") {
             catalog = try parseCatalog(path, named: document, surroundings: surroundings)
         }
+        if let path = document.scalar(at: [.key("listeners"), .key("accountsFile")]) {
+            // Read for its errors: who serves the ports reads it again, whenever it changes.
+            _ = try AccountFile.parse(surroundings.resolve(path), surroundings: surroundings)
+        }
         return try document.decode(Region.self, surroundings: surroundings, catalog: catalog)
     }
 
@@ -54,7 +58,7 @@ package enum RegionFile {
         return try catalogDocument.decode(CatalogFile.self, surroundings: surroundings, catalog: nil).catalog
     }
 
-    private static func read(_ path: String) throws(UnreadableFile) -> String {
+    static func read(_ path: String) throws(UnreadableFile) -> String {
         do {
             let file = try FileHandle(forReadingFrom: URL(filePath: path))
             defer { try? file.close() }

@@ -6,20 +6,18 @@ internal import Synchronization
 
 /// Which tenants there are in the region, by dbid and by name: what requests name them by.
 ///
-/// All are looked at once a second, and once more when a request names one that is not known.
+/// All are looked at once a second, and once more when a request names one that is not known. Numbers are dbids; a tenant
+/// whose name is a number is found by its dbid alone.
 package final class TenantLookup: Sendable {
-    private struct Known {
-        var dbids: Set<Int64> = []
-        var dbidsByName: [String: Int64] = [:]
-        var hasLooked = false
-    }
-
     private static let interval = Duration.seconds(1)
+    /// Between looks for tenants that are not known, whoever asks for how many.
+    private static let spacing = Duration.milliseconds(50)
 
     private let store: any ProjectionStore
     /// Those that the region file names, whether provisioning knows them or not.
     private let fixed: Set<Int64>
-    private let known = Mutex(Known())
+    private let known = Mutex(TenantNames())
+    private let looks = SharedLooks(spacing: TenantLookup.spacing)
 
     package init(store: any ProjectionStore, fixed: [Int64] = []) {
         self.store = store
@@ -35,13 +33,20 @@ package final class TenantLookup: Sendable {
     }
 
     /// The dbid of the tenant that `word`, a dbid or a name, names, if that is known; asks nobody.
-    package func known(_ word: String) -> Int64? {
+    package func known(_ word: String) -> Int64? { known(in: Request(word), at: 0) }
+
+    /// The same of a word of a request.
+    package func known(in request: Request, at index: Int) -> Int64? {
         known.withLock { known in
-            if let dbid = Int64(word) {
-                return known.dbids.contains(dbid) || fixed.contains(dbid) ? dbid : nil
-            }
-            return known.dbidsByName[word]
+            guard let dbid = known.dbid(in: request, at: index) else { return nil }
+            return known.dbids.contains(dbid) || fixed.contains(dbid) ? dbid : nil
         }
+    }
+
+    /// The dbid that a word of a request stands for, whether there is such a tenant or not: for who finds nothing where
+    /// there is none. Asks nobody.
+    package func meant(in request: Request, at index: Int) -> Int64? {
+        request.integer(index) ?? known.withLock { $0.dbid(in: request, at: index) }
     }
 
     /// The dbid of the tenant that `word` names.
@@ -49,30 +54,43 @@ package final class TenantLookup: Sendable {
     /// - Throws: `NOTENANT` where there is none, or where `account` does not see it, which must not tell the two apart;
     ///   `UNAVAILABLE` where that cannot be found out.
     package func tenant(_ word: String, for account: Account) async throws(ReplyError) -> Int64 {
-        var dbid = known(word)
+        try await tenant(in: Request(word), at: 0, for: account)
+    }
+
+    /// The same of a word of a request.
+    package func tenant(in request: Request, at index: Int, for account: Account) async throws(ReplyError) -> Int64 {
+        var dbid = known(in: request, at: index)
         if dbid == nil {
-            do {
-                try await look()
-            } catch {
+            if case .failure = await looks.perform(look) {
                 throw ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
             }
-            dbid = known(word)
+            dbid = known(in: request, at: index)
         }
         guard let dbid, account.sees(tenant: dbid) else { throw .noTenant }
         return dbid
     }
 
     private func look() async throws(StoreFailure) {
-        let members = try await store.answers([RedisCommand("SMEMBERS", tenantsKey)])
-        let dbids = members.flatMap(\.elements).compactMap { $0.text.flatMap { Int64($0) } }
-        let names = try await store.answers(
+        let answers = try await store.answers([
+            RedisCommand("SMEMBERS", tenantsKey), RedisCommand("HGET", ProjectionKeys.trailing, "provisioning"),
+        ])
+        let dbids = answers[0].elements.compactMap { $0.text.flatMap { Int64($0) } }
+        // A Redis that was emptied says nothing of which tenants there are.
+        guard !dbids.isEmpty || answers[1] != .null else { return }
+        let found = await store.run(
             dbids.map {
                 RedisCommand("HGET", ProjectionKeys.object(tenant: "\($0)", type: "tenant", id: "\($0)"), "name")
             })
-        var fresh = Known(dbids: Set(dbids), hasLooked: true)
-        for (dbid, name) in zip(dbids, names) {
-            if let name = name.text { fresh.dbidsByName[name] = dbid }
+        var tenants: [(dbid: Int64, name: String?)] = []
+        for (dbid, result) in zip(dbids, found) {
+            switch result {
+            case .success(let name): tenants.append((dbid, name.text))
+            // Something else stands in the object's place.
+            case .failure(.server): tenants.append((dbid, nil))
+            case .failure(let failure): throw failure
+            }
         }
+        let fresh = TenantNames(tenants)
         known.withLock { $0 = fresh }
     }
 }

@@ -24,6 +24,7 @@ package struct RegionWorker: Service {
 
     package let region: Region
     private let tenure = CaptureTenure()
+    private let openPorts = OpenPorts()
     /// What the components say of themselves; read by `/status` and `/readyz`.
     package let states = ComponentStates()
     package let metrics = MetricsRegistry()
@@ -44,7 +45,16 @@ package struct RegionWorker: Service {
     package func run() async throws {
         states.set(Self.component, ComponentState("running", .working))
         await withGracefulShutdownHandler {
-            await cancelWhenGracefulShutdown { await self.work() }
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await self.work() }
+                tasks.addTask {
+                    try? await gracefulShutdown()
+                    // Clients first: what they have begun needs everything else.
+                    await self.openPorts.allClosed()
+                }
+                await tasks.next()
+                tasks.cancelAll()
+            }
         } onGracefulShutdown: {
             states.set(Self.component, ComponentState("draining", .waiting))
         }
@@ -64,7 +74,8 @@ package struct RegionWorker: Service {
             endpoint: endpoint, eventLoop: loops.next(), states: states, logger: logger("lease"))
         let tenants = TenantMetrics(
             LabelledTenants(first: region.tenants.map(String.init), limit: region.limits.labelledTenants),
-            client: local.client, metrics: metrics, health: { healthLevel }, redis: { redisLevel })
+            client: local.client, metrics: metrics, health: { healthLevel }, redis: { redisLevel },
+            clients: { configClients })
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await local.client.run() }
             tasks.addTask { await tenants.run() }
@@ -99,14 +110,23 @@ package struct RegionWorker: Service {
                 peers: region.peers.map(\.region), client: local.client, states: states, metrics: metrics,
                 logger: logger("clock"))
             tasks.addTask { await clocks.run() }
+            let progress = ProvisioningProgress()
             if projects {
                 // Voice readers wait, and their store answers, on one loop; provisioning uses the other and the pool.
                 let (loop, voiceLoop) = (loops.next(), loops.next())
                 let provisioning = store("provisioning", on: loop)
                 let voice = store("voice", on: voiceLoop)
                 for store in [provisioning, voice] { tasks.addTask { await store.run() } }
-                let projector = projector(into: provisioning, on: loop, and: voice, on: voiceLoop)
+                let projector = projector(
+                    into: provisioning, on: loop, and: voice, on: voiceLoop, telling: progress)
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
+            }
+            if projects, region.listeners.config != nil || region.listeners.voice != nil {
+                let clients = ClientPorts(
+                    region, links: links, progress: progress, on: loops.next(), states: states, metrics: metrics,
+                    logger: logger)
+                tasks.addTask { await clients.run() }
+                tasks.addTask { await listeners.run(clients.ports) }
             }
             let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
             if let cache {
@@ -128,12 +148,17 @@ package struct RegionWorker: Service {
         for report in states.reports where !lasting.contains(report.component) { states.remove(report.component) }
     }
 
+    private var listeners: Listeners {
+        Listeners(region: region, open: openPorts, states: states, metrics: metrics, logger: logger("listener"))
+    }
+
     private func store(_ name: String, on loop: any EventLoop) -> RedisClient {
         RedisClient(endpoint: RedisEndpoint(region.redis), name: "regionsync-\(name)", eventLoop: loop)
     }
 
     private func projector(
-        into provisioning: RedisClient, on loop: any EventLoop, and voice: RedisClient, on voiceLoop: any EventLoop
+        into provisioning: RedisClient, on loop: any EventLoop, and voice: RedisClient, on voiceLoop: any EventLoop,
+        telling progress: ProvisioningProgress
     ) -> Projector {
         var settings = VoiceProjection.Settings(region: region.name, peers: region.peers.map(\.region))
         settings.tenants = region.tenants.map(String.init)
@@ -151,7 +176,8 @@ package struct RegionWorker: Service {
                 RedisProjectionTail(
                     endpoint: endpoint, name: $0, eventLoop: $0 == "provisioning" ? loop : voiceLoop,
                     entriesPerRead: entriesPerRead)
-            }, report: ProjectionReport(states: states, metrics: metrics, logger: logger("projection")))
+            }, report: ProjectionReport(states: states, metrics: metrics, logger: logger("projection")),
+            progress: progress)
     }
 
     private func captureSource(_ cache: CachedObjects?) -> PostgresCaptureSource {

@@ -19,10 +19,11 @@ package final class TenantMetrics: Sendable {
     private let client: RedisClient
     private let known: Mutex<Known>
 
-    /// `health` and `redis` are levels from 0 to 2, the same for all tenants: one worker and one Redis serve them.
+    /// `health` and `redis` are levels from 0 to 2, and `clients` is how many there are of the port of provisioning, nil
+    /// where it is not served: the same for all tenants, since one worker and one Redis serve them.
     package init(
         _ labelled: LabelledTenants, client: RedisClient, metrics: MetricsRegistry, health: @escaping Level,
-        redis: @escaping Level
+        redis: @escaping Level, clients: @escaping @Sendable () -> Double? = { nil }
     ) {
         self.client = client
         known = Mutex(Known(labelled: labelled))
@@ -31,6 +32,7 @@ package final class TenantMetrics: Sendable {
             for tenant in known.labelled.tenants {
                 samples.set(.tenantHealthLevel, [.tenant: tenant], to: Double(health()))
                 samples.set(.tenantRedisState, [.tenant: tenant], to: Double(redis()))
+                samples.set(.tenantConfigClients, [.tenant: tenant], to: clients())
                 samples.set(.tenantActiveCalls, [.tenant: tenant], to: known.activeCalls[tenant].map { Double($0) })
             }
         }

@@ -29,6 +29,11 @@ extension RegionWorker {
         }
     }
 
+    /// Clients of the port of provisioning; nil where it is not served.
+    var configClients: Double? {
+        region.listeners.config == nil ? nil : metrics.gauge(.listenerConnections, [.port: "config"]).value
+    }
+
     /// What is missing before readers can be served: a worker that stays, the local Redis, the region's lease, and state
     /// that follows the journals. State that is not exact is better than none.
     private var awaited: [String] {

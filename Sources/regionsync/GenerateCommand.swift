@@ -13,11 +13,14 @@ struct GenerateCommand: AsyncParsableCommand {
             Tenants are made once and found again by their prefix; only one generator may change those of one prefix at a \
             time. Changes go to the first region's PostgreSQL, events into every region's own Redis. Lag and visibility \
             are measured from outside the worker: copies are read from the other regions' Redis, changes from every cache.
+            With --front-end nothing of this is done: call-control requests, which clients of the voice port make, are answered \
+            in every region given, as a voice front end would.
             Ends after --seconds, on SIGTERM or on Ctrl-C: calls are ended, answers waited for, ledgers closed.
 
               regionsync generate --region regions/us-east.yaml \\
                   --region regions/eu-west.yaml --ledger ledger --seconds 30 \\
                   --postgres-user regionsync_write
+              regionsync generate --region regions/us-east.yaml --front-end
 
             Exit status: 0 ended in order, 64 for a wrong command line, 69 if it cannot go on (no schema, no permission, \
             no room for the ledger; with --fill-only also no PostgreSQL), 78 for a wrong file.
@@ -62,6 +65,9 @@ struct GenerateCommand: AsyncParsableCommand {
     @Flag(help: "Only make the tenants.")
     var fillOnly = false
 
+    @Flag(help: "Only answer call-control requests, of all tenants; one a region at a time.")
+    var frontEnd = false
+
     @OptionGroup
     var postgres: PostgresLoginOptions
 
@@ -69,6 +75,24 @@ struct GenerateCommand: AsyncParsableCommand {
     var observedTenants = 100
 
     func run() async throws {
+        if frontEnd { try await answerRequests() } else { try await generate() }
+    }
+
+    private func answerRequests() async throws {
+        let frontEnds = FrontEnds(of: try regions.load().map(\.region)) { line in
+            FileHandle.standardError.write(Data("\(line)\n".utf8))
+        }
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        await withTaskGroup { group in
+            group.addTask {
+                for await _ in signals { frontEnds.stop() }
+            }
+            await frontEnds.run(for: seconds.map { .seconds($0) })
+            group.cancelAll()
+        }
+    }
+
+    private func generate() async throws {
         let generator: Generator
         do {
             generator = try Generator(settings()) { line in

@@ -74,7 +74,7 @@ struct TransactionEncoderTests {
             WireBytes.delete(person, ["101", "9", nil, nil]))
         #expect(
             try bench.entries == [
-                #"100-1 put tenant=101 type=person key=7 data={"tenant_dbid":"101","dbid":"7","name":"Ann","notes":null}"#,
+                #"100-1 insert tenant=101 type=person key=7 data={"tenant_dbid":"101","dbid":"7","name":"Ann","notes":null}"#,
                 #"100-2 put tenant=101 type=person key=8 data={"tenant_dbid":"101","dbid":"8","name":"Bob","notes":"x"}"#,
                 "100-3 delete tenant=101 type=person key=9",
                 "100-4 commit count=3 end=140 xid=700 time=946684800001000",
@@ -96,7 +96,7 @@ struct TransactionEncoderTests {
         var bench = EncoderBench()
         try bench.transaction(100, end: 140, WireBytes.insert(person, ["101", "7", .text(text), nil]))
         let data = #"data={"tenant_dbid":"101","dbid":"7","name":"\#(json)","notes":null}"#
-        #expect(try bench.entries.first == "100-1 put tenant=101 type=person key=7 " + data)
+        #expect(try bench.entries.first == "100-1 insert tenant=101 type=person key=7 " + data)
     }
 
     @Test("columns left out never reach the journal")
@@ -106,7 +106,8 @@ struct TransactionEncoderTests {
             WireBytes.begin(100), WireBytes.relation(person, "person", ["password_hash", "tenant_dbid", "dbid"]),
             WireBytes.insert(person, ["secret", "101", "7"]), WireBytes.commit(100, end: 140))
         #expect(
-            try bench.entries.first == #"100-1 put tenant=101 type=person key=7 data={"tenant_dbid":"101","dbid":"7"}"#)
+            try bench.entries.first
+                == #"100-1 insert tenant=101 type=person key=7 data={"tenant_dbid":"101","dbid":"7"}"#)
     }
 
     @Test("an unchanged TOAST value makes a patch without it")
@@ -197,7 +198,7 @@ struct TransactionEncoderTests {
             WireBytes.insert(person, ["101", "8", "Bob"]))
         #expect(
             try bench.entries[1]
-                == #"100-2 put tenant=101 type=person key=8 data={"tenant_dbid":"101","dbid":"8","full_name":"Bob"}"#)
+                == #"100-2 insert tenant=101 type=person key=8 data={"tenant_dbid":"101","dbid":"8","full_name":"Bob"}"#)
     }
 
     @Test("tables beside the catalog and logical messages are counted and left out")

@@ -18,13 +18,13 @@ struct PortCheckTests {
         let free = try freePort()
         region.rest = [
             "listeners:", "  config: {port: \(free)}",
-            "  voice: {host: 192.0.2.1, port: \(try freePort()), allowClearText: true}",
+            "  routing: {host: 192.0.2.1, port: \(try freePort()), allowClearText: true}",
         ]
         let report = try await region.check()
         let admin = try report.fault("admin", at: "listen 127.0.0.1:\(port)")
         #expect(admin.statement == "in use by another program")
         #expect(admin.remedy?.commands == ["ss -ltnp 'sport = :\(port)'"])
-        #expect(try report.fault("listeners.voice").statement == "is no address of this host")
+        #expect(try report.fault("listeners.routing").statement == "is no address of this host")
         #expect(report.findings.contains { $0.subject == "listeners.config" && $0.severity == .ok })
         #expect(!report.isClean)
         try await taken.close().get()

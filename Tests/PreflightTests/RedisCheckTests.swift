@@ -15,7 +15,7 @@ struct RedisCheckTests {
             #expect(
                 findings.map(\.subject) == [
                     "version", "eviction policy", "persistence", "functions", "functions", "functions", "functions",
-                    "permissions",
+                    "functions", "permissions",
                 ])
             try await with(server) { connection in
                 let libraries = try await connection.send(RedisCommand("FUNCTION", "LIST"))
@@ -98,6 +98,8 @@ struct RedisCheckTests {
             "XSETID", "XTRIM",
         ].map { ("-\($0)", $0) } + [
             ("-client|unblock", "CLIENT UNBLOCK"), ("-client|list", "CLIENT LIST"),
+            ("-client|tracking", "CLIENT TRACKING"), ("-client|caching", "CLIENT CACHING"),
+            ("-subscribe", "SUBSCRIBE"), ("resetchannels &news", "channel __redis__:invalidate"),
             ("-function|load", "FUNCTION LOAD"),
             ("resetkeys ~rs:{_}:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
             ("resetkeys ~rs:* ~cfg:* ~call:* ~calls:*", "keys agent:{1}:probe"),
@@ -111,7 +113,7 @@ struct RedisCheckTests {
             region.redis = ["host: 127.0.0.1", "port: \(server.port)", "username: worker", "passwordEnv: PASSWORD"]
             region.environment = ["PASSWORD": "secret"]
             for right in Self.rights {
-                try await run("ACL SETUSER worker reset on >secret ~* +@all", on: server)
+                try await run("ACL SETUSER worker reset on >secret ~* &* +@all", on: server)
                 try await run("ACL SETUSER worker \(right.rule)", on: server)
                 let findings = try await region.check().findings(at: "redis")
                 let fault = try #require(

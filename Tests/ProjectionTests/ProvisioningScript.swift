@@ -10,6 +10,7 @@ typealias ObjectName = ProvisioningEntry.ObjectName
 /// A change of provisioning as a test writes it.
 enum Change: Hashable {
     case put(ObjectName, [String: String?])
+    case insert(ObjectName, [String: String?])
     case patch(ObjectName, [String: String?], from: ObjectName? = nil)
     case delete(ObjectName)
     case truncate(String)
@@ -60,6 +61,8 @@ struct Script {
             switch change {
             case .put(let name, let row):
                 entries.append(["op", "put"] + words(name) + ["data", json(row)])
+            case .insert(let name, let row):
+                entries.append(["op", "insert"] + words(name) + ["data", json(row)])
             case .patch(let name, let row, let from):
                 entries.append(
                     ["op", "patch"] + words(name) + ["data", json(row)]
@@ -111,7 +114,7 @@ struct ProvisioningModel: Equatable {
         if transaction.isSnapshot, transaction.mode == nil { objects.removeAll() }
         for change in transaction.changes {
             switch change {
-            case .put(let name, let row): objects[name] = row.compactMapValues { $0 }
+            case .put(let name, let row), .insert(let name, let row): objects[name] = row.compactMapValues { $0 }
             case .patch(let name, let row, let from):
                 guard var object = objects[from ?? name] else { continue }
                 for (column, value) in row { object[column] = value }

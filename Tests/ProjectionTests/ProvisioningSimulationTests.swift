@@ -64,7 +64,9 @@ struct ScriptGenerator {
         case 18...22:
             transaction.changes.append(
                 .put(ObjectName(tenant: tenant, type: "skill", key: name.key), ["name": "s"]))
-        default: transaction.changes.append(.put(name, row(in: state, tenant, name)))
+        default:
+            let row = row(in: state, tenant, name)
+            transaction.changes.append(state.objects[name] == nil ? .insert(name, row) : .put(name, row))
         }
         state.apply(Script.Transaction(position: 0, changes: Array(transaction.changes[before...])))
     }

@@ -56,9 +56,28 @@ import Testing
         for _ in 0..<10 { throttle.failed(from: Self.source, at: .zero) }
         let before = throttle.attempted(from: Self.source, at: .seconds(1))
         #expect(before == .later(.seconds(4)))
+        throttle.failed(from: Self.source, at: .seconds(5))
         let after = throttle.attempted(from: Self.source, at: .seconds(200))
         #expect(after == .now)
+        throttle.ended(from: Self.source, at: .seconds(200))
         #expect(throttle.sourceCount == 0)
+    }
+
+    @Test("So many secrets of a source are checked at a time; the others ask again and find what became of those")
+    func checks() {
+        var throttle = LoginThrottle(settings: Self.settings { $0.checks = 3 })
+        for _ in 0..<3 {
+            let verdict = throttle.attempted(from: Self.source, at: .zero)
+            #expect(verdict == .now)
+        }
+        let fourth = throttle.attempted(from: Self.source, at: .zero)
+        #expect(fourth == .again(.milliseconds(50)))
+        throttle.ended(from: Self.source, at: .zero)
+        let afterRight = throttle.attempted(from: Self.source, at: .zero)
+        #expect(afterRight == .now)
+        for _ in 0..<3 { throttle.failed(from: Self.source, at: .zero) }
+        let afterWrong = throttle.attempted(from: Self.source, at: .zero)
+        #expect(afterWrong == .later(.seconds(1)))
     }
 
     @Test("Sources beyond the bound share one place and keep those known before")
@@ -69,6 +88,7 @@ import Testing
         #expect(throttle.sourceCount == 4)
         let known = throttle.attempted(from: Self.source, at: .zero)
         #expect(known == .later(.seconds(1)))
+        throttle.failed(from: Self.source, at: .seconds(1))
         let unknown = throttle.attempted(from: ClientSource(address: [10, 0, 9, 9]), at: .zero)
         #expect(unknown != .now)
         throttle.failed(from: ClientSource(address: [10, 0, 9, 9]), at: .seconds(300))

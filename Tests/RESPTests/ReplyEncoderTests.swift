@@ -22,6 +22,11 @@ import Testing
             .map(["a": .integer(1), "b": .null]), "*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n$-1\r\n",
             "%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n_\r\n"
         ),
+        (
+            .pairs([.init(.text("a"), .integer(1)), .init(.text("b"), .nullArray)]),
+            "*2\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$1\r\nb\r\n*-1\r\n", "%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n_\r\n"
+        ),
+        (.elements(ByteBuffer(string: ":1\r\n*0\r\n"), count: 2), "*2\r\n:1\r\n*0\r\n", "*2\r\n:1\r\n*0\r\n"),
         (.set([.simple("a")]), "*1\r\n+a\r\n", "~1\r\n+a\r\n"),
         (.push([.text("x"), .integer(1)]), "*2\r\n$1\r\nx\r\n:1\r\n", ">2\r\n$1\r\nx\r\n:1\r\n"),
         (.double(1), "$1\r\n1\r\n", ",1\r\n"),

@@ -66,11 +66,18 @@ struct RegionFileTests {
             .replacing("  user: u", with: "  user: u", "  passwordEnv: PGPASS", "  tls: {mode: require}")
             .replacing("  - region: eu-west", with: "  - region: eu-west", "    windowBytes: 64KiB")
             .adding(
-                "listeners: {voice: {port: 8000}, config: {host: 10.0.0.1, port: 8888, allowClearText: true}}",
+                "listeners: {voice: {port: 8000}, config: {host: 10.0.0.1, port: 8888, allowClearText: true},",
+                "  accountsFile: accounts.yaml}",
                 "retention: {minimum: 2d, maximumBytes: 1GiB}", "limits: {callRecordTime: 0s, entriesPerRead: 7}",
                 "tenants: [101, 102]"
             )
-            .with(environment: ["PGPASS": "pg"], files: ["/etc/rs/secrets/redis": "hush\nnot this\n"]).read()
+            .with(
+                environment: ["PGPASS": "pg"],
+                files: [
+                    "/etc/rs/secrets/redis": "hush\nnot this\n",
+                    "/etc/rs/accounts.yaml": "accounts: [{name: default, tenants: [101], permissions: [read]}]",
+                ]
+            ).read()
         #expect(region.redis.address.description == "[::1]:6379")
         #expect(region.redis.password == Secret("hush"))
         #expect(region.redis.tls?.caFile == "/etc/rs/ca.pem" && region.redis.tls?.certFile == "/abs/c.pem")
@@ -80,6 +87,7 @@ struct RegionFileTests {
         #expect(region.peers.map(\.windowBytes) == [65536])
         #expect(region.listeners.opened.map(\.name) == ["config", "voice"])
         #expect(region.listeners.voice?.address.isLoopback == true)
+        #expect(region.listeners.accountsFile == "/etc/rs/accounts.yaml")
         #expect(region.retention.minimum == .seconds(172_800) && region.retention.maximumBytes == 1 << 30)
         #expect(region.limits.callRecordTime == .zero && region.limits.entriesPerRead == 7)
         #expect(region.tenants == [101, 102])
@@ -134,7 +142,8 @@ struct RegionFileTests {
         let text = try String(contentsOf: folder.appending(path: "README.md"), encoding: .utf8)
         // A peer's Redis has the keys of `redis`, and all listeners have the same.
         let paths = RegionFile.keyPaths.map { path in
-            path.replacing("peers[].redis.", with: "redis.").replacing(/^listeners\.\w+\./, with: "listeners.*.")
+            path.replacing("peers[].redis.", with: "redis.")
+                .replacing(/^listeners\.(?!limits)\w+\./, with: "listeners.*.")
         }
         for path in Set(paths).sorted() {
             #expect(text.contains("| `\(path)` |"), "\(path)")

@@ -52,7 +52,7 @@ struct CaptureFold: Equatable {
     private mutating func applyClosed(_ fields: [String: String]) throws {
         let name = "\(fields["type"] ?? "") \(fields["tenant"] ?? "")/\(fields["key"] ?? "")"
         switch fields["op"] {
-        case "put": objects[name] = try Self.columns(fields)
+        case "put", "insert": objects[name] = try Self.columns(fields)
         case "patch":
             let origin =
                 fields["fromKey"].map { "\(fields["type"] ?? "") \(fields["fromTenant"] ?? "")/\($0)" } ?? name

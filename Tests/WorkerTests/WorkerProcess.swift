@@ -22,6 +22,9 @@ final class WorkerProcess {
         log = folder.appending(path: "\(name).log")
         var environment = environment
         environment["REGIONSYNC_ADMIN_PORT"] = "\(adminPort)"
+        for port in ["CONFIG", "VOICE"] where environment["REGIONSYNC_LISTENERS_\(port)_PORT"] == nil {
+            environment["REGIONSYNC_LISTENERS_\(port)_PORT"] = "\(try freePort())"
+        }
         process = try Self.launch(["run", "--region", region], environment, log: log)
     }
 

@@ -3,7 +3,6 @@
 import drilling
 
 NO_KAFKA = "no worker sends anything to Kafka yet"
-NO_LISTENERS = "no listener serves clients yet"
 
 
 def unbuilt(name, summary, reason):
@@ -16,9 +15,4 @@ DRILLS = [
             NO_KAFKA),
     unbuilt("kafka-slow", "the broker is slow; the queue stays bounded, voice and provisioning untouched", NO_KAFKA),
     unbuilt("kafka-fenced", "another producer takes the transactional ID; the fenced one stops and says so", NO_KAFKA),
-    unbuilt("clients-slow", "a client reads slowly or not at all; it is cut off and can resume, others unharmed",
-            NO_LISTENERS),
-    unbuilt("clients-slow-loris", "clients send a byte now and then before they log in; cut off at the deadline",
-            NO_LISTENERS),
-    unbuilt("clients-many", "10,000 connections; the others are served", NO_LISTENERS),
 ]

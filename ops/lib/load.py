@@ -31,6 +31,12 @@ class Load:
             words += ["--lane", f"{source.address}>{target.address}/{region}/{first}-{last}"]
         return Running(self, words + (["--write-only"] if write_only else [])).wait_ready()
 
+    def fan_out(self, write, key, read, stream, clients, seconds, rate=None, warm_up=2):
+        """One stream to many blocked readers: written at address `write` as `key`, read at `read` as `stream`."""
+        words = ["fan-out", "--write", write, "--key", key, "--read", read, "--stream", stream, "--clients", clients,
+                 "--seconds", seconds, "--warm-up", warm_up]
+        return self._run(*words, *(["--rate", rate] if rate else []))
+
     def watch(self, redis, *question, at_least=None, equals=None, resume=None, poll_microseconds=5000, timeout=300):
         """Begins to watch for an answer; the block is entered once it is connected (`resume`: once it is begun)."""
         words = ["watch", "--server", redis.address, "--poll-microseconds", poll_microseconds, "--timeout", timeout]

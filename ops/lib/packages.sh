@@ -3,6 +3,7 @@
 build_packages=(libhiredis-dev libpq-dev librdkafka-dev)
 server_packages=(redis-server postgresql-15 openssl python3)
 alert_packages=(prometheus)  # the server and promtool
+python_packages=(python3-pip)  # installs the client library that peers and clients' tests use
 
 # ensure_packages NAME...: installs those that are missing, says which, asks for nothing.
 ensure_packages() {

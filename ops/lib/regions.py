@@ -17,11 +17,14 @@ class Regions:
     writes to.
     """
 
+    listeners = False  # whether the ports of provisioning and voice are open
+
     def __init__(self, drill):
         self.drill = drill
         self.start_redis()
         self.start_postgres()
-        self.files = servers.region_files(drill.folder, self.redis, self.postgres, change=self.change_file)
+        self.files = servers.region_files(
+            drill.folder, self.redis, self.postgres, change=self.change_file, listeners=self.listeners)
         self.postgres.migrate(drill.program, self.files[EAST])
         self.workers = {name: self.start_worker(name) for name in REGIONS}
         self.traffic = drill.start(drill.generator(
@@ -31,6 +34,7 @@ class Regions:
         self.marks = 0
         for name in REGIONS:
             self.workers[name].wait_working(f"mirror {peer(name)}")
+            self.workers[name].wait_listening()
             self.wait_moving(name, time.monotonic_ns())
         self.wait_visible(self.make_mark(), time.monotonic_ns())
 

@@ -537,7 +537,9 @@ class PostgresStandby(Postgres):
 
 
 class Worker(Program):
-    """`regionsync run` for one region file; with `port` its admin port is that instead of the file's."""
+    """`regionsync run` for one region file; with `port` its admin port is that instead of the file's. `ports` are those of
+    its listeners, by name.
+    """
 
     patience = 15
 
@@ -551,6 +553,8 @@ class Worker(Program):
             self.environment = {"REGIONSYNC_ADMIN_PORT": str(port)}
         found = re.search(r"^admin:\n(?:  .*\n)*?  port: (\d+)", path.read_text(), re.MULTILINE)
         self.admin_port = port or int(found[1])
+        listeners = re.findall(r"^  (\w+): \{host: 127\.0\.0\.1, port: (\d+)", path.read_text(), re.MULTILINE)
+        self.ports = {listener: int(number) for listener, number in listeners}
 
     def command(self):
         return [self.program, "run", "--region", self.region_file, *self.options]
@@ -570,6 +574,10 @@ class Worker(Program):
         except ServerFailure as failure:
             raise ServerFailure(f"{failure}; /status says {json.dumps(self.status())}") from None
 
+    def wait_listening(self, seconds=30):
+        """Waits until the ports are open that the region file names."""
+        self.wait_working(*(f"listener {name}" for name in self.ports), seconds=seconds)
+
     def status(self):
         """What the worker says of itself, as on its admin port."""
         return json.loads(self.get("/status") or '{"components": []}')
@@ -585,10 +593,23 @@ class Worker(Program):
         return http_get(self.admin_port, path)
 
 
-def region_files(folder, redis, postgres=None, tenants=(), subfolder="", change=None):
+SERVED = ("config", "voice")
+
+
+def ports_of_listeners(file, ports):
+    """Lets a RegionFile open these listeners, {name: port}, and no others."""
+    for name in ("config", "voice", "statistics", "outbound", "routing", "interaction"):
+        if name in ports:
+            file.set(f"listeners.{name}", f"{{host: 127.0.0.1, port: {ports[name]}}}")
+        else:
+            file.remove(f"listeners.{name}")
+
+
+def region_files(folder, redis, postgres=None, tenants=(), subfolder="", change=None, listeners=False):
     """Region files for servers of ours: `redis` is {region: Redis}. Returns {region: path}.
 
-    `change`, if given, is called with each RegionFile before it is written.
+    With `listeners` the ports of provisioning and voice are open, else none. `change`, if given, is called with each
+    RegionFile before it is written.
     """
     place = folder / subfolder
     place.mkdir(exist_ok=True)
@@ -600,7 +621,10 @@ def region_files(folder, redis, postgres=None, tenants=(), subfolder="", change=
         file = RegionFile(name)
         file.set("redis.port", redis[name].port).set("peers.redis.port", redis[peer].port)
         file.set("admin.port", next(ports))
-        file.remove("listeners")
+        if listeners:
+            ports_of_listeners(file, {listener: next(ports) for listener in SERVED})
+        else:
+            file.remove("listeners")
         if postgres:
             file.set("postgres.port", postgres.port).set("postgres.database", postgres.database)
         if tenants:

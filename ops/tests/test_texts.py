@@ -8,7 +8,8 @@ import unittest
 sys.dont_write_bytecode = True
 OPS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = OPS.parent
-PAGES = [ROOT / "README.md", ROOT / "regions/README.md", OPS / "alerts/README.md", *(OPS / "runbooks").glob("*.md")]
+PAGES = [ROOT / "README.md", ROOT / "regions/README.md", OPS / "PROTOCOL.md", OPS / "alerts/README.md",
+         *(OPS / "runbooks").glob("*.md")]
 SWIFT = "".join(path.read_text() for path in (ROOT / "Sources").rglob("*.swift"))
 SCRIPTS = "".join(
     path.read_text() for path in OPS.rglob("*")

@@ -17,11 +17,32 @@ package struct RedisProjectionStore: ProjectionStore {
         } catch {
             return SentCommands { commands.map { _ in .failure(.unreachable("stopped")) } }
         }
-        // On their way before this returns, so that what is sent next comes behind them.
-        let promise = connection.eventLoop.makePromise(of: [Result<RedisReply, any Error>].self)
-        connection.eventLoop.execute {
-            let replies = commands.map { connection.send($0) as EventLoopFuture<RedisReply> }
-            EventLoopFuture.whenAllComplete(replies, on: connection.eventLoop).cascade(to: promise)
+        return connection.sent(commands)
+    }
+}
+
+/// The local Redis for listeners, whose clients are not kept waiting until it is back: without a connection, commands fail.
+package struct PromptRedisStore: ProjectionStore {
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    package func send(_ commands: [RedisCommand]) async -> SentCommands {
+        switch await client.state {
+        case .connected(let connection): connection.sent(commands)
+        case .connecting, .waiting, .stopped:
+            SentCommands { commands.map { _ in .failure(.unreachable("there is no connection")) } }
+        }
+    }
+}
+
+extension RedisConnection {
+    /// Sends commands together. On their way before this returns, so that what is sent next comes behind them.
+    func sent(_ commands: [RedisCommand]) -> SentCommands {
+        let promise = eventLoop.makePromise(of: [Result<RedisReply, any Error>].self)
+        eventLoop.execute { [self] in
+            let replies = commands.map { send($0) as EventLoopFuture<RedisReply> }
+            EventLoopFuture.whenAllComplete(replies, on: eventLoop).cascade(to: promise)
         }
         let replies = promise.futureResult
         return SentCommands {

@@ -1,0 +1,123 @@
+internal import NIOCore
+internal import Projection
+internal import RESP
+internal import RESPServer
+internal import Tenants
+
+/// `CFG.GET` and `CFG.MGET`: objects by id.
+extension ConfigReads {
+    var getCommand: Command {
+        let (memory, tenants) = (cache.memory, tenants)
+        return Command(
+            "CFG.GET", arity: -4, flags: [.readonly, .fast], permission: .read,
+            documentation: Command.Documentation(
+                "Returns the fields of an object.", group: "provisioning", complexity: "O(N) of the object's fields",
+                arguments: [
+                    ReadArgument.tenant, ReadArgument.type, .init("id"), ReadArgument.token, ReadArgument.timeout,
+                ]),
+            handler: .cached(
+                { invocation in
+                    guard invocation.request.count == 4 else { return nil }
+                    return Self.remembered(invocation, memory, tenants)
+                }, otherwise: { await get($0) }))
+    }
+
+    var mgetCommand: Command {
+        Command(
+            "CFG.MGET", arity: -4, flags: [.readonly], permission: .read,
+            documentation: Command.Documentation(
+                "Returns the fields of several objects, as they are at one instant.", group: "provisioning",
+                complexity: "O(N) of the objects' fields",
+                arguments: [
+                    ReadArgument.tenant, ReadArgument.type, .init("id", isMultiple: true), ReadArgument.token,
+                    ReadArgument.timeout,
+                ]),
+            handler: .asynchronous { await mget($0) })
+    }
+
+    /// What memory has of the object that a request names. Of a tenant that is not there, or that the account does not see,
+    /// nothing: who asks Redis finds out what to say.
+    private static func remembered(
+        _ invocation: Invocation, _ memory: ObjectMemory, _ tenants: TenantLookup
+    ) -> Reply? {
+        let request = invocation.request
+        guard let tenant = tenants.meant(in: request, at: 1), invocation.account.sees(tenant: tenant) else {
+            return nil
+        }
+        return request.withBytes(2) { type in
+            request.withBytes(3) { id in memory.reply(tenant: tenant, type: type, id: id) }
+        }
+    }
+
+    private func get(_ invocation: Invocation) async -> Reply {
+        await answer { () async throws(ReplyError) -> Reply in
+            let request = invocation.request
+            let options = try ReadOptions(request, behind: 4)
+            guard options.start == 4 else { throw ReadError.syntax }
+            let type = try type(request, at: 2)
+            let deadline = ContinuousClock.now + options.patience
+            let tenant = try await tenant(invocation, options)
+            if request.count > 4, options.token == nil,
+                let reply = Self.remembered(invocation, cache.memory, tenants)
+            {
+                return reply
+            }
+            guard let id = Self.id(request, at: 3) else { return .null }
+            return try await whole(until: deadline) { () async throws(ReplyError) -> Reply? in
+                try await fetch(type, id, of: tenant)
+            }
+        }
+    }
+
+    /// Reads an object and remembers it; nil while a transaction is half there.
+    private func fetch(_ type: String, _ id: String, of tenant: Int64) async throws(ReplyError) -> Reply? {
+        // Before the session is asked for: see `TrackedCache.session`.
+        let fill = cache.memory.beginFill(of: ObjectAddress(tenant: tenant, type: type, id: id))
+        do throws(ReplyError) {
+            let key = ProjectionKeys.object(tenant: "\(tenant)", type: type, id: id)
+            let read = try await session().read([RedisCommand("HGETALL", key)], of: tenant, isTracked: true)
+            guard read.isWhole else {
+                cache.memory.abandon(fill)
+                return nil
+            }
+            let fields = read.answers[0].strings
+            if fields.isEmpty { try await confirm(read) }
+            let reply = fields.isEmpty ? Reply.null : .fields(fields)
+            cache.memory.finish(fill, with: reply, size: fields.buffer.capacity)
+            return reply
+        } catch {
+            cache.memory.abandon(fill)
+            throw error
+        }
+    }
+
+    private func mget(_ invocation: Invocation) async -> Reply {
+        await answer { () async throws(ReplyError) -> Reply in
+            let request = invocation.request
+            let options = try ReadOptions(request, behind: 4)
+            guard options.start - 3 <= Self.idLimit else { throw ReadError.tooManyIDs }
+            let type = try type(request, at: 2)
+            let deadline = ContinuousClock.now + options.patience
+            let tenant = try await tenant(invocation, options)
+            let ids = (3..<options.start).map { Self.id(request, at: $0) }
+            let commands = ids.compactMap { id in
+                id.map { RedisCommand("HGETALL", ProjectionKeys.object(tenant: "\(tenant)", type: type, id: $0)) }
+            }
+            let read = try await read(commands, of: tenant, until: deadline)
+            var answers = read.answers.makeIterator()
+            let replies = ids.map { id -> Reply in
+                guard id != nil, let fields = answers.next()?.strings, !fields.isEmpty else { return .null }
+                return .fields(fields)
+            }
+            if replies.contains(.null) { try await confirm(read) }
+            return .array(replies)
+        }
+    }
+
+    /// The ID that a word is; nil where no object can have it.
+    private static func id(_ request: Request, at index: Int) -> String? {
+        guard let id = request.validText(index) else { return nil }
+        // The keys of indexes stand where objects of such IDs would.
+        return id.hasPrefix("by:") ? nil : id
+    }
+}

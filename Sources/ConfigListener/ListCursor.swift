@@ -1,0 +1,33 @@
+internal import Journal
+
+/// Where a list of objects goes on: `<position>-<run>-<scan>`.
+struct ListCursor: Hashable, Sendable {
+    /// As of when its first page was read.
+    let position: Position
+    /// The run of the server that `scan` is good for.
+    let run: String
+    /// The server's own cursor.
+    let scan: UInt64
+
+    /// What stands for a list's beginning and its end.
+    static let end = "0"
+
+    init(position: Position, run: String, scan: UInt64) {
+        self.position = position
+        self.run = run
+        self.scan = scan
+    }
+
+    /// Nil for what is none.
+    init?(_ text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, let position = Position(parts[0]), let scan = UInt64(parts[2]), scan != 0 else {
+            return nil
+        }
+        self.init(position: position, run: String(parts[1]), scan: scan)
+    }
+}
+
+extension ListCursor: CustomStringConvertible {
+    var description: String { "\(position)-\(run)-\(scan)" }
+}

@@ -1,0 +1,56 @@
+internal import NIOCore
+package import RESP
+
+/// Replies and pushes for many clients, which leave with one visit to each of their event loops.
+///
+/// Nothing is sent before the loop comes to it, also when that is the one that `send` is called on: who holds a lock may
+/// call it, and mailings reach a client in the order in which they were sent.
+package struct Mailing: Sendable {
+    private enum Item: Sendable {
+        case reply(PendingReply, Reply)
+        case push(Client, Push)
+    }
+
+    private struct Bag: Sendable {
+        let eventLoop: any EventLoop
+        var items: [Item] = []
+    }
+
+    /// There are few event loops.
+    private var bags: [Bag] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { bags.isEmpty }
+
+    /// Answers what is owed to a client.
+    package mutating func add(_ reply: Reply, to pending: PendingReply) {
+        add(.reply(pending, reply), on: pending.client.eventLoop)
+    }
+
+    /// Sends a client what it did not ask for.
+    package mutating func add(_ push: Push, to client: Client) {
+        add(.push(client, push), on: client.eventLoop)
+    }
+
+    package func send() {
+        for bag in bags {
+            bag.eventLoop.execute {
+                for item in bag.items {
+                    switch item {
+                    case .reply(let pending, let reply): pending.answer(reply)
+                    case .push(let client, let push): client.push(push)
+                    }
+                }
+            }
+        }
+    }
+
+    private mutating func add(_ item: Item, on eventLoop: any EventLoop) {
+        for index in bags.indices where bags[index].eventLoop === eventLoop {
+            bags[index].items.append(item)
+            return
+        }
+        bags.append(Bag(eventLoop: eventLoop, items: [item]))
+    }
+}

@@ -1,0 +1,67 @@
+internal import Journal
+internal import NIOCore
+
+/// Entries of one journal that one read gave, as elements of a reply: made once, however many clients get them.
+struct EntryChunk: Sendable {
+    /// The ID behind which the entries were read.
+    let previous: EntryID
+    /// The ID of the last of them.
+    let last: EntryID
+    /// Each an array of ID and strings, one behind the other.
+    let wire: ByteBuffer
+    /// ID of each entry and where it ends in `wire`.
+    private let entries: [(id: EntryID, end: Int)]
+
+    /// What every entry in `wire` begins with.
+    private static let head = "*2\r\n".utf8.count
+
+    /// - Throws: `EntryBatch.Malformed` where the batch does not hold what it says.
+    init(_ batch: EntryBatch) throws {
+        previous = batch.previous
+        last = batch.last
+        var wire = ByteBuffer()
+        wire.reserveCapacity(batch.byteCount + batch.count * 16)
+        var entries: [(id: EntryID, end: Int)] = []
+        entries.reserveCapacity(batch.count)
+        try batch.forEachEntry { entry in
+            entry.write(to: &wire)
+            entries.append((entry.id, wire.writerIndex))
+        }
+        self.wire = wire
+        self.entries = entries
+    }
+
+    var count: Int { entries.count }
+
+    /// What it takes of memory, about.
+    var byteCount: Int { wire.readableBytes + entries.count * 24 + 200 }
+
+    /// Entries behind `after`, `limit` at most: how many, and their bytes.
+    func entries(behind after: EntryID, limit: Int) -> (count: Int, wire: ByteBuffer) {
+        let first = firstIndex(behind: after)
+        let count = min(entries.count - first, max(limit, 0))
+        guard count > 0 else { return (0, ByteBuffer()) }
+        let start = first == 0 ? 0 : entries[first - 1].end
+        let end = entries[first + count - 1].end
+        return (count, wire.getSlice(at: start, length: end - start) ?? ByteBuffer())
+    }
+
+    /// Each entry's ID and the rest of it: the ID as a string and the array of strings.
+    var parts: [(id: EntryID, wire: ByteBuffer)] {
+        var start = 0
+        return entries.map { entry in
+            defer { start = entry.end }
+            let from = start + Self.head
+            return (entry.id, wire.getSlice(at: from, length: max(entry.end - from, 0)) ?? ByteBuffer())
+        }
+    }
+
+    private func firstIndex(behind after: EntryID) -> Int {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].id > after { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

@@ -1,0 +1,133 @@
+internal import Journal
+internal import NIOCore
+internal import Projection
+internal import RESP
+
+/// Reads journals in Redis, without waiting there.
+struct StreamReading: Sendable {
+    enum Outcome: Sendable {
+        /// What the client asked for, or why it does not get it.
+        case found(Reply)
+        case nothing
+        /// Redis does not answer.
+        case unavailable
+    }
+
+    let store: any ProjectionStore
+
+    /// What stands behind where a client is in each of the streams, `limit` entries of each at most.
+    func entries(of streams: [FeedWait.Stream], limit: Int) async -> Outcome {
+        let words =
+            ["XREAD", "COUNT", "\(limit)", "STREAMS"] + streams.map(\.journal.key) + streams.map(\.after.description)
+        // Asked for behind the entries, a floor that rose meanwhile is seen.
+        let commands = [RedisCommand(words: words, runs: [])] + streams.map { Self.floor(of: $0.journal) }
+        let answers = await store.run(commands)
+        guard let first = answers.first else { return .unavailable }
+        do throws(StoreFailure) {
+            let found = try first.get().elements
+            for (stream, floor) in zip(streams, answers.dropFirst()) {
+                guard stream.after > .zero, stream.after < EntryID(floor: try floor.get()) else { continue }
+                let kept = try await oldest(of: stream.journal)
+                return .found(.stale(first: kept))
+            }
+            let pairs = Self.pairs(found, names: streams.map { ($0.journal.key, $0.name) })
+            return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
+        } catch {
+            let wrong = ReplyError(error, names: streams.map { ($0.journal.key, $0.name) })
+            return wrong == .unavailable ? .unavailable : .found(.error(wrong))
+        }
+    }
+
+    /// Where journals end now: what `$` stands for.
+    func ends(of journals: [JournalName]) async throws(StoreFailure) -> [EntryID] {
+        var ends: [EntryID] = []
+        for (_, look) in await look(at: journals) {
+            switch look {
+            case .facts(let facts): ends.append(facts.generated)
+            case .refused(let code, let message): throw .server(code: code, message: message)
+            case .unreachable: throw .unreachable("it does not answer")
+            }
+        }
+        return ends
+    }
+
+    /// Looks at journals, in one go.
+    func look(at journals: [JournalName]) async -> [(journal: JournalName, look: StreamLook)] {
+        let answers = await store.run(
+            journals.flatMap { journal in
+                [
+                    RedisCommand("HMGET", journal.metaKey, "birth", "floor"),
+                    RedisCommand("XINFO", "STREAM", journal.key),
+                ]
+            })
+        guard answers.count == journals.count * 2 else { return journals.map { ($0, .unreachable) } }
+        return journals.enumerated().map { index, journal in
+            (journal, StreamLook(meta: answers[2 * index], info: answers[2 * index + 1]))
+        }
+    }
+
+    /// The first entry that a journal has.
+    func oldest(of journal: JournalName) async throws(StoreFailure) -> EntryID? {
+        let answers = try await store.answers([RedisCommand("XRANGE", journal.key, "-", "+", "COUNT", "1")])
+        return answers.first?.elements.first?.elements.first?.text.flatMap { EntryID($0) }
+    }
+
+    /// Asks for the highest ID that was trimmed.
+    static func floor(of journal: JournalName) -> RedisCommand { RedisCommand("HGET", journal.metaKey, "floor") }
+
+    /// What `XREAD` answered, under the names that the client has for the streams: those with a key are answered in the
+    /// order in which they were asked for.
+    static func pairs(_ streams: [StoreReply], names: [(key: String, name: String)]) -> [Reply.Pair] {
+        var rest = names[...]
+        return streams.compactMap { stream in
+            let parts = stream.elements
+            guard parts.count == 2, let key = parts[0].text else { return nil }
+            while let next = rest.first, next.key != key { rest = rest.dropFirst() }
+            guard let name = rest.popFirst()?.name else { return nil }
+            return Reply.Pair(.text(name), .entries(parts[1].elements))
+        }
+    }
+}
+
+extension EntryID {
+    /// The floor as Redis answers it; zero where there is none.
+    init(floor reply: StoreReply) {
+        self = reply.text.flatMap { EntryID($0) } ?? .zero
+    }
+}
+
+extension StreamLook {
+    init(meta: Result<StoreReply, StoreFailure>, info: Result<StoreReply, StoreFailure>) {
+        var facts = StreamFacts()
+        switch meta {
+        case .success(let reply):
+            facts.birth = reply.elements.first?.text
+            facts.floor = reply.elements.dropFirst().first.map { EntryID(floor: $0) } ?? .zero
+        case .failure(let failure):
+            self = Self.failed(failure)
+            return
+        }
+        switch info {
+        case .success(let reply):
+            let fields = reply.elements
+            for index in stride(from: 0, to: fields.count - 1, by: 2) {
+                switch fields[index].text {
+                case "last-generated-id": facts.generated = fields[index + 1].text.flatMap { EntryID($0) } ?? .zero
+                case "first-entry": facts.first = fields[index + 1].elements.first?.text.flatMap { EntryID($0) }
+                default: break
+                }
+            }
+        // There is no stream yet.
+        case .failure(.server("ERR", let message)) where message.hasPrefix("no such key"): break
+        case .failure(let failure):
+            self = Self.failed(failure)
+            return
+        }
+        self = .facts(facts)
+    }
+
+    private static func failed(_ failure: StoreFailure) -> StreamLook {
+        guard case .server("WRONGTYPE", let message) = failure else { return .unreachable }
+        return .refused(code: "WRONGTYPE", message: message)
+    }
+}

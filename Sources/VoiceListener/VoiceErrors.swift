@@ -1,0 +1,52 @@
+internal import Journal
+internal import Projection
+internal import RESP
+
+extension Reply {
+    /// The region's Redis is needed, and does not answer.
+    static let unavailable = Reply.error(.unavailable)
+
+    /// Entries that the client asks for are gone, or it has some that are; `first` is the oldest that is there.
+    static func stale(first: EntryID?) -> Reply {
+        .error("STALE", "\(first ?? .zero) is the first entry that is kept: not all behind yours is there; read from 0")
+    }
+}
+
+extension ReplyError {
+    static let noStream = ReplyError(
+        code: "NOTFOUND", message: "no such stream: streams are named voice:<tenant>@<region>")
+    static let unavailable = ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
+    static let noRegion = ReplyError(code: "NOTFOUND", message: "no such region")
+    static let syntax = ReplyError("syntax error")
+    static let notAnInteger = ReplyError("value is not an integer or out of range")
+    static let invalidID = ReplyError("Invalid stream ID specified as stream command argument")
+
+    /// What a client is told of why Redis did not do what it asked. Keys are shown under the names that it knows.
+    init(_ failure: StoreFailure, names: [(key: String, name: String)] = []) {
+        switch failure {
+        case .server(let code, _) where Self.passing.contains(code): self = .unavailable
+        case .server(let code, let message):
+            var text = message
+            for (key, name) in names { text = Self.replacing(key, by: name, in: text) }
+            self.init(code: code, message: text)
+        case .unreachable: self = .unavailable
+        }
+    }
+
+    /// Errors of a server that cannot do now what it does at other times, and of the worker's own rights.
+    private static let passing: Set<String> = [
+        "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "READONLY", "OOM", "MISCONF", "NOREPLICAS",
+        "NOPERM", "NOAUTH",
+    ]
+
+    private static func replacing(_ key: String, by name: String, in text: String) -> String {
+        var (result, rest) = ("", text[...])
+        while let place = rest.firstRange(of: key) {
+            result.append(contentsOf: rest[..<place.lowerBound])
+            result += name
+            rest = rest[place.upperBound...]
+        }
+        result.append(contentsOf: rest)
+        return result
+    }
+}

@@ -1,0 +1,18 @@
+/// What the feed has to do on tasks of its own.
+struct VoiceJobs: Sendable {
+    enum Job: Sendable {
+        /// Read what the reader of this number is to read.
+        case reader(Int)
+        case other(@Sendable () async -> Void)
+    }
+
+    let stream: AsyncStream<Job>
+    private let intake: AsyncStream<Job>.Continuation
+
+    init() {
+        (stream, intake) = AsyncStream.makeStream(of: Job.self)
+    }
+
+    /// Adds a job, which begins as soon as somebody takes it. Not bounded by itself: a connection asks for one at a time.
+    func add(_ job: Job) { intake.yield(job) }
+}

@@ -1,0 +1,100 @@
+internal import Journal
+package import Projection
+internal import RESP
+package import RESPServer
+package import Tenants
+internal import VoiceEvents
+
+/// What clients of the voice port write: events into the journals of this region, requests to its voice front ends.
+package struct VoiceWrites: Sendable {
+    let region: String
+    let store: any ProjectionStore
+    let tenants: TenantLookup
+    let peers: [any PeerCopies]
+    let requests: RequestJournal
+    let written = WrittenEntries()
+
+    /// - Parameters:
+    ///   - region: The region asked.
+    ///   - store: Its Redis. Commands should fail while that is away, rather than wait.
+    ///   - tenants: Those that requests may name.
+    ///   - peers: What every other region keeps of the journals born here.
+    package init(
+        region: String, store: any ProjectionStore, tenants: TenantLookup, peers: [any PeerCopies]
+    ) {
+        self.region = region
+        self.store = store
+        self.tenants = tenants
+        self.peers = peers
+        requests = RequestJournal(region: region, store: store)
+    }
+
+    package var commands: [Command] { [appendCommand, waitCommand] + RequestForm.all.map { command(of: $0) } }
+}
+
+// MARK: Events
+
+extension VoiceWrites {
+    private var appendCommand: Command {
+        Command(
+            "XADD", arity: -5, flags: [.write], permission: .write,
+            documentation: Command.Documentation(
+                "Appends an event to a tenant's voice journal of this region.", group: "voice",
+                arguments: [
+                    Command.Argument("stream", .key), Command.Argument("id-selector", .pureToken, token: "*"),
+                    Command.Argument(
+                        "data", .block, isMultiple: true,
+                        parts: [Command.Argument("field"), Command.Argument("value")]),
+                ]),
+            handler: .asynchronous { await append($0) })
+    }
+
+    private func append(_ call: Invocation) async -> Reply {
+        do throws(ReplyError) {
+            let event = try AppendedEvent(call.request)
+            let tenant = try await tenants.tenant(event.stream.tenant, for: call.account)
+            guard event.stream.region ?? region == region else {
+                throw ReplyError(
+                    code: "READONLY", message: "this is a copy: events are written in the region they are born in")
+            }
+            let journal = event.stream.journal(tenant: tenant, here: region)
+            let entry = try await append(event, to: journal)
+            written.wrote(entry, to: journal, call.client)
+            return .text(entry.description)
+        } catch {
+            return .error(error)
+        }
+    }
+
+    private func append(_ event: AppendedEvent, to journal: JournalName) async throws(ReplyError) -> EntryID {
+        do throws(StoreFailure) {
+            let answer = try await store.answers([RedisCommand(["XADD", journal.key, "*"], event.words)])
+            guard let entry = answer.first?.text.flatMap({ EntryID($0) }) else {
+                throw StoreFailure.server(code: "ERR", message: "XADD does not answer an ID")
+            }
+            return entry
+        } catch {
+            throw ReplyError(ofWrite: error)
+        }
+    }
+}
+
+// MARK: Requests
+
+extension VoiceWrites {
+    private func command(of form: RequestForm) -> Command {
+        Command(
+            form.kind.rawValue, arity: form.arity, flags: [.write], permission: .control,
+            documentation: form.documentation, handler: .asynchronous { await request(form, $0) })
+    }
+
+    private func request(_ form: RequestForm, _ call: Invocation) async -> Reply {
+        do throws(ReplyError) {
+            let asked = try form.read(call.request)
+            let tenant = try await tenants.tenant(asked.tenant, for: call.account)
+            return .integer(try await requests.put(asked.request, tenant: tenant, once: asked.once))
+        } catch {
+            return .error(error)
+        }
+    }
+}

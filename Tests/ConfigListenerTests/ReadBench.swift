@@ -1,0 +1,176 @@
+import Journal
+import Logging
+import NIOPosix
+import Observability
+import RESP
+import RESPServer
+import RedisClient
+import RegionConfig
+import ServerFixtures
+import ServiceLifecycle
+import Synchronization
+import Tenants
+import Testing
+import Worker
+
+@testable import ConfigListener
+@testable import Projection
+
+/// A region's Redis, a port that serves reads of it, and somebody else who writes there.
+struct ReadBench: Sendable {
+    let server: RedisServer
+    /// The somebody else.
+    let redis: RedisConnection
+    let cache: TrackedCache
+    let tokens: StandInTokens
+    let progress: ProvisioningProgress
+    let states: ComponentStates
+    let port: Int
+
+    /// Runs `body` beside all of these. Tenants 101 "Acme" and 102 "Other" are there, and everything up to position 100 is
+    /// projected.
+    static func with(
+        memory: Int = 1 << 20, _ body: @escaping @Sendable (ReadBench) async throws -> Void
+    ) async throws {
+        try await RedisServer.with { server in
+            let redis = try await connect(to: server.port)
+            try await seed(redis)
+            let (states, progress, tokens) = (ComponentStates(), ProvisioningProgress(), StandInTokens())
+            let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            let cache = TrackedCache(
+                tracking: RedisCacheTracking(
+                    endpoint: RedisEndpoint(host: server.host, port: server.port),
+                    eventLoop: MultiThreadedEventLoopGroup.singleton.next()),
+                memory: ObjectMemory(limit: memory), states: states, logger: logger)
+            let reads = ConfigReads(
+                region: "eu-west", cache: cache, tenants: TenantLookup(store: cache), catalog: .reads,
+                waiting: tokens, progress: progress, states: states)
+            let (ports, port) = AsyncStream.makeStream(of: Int.self)
+            let listener = RESPServer(
+                RESPServer.Settings(
+                    host: "127.0.0.1", port: 0, label: "config", identity: ServerIdentity(version: "1")),
+                table: CommandTable(reads.commands, information: { [reads.information] }),
+                accounts: AccountStore(.reads), registry: MetricsRegistry(), logger: logger,
+                onListening: { port.yield($0) })
+            let group = ServiceGroup(services: [listener], logger: logger)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                defer { tasks.cancelAll() }
+                tasks.addTask { await cache.run() }
+                tasks.addTask { await reads.run() }
+                tasks.addTask { try await group.run() }
+                var iterator = ports.makeAsyncIterator()
+                let bench = ReadBench(
+                    server: server, redis: redis, cache: cache, tokens: tokens, progress: progress, states: states,
+                    port: try #require(await iterator.next()))
+                try await bench.tracks()
+                do {
+                    try await body(bench)
+                } catch {
+                    await group.triggerGracefulShutdown()
+                    throw error
+                }
+                await group.triggerGracefulShutdown()
+            }
+            await redis.close()
+        }
+    }
+
+    /// A client of the port; without an account it sees all tenants.
+    func client(_ account: String? = nil) async throws -> RedisConnection {
+        try await Self.connect(to: port, account: account)
+    }
+
+    static func connect(to port: Int, account: String? = nil) async throws -> RedisConnection {
+        let endpoint = RedisEndpoint(
+            host: "127.0.0.1", port: port, username: account, password: account.map { _ in "sesame" },
+            connectTimeout: .seconds(10), responseTimeout: .seconds(60))
+        return try await RedisConnection.connect(
+            to: endpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
+    }
+
+    static func seed(_ redis: RedisConnection) async throws {
+        for command in [
+            ["SADD", tenantsKey, "101", "102"], ["HSET", ProjectionKeys.trailing, "provisioning", "100"],
+            ["HSET", "rs:{101}:projection", "provisioning", "90"],
+            ["HSET", "cfg:{101}:tenant:101", "name", "Acme"], ["HSET", "cfg:{102}:tenant:102", "name", "Other"],
+        ] { _ = try await redis.send(RedisCommand(words: command, runs: [])) }
+    }
+
+    /// Runs a command as somebody else does.
+    @discardableResult
+    func write(_ words: String...) async throws -> RedisReply {
+        try await redis.send(RedisCommand(words: words, runs: []))
+    }
+
+    /// Waits until a session with Redis is there.
+    func tracks() async throws {
+        try await eventually { states.state(of: TrackedCache.component)?.name == "tracking" }
+    }
+
+    /// Waits until `condition` holds; fails the test when it never does.
+    func eventually(
+        _ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < deadline {
+            if try await condition() { return }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        Issue.record("it never came true", sourceLocation: sourceLocation)
+    }
+}
+
+/// Says of tokens what a test tells it to.
+final class StandInTokens: TokenWaiting {
+    private let state = Mutex((verdict: TokenVerdict.visible, asked: [WriteToken]()))
+
+    var asked: [WriteToken] { state.withLock { $0.asked } }
+
+    func answer(_ verdict: TokenVerdict) { state.withLock { $0.verdict = verdict } }
+
+    func wait(for token: WriteToken, within patience: Duration) async -> TokenVerdict {
+        state.withLock { state in
+            state.asked.append(token)
+            return state.verdict
+        }
+    }
+}
+
+extension Catalog {
+    static let reads = Catalog(tables: [
+        CatalogTable(
+            table: TableName(schema: "provisioning", name: "tenant"), type: "tenant", key: ["dbid"], tenant: "dbid",
+            indexes: [CatalogIndex(field: "name", unique: true)]),
+        CatalogTable(
+            table: TableName(schema: "provisioning", name: "person"), type: "person", key: ["dbid"],
+            tenant: "tenant_dbid",
+            indexes: [
+                CatalogIndex(field: "user_name", unique: true), CatalogIndex(field: "place_dbid", unique: false),
+            ], omit: ["password_hash"]),
+        CatalogTable(
+            table: TableName(schema: "provisioning", name: "note"), type: "note", key: ["dbid", "part"],
+            tenant: "tenant_dbid"),
+    ])
+}
+
+extension Accounts {
+    /// Who has not logged in sees all tenants, `pulse` sees 101.
+    static let reads = Accounts(
+        [
+            Entry(
+                account: Account(name: "pulse", permissions: [.read], tenants: .some([101])),
+                secrets: [SecretHash("#d0c04f4b1951e4aeaaec8223ed2039e542f3aae805a6fa7f6d794e5afff5d272")]
+                    .compactMap(\.self))
+        ], anonymous: Account(name: "default", permissions: [.read], tenants: .all))
+}
+
+extension RedisConnection {
+    /// What a command is answered with, and an error as it stands on the wire.
+    func shown(_ words: String...) async throws -> String {
+        do throws(RedisError) {
+            return try await send(RedisCommand(words: words, runs: [])).description
+        } catch .server(let code, let message) {
+            return "\(code) \(message)"
+        }
+    }
+}

@@ -1,0 +1,263 @@
+import Journal
+import Logging
+import Observability
+import RESP
+import RedisClient
+import Synchronization
+import ServerFixtures
+import Testing
+
+@testable import ConfigListener
+@testable import Projection
+
+@Suite("Faults of the cache", .serialized, .timeLimit(.minutes(3)))
+struct TrackedCacheTests {
+    @Test("An emptied Redis: what was remembered is not any more, and nothing is said not to be there")
+    func flushed() async throws {
+        try await ReadBench.with { bench in
+            let client = try await bench.client()
+            try await bench.write("HSET", "cfg:{101}:person:7", "user_name", "alice")
+            #expect(try await client.shown("CFG.GET", "101", "person", "7").contains("alice"))
+            #expect(try await client.shown("CFG.GET", "101", "person", "8") == "(nil)")
+            try await bench.write("FLUSHALL")
+            let nothing = "UNAVAILABLE nothing of PostgreSQL is in this region's cache yet"
+            for id in ["7", "8"] {
+                try await bench.eventually { try await client.shown("CFG.GET", "101", "person", id) == nothing }
+            }
+            for words in [["CFG.MGET", "101", "person", "7"], ["CFG.LIST", "101", "person"], ["CFG.TYPES", "101"]] {
+                let reply = try? await client.send(RedisCommand(words)) as RedisReply
+                #expect(reply == nil, "\(words)")
+            }
+            try await ReadBench.seed(bench.redis)
+            #expect(try await client.shown("CFG.GET", "101", "person", "7") == "(nil)")
+            #expect(try await client.shown("CFG.GET", "101", "tenant", "101").contains("Acme"))
+            await client.close()
+        }
+    }
+
+    @Test(
+        "Either connection killed: the other one ends as well, and what was remembered is read anew",
+        arguments: ["regionsync-invalidations", "regionsync-reads"])
+    func killed(name: String) async throws {
+        try await ReadBench.with { bench in
+            let client = try await bench.client()
+            try await bench.write("HSET", "cfg:{101}:person:7", "user_name", "alice")
+            for round in 0..<5 {
+                _ = try await client.shown("CFG.GET", "101", "person", "7")
+                let clients = try await bench.write("CLIENT", "LIST").string ?? ""
+                let line = try #require(clients.split(separator: "\n").first(where: { $0.contains("name=\(name) ") }))
+                let id = try #require(line.split(separator: " ").first).dropFirst(3)
+                try await bench.write("CLIENT", "KILL", "ID", String(id))
+                try await bench.write("HSET", "cfg:{101}:person:7", "user_name", "u\(round)")
+                try await bench.eventually {
+                    try await client.shown("CFG.GET", "101", "person", "7").contains("u\(round)")
+                }
+            }
+            await client.close()
+        }
+    }
+
+    @Test("A Redis that stands still, and one that is gone: memory goes on serving, all else is refused at once")
+    func away() async throws {
+        try await ReadBench.with { bench in
+            let client = try await bench.client()
+            try await bench.write("HSET", "cfg:{101}:person:7", "user_name", "alice")
+            bench.states.set("projection provisioning", ComponentState("projecting", .working))
+            bench.states.set("capture", ComponentState("streaming", .working))
+            bench.progress.reached(Position(number: 3 << 52 | 100))
+            #expect(try await client.shown("CFG.GET", "Acme", "person", "7").contains("alice"))
+            #expect(
+                try await client.shown("CFG.STATE")
+                    == "[\"region\", \"eu-west\", \"position\", \"13510798882111588\", \"history\", 3, \"state\", "
+                    + "\"fresh\", \"reason\", (nil), \"postgres\", \"reachable\", \"secondsBehind\", 0, "
+                    + "\"staleSince\", (nil)]")
+            let away = "UNAVAILABLE the region's Redis does not answer"
+            await bench.server.pause()
+            #expect(try await client.shown("CFG.GET", "Acme", "person", "7").contains("alice"))
+            #expect(try await client.shown("CFG.GET", "Acme", "person", "8") == away)
+            try await bench.eventually { bench.cache.session == nil }
+            for words in [
+                ["CFG.GET", "101", "person", "8"], ["CFG.MGET", "101", "person", "7"],
+                ["CFG.FIND", "101", "person", "user_name", "x"], ["CFG.LIST", "101", "person"],
+                ["CFG.TYPES", "101"], ["CFG.GET", "Nobody", "person", "7"],
+            ] {
+                await #expect(
+                    throws: RedisError.server(code: "UNAVAILABLE", message: "the region's Redis does not answer")
+                ) { try await client.send(RedisCommand(words)) }
+            }
+            #expect(try await client.shown("CFG.GET", "Acme", "person", "7").contains("alice"))
+            #expect(try await client.shown("CFG.STATE").contains("\"state\", \"away\""))
+            #expect(try await client.shown("CFG.STATE", "101").contains("\"tenant\", 101, \"changed\", (nil)"))
+            await bench.server.resume()
+            try await bench.tracks()
+            let other = try await ReadBench.connect(to: bench.server.port)
+            _ = try await other.send(RedisCommand("HSET", "cfg:{101}:person:7", "user_name", "bob")) as RedisReply
+            try await bench.eventually {
+                try await client.shown("CFG.GET", "Acme", "person", "7").contains("bob")
+            }
+            await other.close()
+
+            await bench.server.kill()
+            try await bench.eventually { bench.cache.session == nil }
+            #expect(try await client.shown("CFG.GET", "Acme", "person", "7").contains("bob"))
+            #expect(try await client.shown("CFG.GET", "Acme", "person", "8") == away)
+            try await bench.server.start()
+            // It kept nothing.
+            try await bench.eventually {
+                try await client.shown("CFG.GET", "Acme", "person", "7").hasPrefix("UNAVAILABLE nothing")
+            }
+            await client.close()
+        }
+    }
+
+    @Test("While many read and somebody writes, what was written last is what is read in the end")
+    func storm() async throws {
+        try await ReadBench.with { bench in
+            let rounds = 400
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for reader in 0..<4 {
+                    group.addTask {
+                        let client = try await bench.client()
+                        for round in 0..<rounds {
+                            _ = try await client.shown("CFG.GET", "101", "person", "\((round + reader) % 5)")
+                        }
+                        await client.close()
+                    }
+                }
+                group.addTask {
+                    for round in 0..<rounds {
+                        try await bench.write("HSET", "cfg:{101}:person:\(round % 5)", "round", "\(round)")
+                        if round % 97 == 96 { try await bench.write("DEL", "cfg:{101}:person:\(round % 5)") }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let client = try await bench.client()
+            for id in 0..<5 {
+                let held = try await bench.write("HGETALL", "cfg:{101}:person:\(id)").description
+                try await bench.eventually {
+                    try await client.shown("CFG.GET", "101", "person", "\(id)") == (held == "[]" ? "(nil)" : held)
+                }
+            }
+            #expect(bench.cache.memory.usage.hits > 0)
+            await client.close()
+        }
+    }
+
+    @Test("Who has seen something of a change sees nothing from before it, be it from memory or from Redis")
+    func inOrder() async throws {
+        try await ReadBench.with { bench in
+            let objects = 400
+            let script = "for id = 1, \(objects) do redis.call('HSET', 'cfg:{101}:note:' .. id, 'n', ARGV[1]) end"
+            try await bench.write("EVAL", script, "0", "0")
+            let isOver = Flag()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for reader in 0..<3 {
+                    group.addTask {
+                        let client = try await bench.client()
+                        var order = Array(1...objects)
+                        var last = 0
+                        while !isOver.isSet {
+                            // Each reader asks for all of them, at once, in another order.
+                            order.append(contentsOf: order.prefix(37 * (reader + 1)))
+                            order.removeFirst(37 * (reader + 1))
+                            let results = await client.pipeline(
+                                order.map { RedisCommand("CFG.GET", "101", "note", "\($0)") })
+                            for result in results {
+                                let number = try #require(try result.get()[1]?.string.flatMap { Int($0) })
+                                #expect(number >= last)
+                                last = max(last, number)
+                            }
+                        }
+                        await client.close()
+                    }
+                }
+                for change in 1...300 { try await bench.write("EVAL", script, "0", "\(change)") }
+                isOver.set()
+                try await group.waitForAll()
+            }
+            #expect(bench.cache.memory.usage.hits > 0)
+        }
+    }
+
+    @Test("More objects than there is room for are read all the same")
+    func bounded() async throws {
+        try await ReadBench.with(memory: 64 << 10) { bench in
+            let client = try await bench.client()
+            let value = String(repeating: "x", count: 500)
+            for id in 0..<300 { try await bench.write("HSET", "cfg:{101}:note:\(id)", "text", value) }
+            for id in 0..<600 {
+                let reply = try await client.shown("CFG.GET", "101", "note", "\(id % 300)")
+                #expect(reply == "[\"text\", \"\(value)\"]")
+            }
+            let usage = bench.cache.memory.usage
+            #expect(usage.bytes <= 64 << 10 && usage.objects > 20 && usage.objects < 300)
+            let information = try await client.send(RedisCommand("INFO", "cache")) as RedisReply
+            #expect(information.string?.contains("cache_limit_bytes:65536") == true)
+            await client.close()
+        }
+    }
+
+    @Test("A read that began before a new session is not remembered: nobody would say when it changes")
+    func sessionsChange() async {
+        let tracking = StandInTracking()
+        let memory = ObjectMemory(limit: 1 << 20)
+        let cache = TrackedCache(
+            tracking: tracking, memory: memory, states: ComponentStates(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await cache.run() }
+            while cache.session == nil { try? await Task.sleep(for: .milliseconds(1)) }
+            let fill = memory.beginFill(of: ObjectAddress(tenant: 1, type: "person", id: "7"))
+            tracking.end()
+            while cache.session?.serverRun != "2" { try? await Task.sleep(for: .milliseconds(1)) }
+            memory.finish(fill, with: .null, size: 0)
+            #expect(memory.usage.objects == 0)
+            group.cancelAll()
+        }
+        #expect(cache.session == nil)
+    }
+}
+
+private final class Flag: Sendable {
+    private let value = Mutex(false)
+
+    var isSet: Bool { value.withLock { $0 } }
+
+    func set() { value.withLock { $0 = true } }
+}
+
+/// Sessions that end when a test says so, which no server does at an instant.
+private final class StandInTracking: CacheTracking {
+    private struct Session: CacheSession {
+        let serverRun: String
+        let end: AsyncStream<Void>
+
+        func send(_ commands: [RedisCommand]) async -> SentCommands {
+            SentCommands { commands.map { _ in .failure(.unreachable("stand-in")) } }
+        }
+
+        func heard() async throws(StoreFailure) {}
+
+        func ended() async -> StoreFailure {
+            for await _ in end {}
+            return .unreachable("stand-in")
+        }
+    }
+
+    private let ends = Mutex<[AsyncStream<Void>.Continuation]>([])
+
+    func open(
+        onInvalidation: @escaping @Sendable (CacheInvalidation) -> Void
+    ) async throws(StoreFailure) -> any CacheSession {
+        let (stream, end) = AsyncStream.makeStream(of: Void.self)
+        let number = ends.withLock { ends in
+            ends.append(end)
+            return ends.count
+        }
+        return Session(serverRun: "\(number)", end: stream)
+    }
+
+    /// Ends the session there is.
+    func end() { ends.withLock { $0.last }?.finish() }
+}

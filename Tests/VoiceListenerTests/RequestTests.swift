@@ -1,0 +1,192 @@
+import NIOCore
+import RESP
+import RESPServer
+import RedisClient
+import ServerFixtures
+import Testing
+import VoiceEvents
+
+@testable import VoiceListener
+
+@Suite("Requests to voice front ends") struct RequestTests {
+    private static let key = "rs:{101}:requests:us-east"
+
+    @Test("each kind is put on the tenant's journal with its arguments, under a reference that rises")
+    func puts() async throws {
+        let asked: [(said: String, key: String, data: String)] = [
+            (
+                #"CALL.MAKE 101 1001 1002 TYPE 3 DATA {"a":1}"#, "1001",
+                #"{"ThisDN":"1001","CallType":3,"OtherDN":"1002","UserData":{"a":1}}"#
+            ),
+            ("call.answer 101 1002 c1", "c1", #"{"ThisDN":"1002","ConnID":"c1"}"#),
+            ("CALL.HOLD 101 1002 c1", "c1", #"{"ThisDN":"1002","ConnID":"c1"}"#),
+            ("CALL.RETRIEVE 101 1002 c1", "c1", #"{"ThisDN":"1002","ConnID":"c1"}"#),
+            ("CALL.RELEASE 101 1002 c1", "c1", #"{"ThisDN":"1002","ConnID":"c1"}"#),
+            ("CALL.TRANSFER 101 1002 c1 1003", "c1", #"{"ThisDN":"1002","ConnID":"c1","OtherDN":"1003"}"#),
+            ("CALL.CONFERENCE 101 1002 c1 1003", "c1", #"{"ThisDN":"1002","ConnID":"c1","OtherDN":"1003"}"#),
+            ("CALL.COMPLETE 101 1002 c1 c2", "c1", #"{"ThisDN":"1002","ConnID":"c1","TransferConnID":"c2"}"#),
+            ("CALL.DTMF 101 1002 c1 1*#,A", "c1", #"{"ThisDN":"1002","ConnID":"c1","Extensions":{"Digits":"1*#,A"}}"#),
+            ("CALL.DATA 101 1002 c1 {}", "c1", #"{"ThisDN":"1002","ConnID":"c1","UserData":{}}"#),
+            (
+                "AGENT.LOGIN 101 1001 A1 mode 1 queue 9001", "A1",
+                #"{"ThisDN":"1001","ThisQueue":"9001","AgentID":"A1","WorkMode":1}"#
+            ),
+            ("AGENT.LOGOUT 101 1001", "1001", #"{"ThisDN":"1001"}"#),
+            ("AGENT.LOGOUT 101 1001 A1 ONCE k", "A1", #"{"ThisDN":"1001","AgentID":"A1"}"#),
+            ("AGENT.READY 101 1001 A1", "A1", #"{"ThisDN":"1001","AgentID":"A1"}"#),
+            (
+                "AGENT.NOTREADY 101 1001 A1 REASON Lunch MODE 4", "A1",
+                #"{"ThisDN":"1001","AgentID":"A1","Reasons":{"Reason":"Lunch"},"WorkMode":4}"#
+            ),
+        ]
+        try await WritingPort.with { port in
+            let client = try await port.client()
+            for (number, request) in asked.enumerated() {
+                let words = request.said.split(separator: " ").map(String.init)
+                let answer = try await client.send(RedisCommand(words: words, runs: []))
+                #expect(answer.integer == Int64(number + 1))
+            }
+            let entries = try await port.server.send(RedisCommand("XRANGE", Self.key, "-", "+"))
+            #expect(entries.count == asked.count)
+            for (number, (entry, request)) in zip(entries.elements, asked).enumerated() {
+                let kind = request.said.prefix { $0 != " " }.uppercased()
+                let fields = entry[1]?.elements.compactMap(\.string)
+                let expected = [
+                    "request", kind, "reference", "\(number + 1)", "key", request.key, "data", request.data,
+                ]
+                #expect(fields == expected)
+                #expect(CallRequest(request: kind, data: request.data)?.key == request.key)
+            }
+            await client.close()
+        }
+    }
+
+    @Test("all kinds are commands, with the arguments that they are told to have")
+    func areAllThere() {
+        #expect(Set(RequestForm.all.map(\.kind)) == Set(CallRequest.Kind.allCases))
+        #expect(RequestForm.all.count == CallRequest.Kind.allCases.count)
+        for form in RequestForm.all {
+            let fixed = form.documentation.arguments.prefix { !$0.isOptional }.count
+            #expect(form.arity == -(fixed + 1))
+            #expect(form.documentation.arguments.last?.token == "ONCE")
+        }
+    }
+
+    @Test(
+        "what is written wrongly is refused",
+        arguments: [
+            ("CALL.MAKE 101 1001 1001", "ERR otherDN: expected another"),
+            ("CALL.MAKE 101 1001 \(String(repeating: "1", count: 65))", "ERR otherDN: expected 1 to 64"),
+            ("CALL.MAKE 101  1002", "ERR thisDN: expected 1 to 64"),
+            ("CALL.MAKE 101 10\u{1}1 1002", "ERR thisDN: expected 1 to 64"),
+            ("CALL.MAKE 101 1001 1002 TYPE", "ERR syntax error"),
+            ("CALL.MAKE 101 1001 1002 TYPE 4", "ERR TYPE: expected 0"),
+            ("CALL.MAKE 101 1001 1002 TYPE 1 TYPE 1", "ERR syntax error"),
+            ("CALL.MAKE 101 1001 1002 MODE 1", "ERR syntax error"),
+            ("CALL.MAKE 101 1001 1002 DATA 1", "ERR DATA: expected a JSON object"),
+            ("CALL.MAKE 101 1001 1002 ONCE ", "ERR ONCE: expected"),
+            ("CALL.HOLD 101 1001 c/1", "ERR connID: expected"),
+            ("CALL.HOLD 101 1001 \(String(repeating: "c", count: 65))", "ERR connID: expected"),
+            ("CALL.COMPLETE 101 1001 c1 c{2}", "ERR consultConnID: expected"),
+            ("CALL.DTMF 101 1001 c1 12e", "ERR digits: expected"),
+            ("CALL.DTMF 101 1001 c1 ", "ERR digits: expected"),
+            ("CALL.DATA 101 1001 c1 {", "ERR json: expected a JSON object"),
+            ("CALL.DATA 101 1001 c1 {\"a\":\"\(String(repeating: "x", count: 65_536))\"}", "LIMIT json: 65536"),
+            ("AGENT.LOGIN 101 1001 A1 MODE 5", "ERR MODE: expected 0"),
+            ("AGENT.LOGIN 101 1001 A1 MODE x", "ERR MODE: expected 0"),
+            ("AGENT.LOGIN 101 1001 A1 QUEUE ", "ERR QUEUE: expected"),
+            ("AGENT.LOGOUT 101 1001 ONCE k x", "ERR syntax error"),
+            ("AGENT.READY 101 1001 A1 REASON \(String(repeating: "x", count: 257))", "ERR REASON: expected"),
+        ])
+    func refuses(said: String, error: String) throws {
+        let words = said.split(separator: " ", omittingEmptySubsequences: false).map { Array($0.utf8) }
+        let form = try #require(RequestForm.all.first { said.hasPrefix($0.kind.rawValue + " ") })
+        let refusal = #expect(throws: ReplyError.self) { try form.read(Request(bytes: words)) }
+        #expect(refusal?.description.hasPrefix(error) == true, "\(refusal?.description ?? "none")")
+    }
+
+    @Test("names that are no UTF-8 are refused")
+    func refusesInvalidText() throws {
+        let form = try #require(RequestForm.all.first { $0.kind == .login })
+        let words = [Array("AGENT.LOGIN".utf8), Array("101".utf8), Array("1001".utf8), [0x41, 0xff]]
+        #expect(throws: ReplyError.self) { try form.read(Request(bytes: words)) }
+    }
+
+    @Test("what is asked once has one entry and one reference, for a day; something else under its key is refused")
+    func once() async throws {
+        try await WritingPort.with { port in
+            let client = try await port.client()
+            let first = try await client.say("CALL.MAKE", "101", "1001", "1002", "ONCE", "k1")
+            // As after an answer that was lost.
+            let other = try await port.client()
+            #expect(try await other.say("CALL.MAKE", "101", "1001", "1002", "once", "k1") == first)
+            let conflict = try await other.say("CALL.MAKE", "101", "1001", "1003", "ONCE", "k1")
+            #expect(conflict.hasPrefix("(CONFLICT "))
+            #expect(try await other.say("CALL.MAKE", "101", "1001", "1002", "ONCE", "k2") == "2")
+            // Another tenant's keys are others.
+            #expect(try await other.say("CALL.MAKE", "102", "1001", "1003", "ONCE", "k1") == "1")
+            #expect(try await port.server.send(RedisCommand("XLEN", Self.key)).integer == 2)
+            let lifetime = try await port.server.send(RedisCommand("TTL", "rs:{101}:once:us-east:k1")).integer
+            #expect((86_000...86_400).contains(lifetime ?? 0))
+            await client.close()
+            await other.close()
+        }
+    }
+
+    @Test("references go around behind 2^32 - 1, and none is 0; functions that were lost are loaded again")
+    func goesAround() async throws {
+        try await WritingPort.with { port in
+            let client = try await port.client()
+            #expect(try await client.say("CALL.HOLD", "101", "1001", "c1") == "1")
+            _ = try await port.server.send(
+                RedisCommand("SET", RequestJournal.counterKey(tenant: "101", region: "us-east"), "4294967294"))
+            _ = try await port.server.send(RedisCommand("FUNCTION", "FLUSH"))
+            #expect(try await client.say("CALL.HOLD", "101", "1001", "c1") == "4294967295")
+            #expect(try await client.say("CALL.HOLD", "101", "1001", "c1") == "1")
+            await client.close()
+        }
+    }
+
+    @Test("the journal forgets requests of more than a day ago, and keeps about 10,000 of the others")
+    func forgets() async throws {
+        try await WritingPort.with { port in
+            let client = try await port.client()
+            let old = (1...250).map { RedisCommand("XADD", Self.key, "1-\($0)", "request", "old") }
+            for result in await port.server.pipeline(old) { _ = try result.get() }
+            _ = try await client.say("CALL.HOLD", "101", "1001", "c1")
+            let kept = try await port.server.send(RedisCommand("XLEN", Self.key)).integer ?? 0
+            #expect(kept < 250)
+            let many = (1...10_400).map { _ in RedisCommand("XADD", Self.key, "*", "request", "waits") }
+            for result in await port.server.pipeline(many) { _ = try result.get() }
+            _ = try await client.say("CALL.HOLD", "101", "1001", "c1")
+            let length = try await port.server.send(RedisCommand("XLEN", Self.key)).integer ?? 0
+            #expect((10_000...10_200).contains(length))
+            await client.close()
+        }
+    }
+
+    @Test("a Redis that refuses leaves neither entry nor reference; who may not ask is told so")
+    func refusesWhole() async throws {
+        try await WritingPort.with { port in
+            let client = try await port.client()
+            _ = try await client.say("CALL.HOLD", "101", "1001", "c1")
+            _ = try await port.server.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
+            let answer = try await client.say("CALL.HOLD", "101", "1001", "c1", "ONCE", "k")
+            #expect(answer.hasPrefix("(UNAVAILABLE ") && answer.contains("OOM"))
+            _ = try await port.server.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))
+            #expect(try await client.say("CALL.HOLD", "101", "1001", "c1", "ONCE", "k") == "2")
+            let desk = try await port.client("desk")
+            for tenant in ["102", "Acme", "nobody"] {
+                for words in [["CALL.HOLD", tenant, "1001", "c1"], ["AGENT.LOGOUT", tenant, "1001"]] {
+                    await #expect(throws: RedisError.server(code: "NOTENANT", message: "no such tenant")) {
+                        let _: RedisReply = try await desk.send(RedisCommand(words: words, runs: []))
+                    }
+                }
+            }
+            #expect(try await desk.say("CALL.HOLD", "101", "1001", "c1") == "3")
+            let reader = try await port.client("pulse")
+            #expect(try await reader.say("CALL.HOLD", "101", "1001", "c1").hasPrefix("(NOPERM "))
+            for connection in [client, desk, reader] { await connection.close() }
+        }
+    }
+}

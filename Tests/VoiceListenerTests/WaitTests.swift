@@ -1,0 +1,187 @@
+import Journal
+import Logging
+import NIOCore
+import NIOPosix
+import Observability
+import RESP
+import RedisClient
+import ServerFixtures
+import Testing
+
+@testable import Mirror
+@testable import VoiceListener
+@testable import Worker
+
+@Suite("WAIT on the voice port", .serialized) struct WaitTests {
+    /// A port of us-east, and a link that ships what is written there for tenant 101 to another Redis.
+    private struct Regions: Sendable {
+        let port: WritingPort
+        let peer: RedisServer
+        let link: MirrorLink
+
+        /// An event of a tenant is appended; its ID.
+        func append(through client: RedisConnection, tenant: Int = 101) async throws -> String {
+            try await client.say("XADD", "voice:\(tenant)", "*", "event", "EventHeld", "key", "c", "data", "{}")
+        }
+
+        /// Whether the peer's Redis has an event of tenant 101.
+        func isThere(_ id: String) async throws -> Bool {
+            let connection = try await RedisConnection.connect(
+                to: RedisEndpoint(host: peer.host, port: peer.port), name: "test",
+                on: MultiThreadedEventLoopGroup.singleton.next())
+            let found = try await connection.send(RedisCommand("XRANGE", "rs:{101}:voice:us-east", id, id))
+            await connection.close()
+            return found.count == 1
+        }
+    }
+
+    private func withPeer(_ body: @escaping @Sendable (Regions) async throws -> Void) async throws {
+        try await RedisServer.with { own in
+            try await RedisServer.with { peer in
+                let loop = MultiThreadedEventLoopGroup.singleton.next()
+                let link = MirrorLink(
+                    settings: MirrorSettings(region: "us-east", peer: "eu-west"),
+                    connector: RedisMirrorConnector(
+                        region: "us-east", local: RedisEndpoint(host: own.host, port: own.port),
+                        remote: RedisEndpoint(host: peer.host, port: peer.port), eventLoop: loop),
+                    report: MirrorReport(
+                        peer: "eu-west", states: ComponentStates(), metrics: MetricsRegistry(),
+                        logger: Logger(label: "mirror", factory: { _ in SwiftLogNoOpLogHandler() })), eventLoop: loop)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    defer { group.cancelAll() }
+                    group.addTask { await link.run() }
+                    await link.mirror([.voice(tenant: "101", origin: "us-east"), .control(origin: "us-east")])
+                    try await WritingPort.with(redis: own, peers: [LinkedCopies(link)]) { port in
+                        try await body(Regions(port: port, peer: peer, link: link))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("it is answered when the peer has everything, and the peer has it then")
+    func waits() async throws {
+        try await withPeer { regions in
+            let client = try await regions.port.client()
+            for _ in 0..<50 {
+                let id = try await regions.append(through: client)
+                let count = try await client.say("WAIT", "1", "0", blocking: .seconds(60))
+                #expect(count == "1")
+                #expect(try await regions.isThere(id))
+            }
+            // More than there are cannot hold it.
+            #expect(try await client.say("WAIT", "2", "0", blocking: .seconds(60)) == "1")
+            await client.close()
+        }
+    }
+
+    @Test("while the peer does not answer, it gives up in time; of other connections' events it knows nothing")
+    func givesUp() async throws {
+        try await withPeer { regions in
+            let client = try await regions.port.client()
+            _ = try await regions.append(through: client)
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            await regions.peer.pause()
+            let id = try await regions.append(through: client)
+            #expect(try await client.say("WAIT", "0", "0") == "0")
+            #expect(try await client.say("WAIT", "1", "50", blocking: .seconds(60)) == "0")
+            let other = try await regions.port.client()
+            #expect(try await other.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            await regions.peer.resume()
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            #expect(try await regions.isThere(id))
+            #expect(try await client.say("WAIT", "0", "0") == "1")
+            await client.close()
+            await other.close()
+        }
+    }
+
+    @Test("a peer that was down, and has lost all, is waited for until it has everything again")
+    func outlastsCut() async throws {
+        try await withPeer { regions in
+            let client = try await regions.port.client()
+            _ = try await regions.append(through: client)
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            await regions.peer.kill()
+            let id = try await regions.append(through: client)
+            async let count = client.say("WAIT", "1", "0", blocking: .seconds(60))
+            try await regions.port.until("somebody waits") { await !regions.link.awaited.isEmpty }
+            try await regions.peer.start()
+            #expect(try await count == "1")
+            #expect(try await regions.isThere(id))
+            await client.close()
+        }
+    }
+
+    @Test("what the link was not told of yet is not held; it is when it is told")
+    func unknownJournal() async throws {
+        try await withPeer { regions in
+            let client = try await regions.port.client()
+            _ = try await regions.append(through: client)
+            _ = try await regions.append(through: client, tenant: 102)
+            #expect(try await client.say("WAIT", "1", "50", blocking: .seconds(60)) == "0")
+            async let count = client.say("WAIT", "1", "0", blocking: .seconds(60))
+            try await regions.port.until("somebody waits") { await !regions.link.awaited.isEmpty }
+            await regions.link.mirror([.voice(tenant: "102", origin: "us-east")])
+            #expect(try await count == "1")
+            await client.close()
+        }
+    }
+
+    @Test("nothing is left of who has gone while it waited, or of what it wrote")
+    func forgets() async throws {
+        try await withPeer { regions in
+            let client = try await regions.port.client()
+            _ = try await regions.append(through: client)
+            await regions.peer.pause()
+            _ = try await regions.append(through: client)
+            let waiting = Task { try await client.say("WAIT", "1", "0", blocking: .seconds(60)) }
+            try await regions.port.until("somebody waits") { await !regions.link.awaited.isEmpty }
+            await client.close()
+            try await regions.port.until("nobody does") { await regions.link.awaited.isEmpty }
+            await #expect(throws: RedisError.closed) { try await waiting.value }
+            #expect(await regions.link.waiting.isEmpty)
+            await regions.peer.resume()
+        }
+    }
+
+    /// A peer that says it holds everything.
+    private struct Everything: PeerCopies {
+        func holds(_ entries: [JournalName: EntryID]) async -> Bool { true }
+    }
+
+    @Test("what Redis has lost is not said to be held because something later is; what was trimmed is")
+    func noticesLoss() async throws {
+        try await RedisServer.with { redis in
+            try await WritingPort.with(redis: redis, peers: [Everything()]) { port in
+                let client = try await port.client()
+                let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
+                let id = try await client.say(words: append)
+                #expect(try await client.say("WAIT", "1", "0") == "1")
+                let journal = JournalName.voice(tenant: "101", origin: "us-east")
+                _ = try await port.server.send(RedisCommand("DEL", journal.key))
+                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(STALE "))
+                _ = try await port.server.send(RedisCommand("HSET", journal.metaKey, "floor", id))
+                #expect(try await client.say("WAIT", "1", "0") == "1")
+                await client.close()
+            }
+        }
+    }
+
+    @Test(
+        "what is not written as Redis has it is refused in its words",
+        arguments: [
+            ("x 0", "(ERR value is not an integer or out of range)"),
+            ("-1 0", "(ERR value is not an integer or out of range)"),
+            ("1 x", "(ERR timeout is not an integer or out of range)"), ("1 -1", "(ERR timeout is negative)"),
+            ("1", "(ERR wrong number of arguments for 'wait' command)"), ("1 0", "0"),
+        ])
+    func refuses(said: String, answer: String) async throws {
+        try await WritingPort.with { port in
+            let client = try await port.client()
+            let words = ["WAIT"] + said.split(separator: " ").map(String.init)
+            #expect(try await client.say(words: words) == answer)
+            await client.close()
+        }
+    }
+}

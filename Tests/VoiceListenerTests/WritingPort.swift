@@ -1,0 +1,134 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Observability
+import Projection
+import RESP
+import RESPServer
+import RedisClient
+import ServerFixtures
+import ServiceLifecycle
+import Tenants
+import Testing
+
+@testable import VoiceListener
+@testable import Worker
+
+/// A voice port of region `us-east` on a free port, in front of a Redis of the test's own; tenants 101 and 102 are there, and
+/// 103, which is called Acme.
+struct WritingPort: Sendable {
+    let redis: RedisServer
+    let port: Int
+    /// A connection to Redis itself.
+    let server: RedisConnection
+
+    static let region = "us-east"
+    private static let loops = MultiThreadedEventLoopGroup.singleton
+
+    /// Runs a port for the length of `body`. Besides everybody, who may do everything, there is `pulse` with the secret
+    /// `sesame`, who may read tenant 101 only, and `desk`, who may do all with it.
+    static func with(
+        redis: RedisServer, peers: [any PeerCopies] = [],
+        _ body: @escaping @Sendable (WritingPort) async throws -> Void
+    ) async throws {
+        let client = RedisClient(
+            endpoint: RedisEndpoint(host: redis.host, port: redis.port), name: "port", eventLoop: loops.next())
+        let server = try await RedisConnection.connect(
+            to: RedisEndpoint(host: redis.host, port: redis.port), name: "test", on: loops.next())
+        _ = try await server.send(RedisCommand("SADD", "rs:{_}:tenants", "103"))
+        _ = try await server.send(RedisCommand("HSET", "cfg:{103}:tenant:103", "name", "Acme"))
+        let store = PromptRedisStore(client: client)
+        let tenants = TenantLookup(store: store, fixed: [101, 102])
+        let writes = VoiceWrites(region: region, store: store, tenants: tenants, peers: peers)
+        let states = VoiceStates(store: store, tenants: tenants)
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let group = ServiceGroup(
+            services: [
+                RESPServer(
+                    RESPServer.Settings(
+                        host: "127.0.0.1", port: 0, label: "voice", identity: ServerIdentity(version: "test")),
+                    table: CommandTable(writes.commands + states.commands), accounts: AccountStore(accounts),
+                    registry: MetricsRegistry(), logger: silent, onListening: { listening.yield($0) })
+            ], logger: silent)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask { await client.run() }
+            tasks.addTask {
+                var iterator = ports.makeAsyncIterator()
+                let port = try #require(await iterator.next())
+                _ = try await client.connection()
+                let result: Result<Void, any Error>
+                do {
+                    try await body(WritingPort(redis: redis, port: port, server: server))
+                    result = .success(())
+                } catch {
+                    result = .failure(error)
+                }
+                await group.triggerGracefulShutdown()
+                try result.get()
+            }
+            try await tasks.next()
+            try await tasks.next()
+            tasks.cancelAll()
+        }
+        await server.close()
+    }
+
+    /// The same with a Redis of its own.
+    static func with(_ body: @escaping @Sendable (WritingPort) async throws -> Void) async throws {
+        try await RedisServer.with { redis in try await with(redis: redis, body) }
+    }
+
+    private static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+    private static var accounts: Accounts {
+        let sesame = SecretHash("#d0c04f4b1951e4aeaaec8223ed2039e542f3aae805a6fa7f6d794e5afff5d272")
+        func entry(_ name: String, _ permissions: Set<Permission>) -> Accounts.Entry {
+            Accounts.Entry(
+                account: Account(name: name, permissions: permissions, tenants: .some([101])),
+                secrets: [sesame].compactMap(\.self))
+        }
+        return Accounts(
+            [entry("pulse", [.read]), entry("desk", [.read, .write, .control])],
+            anonymous: Account(name: "default", permissions: [.read, .write, .control], tenants: .all))
+    }
+
+    /// A client of the port; with a name, that account's.
+    func client(_ name: String? = nil) async throws -> RedisConnection {
+        try await RedisConnection.connect(
+            to: RedisEndpoint(host: "127.0.0.1", port: port, username: name, password: name.map { _ in "sesame" }),
+            name: "test", on: Self.loops.next())
+    }
+
+    /// Everything in a stream of Redis, as text.
+    func stream(_ key: String) async throws -> String {
+        try await server.send(RedisCommand("XRANGE", key, "-", "+")).description
+    }
+
+    /// Waits until `condition` holds; fails the test where it never does.
+    func until(_ what: String, _ condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < deadline {
+            if try await condition() { return }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        Issue.record("in vain: \(what)")
+    }
+}
+
+extension RedisConnection {
+    /// What is answered, errors as `(CODE message)`.
+    func say(_ words: String..., blocking time: Duration = .zero) async throws -> String {
+        try await say(words: words, blocking: time)
+    }
+
+    func say(words: [String], blocking time: Duration = .zero) async throws -> String {
+        do throws(RedisError) {
+            let answer: RedisReply = try await send(RedisCommand(words: words, runs: []).blocking(for: time))
+            return answer.kind == .string ? answer.string ?? "" : answer.description
+        } catch {
+            guard case .server(let code, let message) = error else { throw error }
+            return "(\(code) \(message))"
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import Crypto
+import Foundation
+import Logging
+import NIOPosix
+import Observability
+import RESP
+import RESPServer
+import RedisClient
+import RegionConfig
+import ServerFixtures
+import Testing
+
+@testable import Worker
+
+@Suite("The ports of a worker", .timeLimit(.minutes(2)))
+struct ListenersTests {
+    @Test("let in whom the file of accounts lets in, as it is now, and drop nobody when it changes")
+    func accounts() async throws {
+        try await withFolder { folder in
+            try write(["billing"], to: folder)
+            try await withPort(folder, "accountsFile: accounts.yaml") { port, states in
+                let stays = try await connect(port, "billing")
+                #expect(try await stays.send(RedisCommand("PING")).string == "PONG")
+                await #expect(throws: RedisError.self) { try await connect(port, "pulse") }
+
+                try write(["billing", "pulse"], to: folder)
+                try await eventually { (try? await connect(port, "pulse")) != nil }
+                #expect(try await stays.send(RedisCommand("PING")).string == "PONG")
+
+                try Data("accounts: nonsense".utf8).write(to: folder.appending(path: "accounts.yaml"))
+                try await eventually { states.state(of: ListenerFiles.component)?.name == "unreadable" }
+                _ = try await connect(port, "pulse")
+
+                try write(["pulse"], to: folder)
+                try await eventually { (try? await connect(port, "billing")) == nil }
+                #expect(states.state(of: ListenerFiles.component) == nil)
+                await #expect(throws: RedisError.self) { try await stays.send(RedisCommand("ECHO", "x")) }
+            }
+        }
+    }
+
+    @Test("wait for a port that somebody else has")
+    func taken() async throws {
+        try await withFolder { folder in
+            try await RedisServer.with { other in
+                let states = ComponentStates()
+                try await serve(folder, port: other.port, "", states) {
+                    try await eventually { states.state(of: Listeners.component("config"))?.name == "cannot-listen" }
+                    await other.kill()
+                    try await eventually { states.state(of: Listeners.component("config"))?.name == "listening" }
+                    _ = try await connect(other.port, nil)
+                }
+            }
+        }
+    }
+
+    private func withPort(
+        _ folder: URL, _ lines: String, _ body: (_ port: Int, ComponentStates) async throws -> Void
+    ) async throws {
+        let port = try freePort()
+        let states = ComponentStates()
+        try await serve(folder, port: port, lines, states) {
+            try await eventually { states.state(of: Listeners.component("config"))?.name == "listening" }
+            try await body(port, states)
+        }
+    }
+
+    private func serve(
+        _ folder: URL, port: Int, _ lines: String, _ states: ComponentStates, _ body: () async throws -> Void
+    ) async throws {
+        let path = folder.appending(path: "region.yaml")
+        let text = """
+            region: east
+            redis: {host: 127.0.0.1, port: 6379}
+            postgres: {host: 127.0.0.1, port: 5432, database: d, user: u}
+            catalog: [{table: public.thing, type: thing, key: [id], tenant: tenant}]
+            listeners:
+              config: {port: \(port)}
+              \(lines)
+            """
+        try Data(text.utf8).write(to: path)
+        let region = try RegionFile.load(path.path, environment: [:])
+        let listeners = Listeners(
+            region: region, open: OpenPorts(), states: states, metrics: MetricsRegistry(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let listener = try #require(region.listeners.config)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                await listeners.run([.init(name: "config", listener: listener, table: CommandTable([]))])
+            }
+            try await body()
+            tasks.cancelAll()
+        }
+    }
+
+    private func withFolder(_ body: (URL) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "listeners-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try await body(folder)
+    }
+
+    /// Accounts whose secrets are their names.
+    private func write(_ names: [String], to folder: URL) throws {
+        let accounts = names.map { name in
+            let hash = SHA256.hash(data: Data(name.utf8)).map { String($0, radix: 16).leftPadded }.joined()
+            return "  - {name: \(name), secretHashes: ['#\(hash)'], tenants: [all], permissions: [read]}"
+        }
+        let text = (["accounts:"] + accounts).joined(separator: "\n")
+        try Data(text.utf8).write(to: folder.appending(path: "accounts.yaml"))
+    }
+
+    @discardableResult
+    private func connect(_ port: Int, _ name: String?) async throws -> RedisConnection {
+        try await .connect(
+            to: RedisEndpoint(host: "127.0.0.1", port: port, username: name, password: name), name: "test",
+            on: MultiThreadedEventLoopGroup.singleton.any())
+    }
+
+    private func eventually(_ condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try await !condition() {
+            try #require(ContinuousClock.now < deadline)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
+extension String {
+    fileprivate var leftPadded: String { count == 1 ? "0" + self : self }
+}
