@@ -3,9 +3,11 @@
 Whoever imports this has called `python_packages.use()` before.
 """
 
+import contextlib
 import hashlib
 import json
 import secrets
+import socket
 
 import redis
 
@@ -39,6 +41,14 @@ def client(port, account=None, protocol=3, **options):
     login = {"username": account.name, "password": account.secret} if account else {}
     return redis.Redis(host="127.0.0.1", port=port, protocol=protocol, decode_responses=True, socket_timeout=30,
                        client_name=account.name if account else None, **login, **options)
+
+
+def break_connections(client):
+    """Breaks a client's connections as a network would, both ways, whatever another thread does with them now."""
+    pool = client.connection_pool
+    for connection in (*pool._in_use_connections, *pool._available_connections):
+        with contextlib.suppress(OSError, AttributeError):  # it has none, or not any more
+            connection._sock.shutdown(socket.SHUT_RDWR)
 
 
 def fields(reply):
