@@ -18,6 +18,10 @@ struct ClientPorts: Sendable {
     private let client: RedisClient
     private let reads: ConfigReads
     private let cache: TrackedCache
+    private let database: PostgresProvisioning?
+    private let writes: ConfigWrites
+    private let feed: VoiceFeed
+    private let voiceReads: VoiceReads
     private let voiceWrites: VoiceWrites
     private let voiceStates: VoiceStates
 
@@ -27,23 +31,41 @@ struct ClientPorts: Sendable {
     ///   - progress: How far provisioning is projected here.
     ///   - eventLoop: Where the connections to the region's Redis are.
     ///   - states: Where it says how it is.
+    ///   - metrics: Where it counts.
     ///   - logger: Makes the logger of a component.
     init(
         _ region: Region, links: [MirrorLink], progress: ProvisioningProgress, on eventLoop: any EventLoop,
-        states: ComponentStates, logger: (String) -> Logger
+        states: ComponentStates, metrics: MetricsRegistry, logger: (String) -> Logger
     ) {
         self.region = region
         let endpoint = RedisEndpoint(region.redis)
         client = RedisClient(endpoint: endpoint, name: "regionsync-listeners", eventLoop: eventLoop)
         let store = PromptRedisStore(client: client)
         tenants = TenantLookup(store: store, fixed: region.tenants)
+        let memory = ObjectMemory(limit: region.listeners.limits.memoryBytes)
+        if region.listeners.config != nil { memory.install(in: metrics) }
         cache = TrackedCache(
-            tracking: RedisCacheTracking(endpoint: endpoint, eventLoop: eventLoop),
-            memory: ObjectMemory(limit: region.listeners.limits.memoryBytes), states: states,
+            tracking: RedisCacheTracking(endpoint: endpoint, eventLoop: eventLoop), memory: memory, states: states,
             logger: logger("memory"))
+        let tokens = JournalTokens(
+            regions: [region.name] + region.peers.map(\.region), store: store, progress: progress)
         reads = ConfigReads(
-            region: region.name, cache: cache, tenants: tenants, catalog: region.catalog, waiting: NoTokens(),
+            region: region.name, cache: cache, tenants: tenants, catalog: region.catalog, waiting: tokens,
             progress: progress, states: states)
+        database = region.postgresWriters(purpose: "writes").map {
+            PostgresProvisioning(servers: $0, logger: logger("writes"))
+        }
+        writes = ConfigWrites(
+            database: database ?? NoWriter(), tenants: tenants, catalog: region.catalog,
+            publication: region.postgres.publication)
+        let client = client
+        feed = VoiceFeed(
+            store: store,
+            tail: {
+                RedisVoiceTail(endpoint: endpoint, name: "listeners-\($0)", eventLoop: eventLoop, client: client)
+            }, eventLoop: eventLoop, executor: EventLoopTaskExecutor(eventLoop))
+        voiceReads = VoiceReads(
+            feed: feed, store: store, tenants: tenants, region: region.name, peers: region.peers.map(\.region))
         voiceWrites = VoiceWrites(
             region: region.name, store: store, tenants: tenants, peers: links.map { LinkedCopies($0) })
         voiceStates = VoiceStates(store: store, tenants: tenants)
@@ -52,12 +74,19 @@ struct ClientPorts: Sendable {
     /// Those of the region file's ports that are served.
     var ports: [Listeners.Port] {
         [
-            region.listeners.config.map { .init(name: "config", listener: $0, table: CommandTable(reads.commands)) },
-            region.listeners.voice.map {
-                .init(
-                    name: "voice", listener: $0, table: CommandTable(voiceWrites.commands + voiceStates.commands))
-            },
+            region.listeners.config.map { .init(name: "config", listener: $0, table: configTable) },
+            region.listeners.voice.map { .init(name: "voice", listener: $0, table: voiceTable) },
         ].compactMap(\.self)
+    }
+
+    private var configTable: CommandTable {
+        CommandTable(
+            reads.commands + writes.commands, transaction: { await writes.transaction($0) },
+            information: { [reads.information] })
+    }
+
+    private var voiceTable: CommandTable {
+        CommandTable(voiceReads.commands + voiceWrites.commands + voiceStates.commands)
     }
 
     /// Runs what the commands need, until cancelled.
@@ -65,11 +94,12 @@ struct ClientPorts: Sendable {
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await client.run() }
             tasks.addTask { await tenants.run() }
-            if region.listeners.config != nil { tasks.addTask { await cache.run() } }
+            if region.listeners.config != nil {
+                tasks.addTask { await cache.run() }
+                tasks.addTask { await reads.run() }
+                if let database { tasks.addTask { await database.run() } }
+            }
+            if region.listeners.voice != nil { tasks.addTask { await feed.run() } }
         }
     }
-}
-
-struct NoTokens: TokenWaiting {
-    func wait(for token: WriteToken, within patience: Duration) async -> TokenVerdict { .unknown }
 }

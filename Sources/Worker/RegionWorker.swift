@@ -123,7 +123,8 @@ package struct RegionWorker: Service {
             }
             if projects, region.listeners.config != nil || region.listeners.voice != nil {
                 let clients = ClientPorts(
-                    region, links: links, progress: progress, on: loops.next(), states: states, logger: logger)
+                    region, links: links, progress: progress, on: loops.next(), states: states, metrics: metrics,
+                    logger: logger)
                 tasks.addTask { await clients.run() }
                 tasks.addTask { await listeners.run(clients.ports) }
             }
