@@ -64,6 +64,7 @@ class Line:
     """One connection of a client's pool, held: for what belongs to a connection, such as watches and WAIT."""
 
     def __init__(self, client):
+        self.client = client  # which closes its connections when nobody has it any more
         self.pool = client.connection_pool
         self.connection = self.pool.get_connection("_")
         self.pushed = []
@@ -89,6 +90,8 @@ class Line:
         """The next push; None if none comes in time."""
         if self.pushed:
             return self.pushed.pop(0)
+        if not self.connection._sock:
+            raise redis.ConnectionError("the connection is gone, and its watches with it")
         if not self.connection.can_read(timeout=seconds):
             return None
         return self.connection.read_response(push_request=True)
