@@ -27,7 +27,8 @@ package final class TenantLookup: Sendable {
     /// Looks once a second, until cancelled; what is known stays while Redis does not say.
     package func run() async {
         while !Task.isCancelled {
-            try? await look()
+            // One look at a time: an older one that ends later must not take back what a newer one has found.
+            _ = await looks.perform(look)
             try? await Task.sleep(for: Self.interval)
         }
     }
@@ -59,15 +60,17 @@ package final class TenantLookup: Sendable {
 
     /// The same of a word of a request.
     package func tenant(in request: Request, at index: Int, for account: Account) async throws(ReplyError) -> Int64 {
-        var dbid = known(in: request, at: index)
-        if dbid == nil {
-            if case .failure = await looks.perform(look) {
-                throw ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
-            }
-            dbid = known(in: request, at: index)
+        if let dbid = seen(in: request, at: index, by: account) { return dbid }
+        // Also for a tenant that the account does not see: a refusal that came sooner would tell that it is there.
+        if case .failure = await looks.perform(look) {
+            throw ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
         }
-        guard let dbid, account.sees(tenant: dbid) else { throw .noTenant }
+        guard let dbid = seen(in: request, at: index, by: account) else { throw .noTenant }
         return dbid
+    }
+
+    private func seen(in request: Request, at index: Int, by account: Account) -> Int64? {
+        known(in: request, at: index).flatMap { account.sees(tenant: $0) ? $0 : nil }
     }
 
     private func look() async throws(StoreFailure) {

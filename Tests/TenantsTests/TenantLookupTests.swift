@@ -68,9 +68,11 @@ struct TenantLookupTests {
             await expectNone(lookup, "Other", all)
             #expect(try await lookup.tenant("Acme", for: all) == 101)
             await server.kill()
-            await #expect(throws: ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")) {
-                try await lookup.tenant("Other", for: all)
-            }
+            let away = ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
+            await #expect(throws: away) { try await lookup.tenant("Other", for: all) }
+            // Of one that is there and not seen neither more nor less is told.
+            let none = Account(name: "stranger", permissions: [.read], tenants: .some([]))
+            await #expect(throws: away) { try await lookup.tenant("Acme", for: none) }
             #expect(try await lookup.tenant("Acme", for: all) == 101)
         }
     }
