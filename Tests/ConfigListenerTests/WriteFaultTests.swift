@@ -1,9 +1,11 @@
 import Glibc
+import Logging
 import PostgresClient
 import RESP
 import RESPServer
 import ServerFixtures
 import Testing
+import Worker
 
 @testable import ConfigListener
 
@@ -175,6 +177,36 @@ struct WriteFaultTests {
             let own = try await database.texts("SELECT pid FROM pg_stat_activity WHERE usename = 'regionsync_write'")
             #expect(own.count <= 3)
         }
+    }
+
+    @Test("a server with a newer history, while the one before takes writes still", .timeLimit(.minutes(2)))
+    func newerHistory() async throws {
+        try await WritingDatabase.with { old in
+            try await WritingDatabase.with { new in
+                let database = PostgresProvisioning(
+                    servers: [old, new].map { $0.server.options(user: "regionsync_write") },
+                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    tasks.addTask { await database.run() }
+                    try await old.eventually { (try? await port(of: database)) == "\(old.server.port)" }
+                    try await new.superuser.query(
+                        """
+                        INSERT INTO regionsync.history (number, system_identifier, timeline, capture_region)
+                        SELECT 2, system_identifier, timeline, capture_region FROM regionsync.history
+                        """)
+                    try await old.eventually { (try? await port(of: database)) == "\(new.server.port)" }
+                    tasks.cancelAll()
+                }
+            }
+        }
+    }
+
+    /// Of the server that transactions are made on.
+    private func port(of database: PostgresProvisioning) async throws -> String? {
+        let transaction = try await database.begin()
+        let port = try? await transaction.run(WriteStatement("SELECT current_setting('port')")).first
+        await transaction.rollBack()
+        return port
     }
 
     @Test("a server that takes no writes, and a role without rights, which is told what grants them")

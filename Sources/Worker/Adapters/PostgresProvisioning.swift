@@ -28,6 +28,8 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     static let answerTime = Duration.seconds(1)
     /// Between two questions.
     static let interval = Duration.milliseconds(300)
+    /// Between two looks for a server that has become the primary instead.
+    static let searchInterval = Duration.seconds(2)
     /// Questions between two bites of forgetting `ONCE` keys, where one bite was enough.
     static let pruneEvery = 200
 
