@@ -94,6 +94,7 @@ extension ConfigReads {
             case .visible: break
             case .timedOut: throw ReadError.tokenTimeout
             case .unknown: throw ReadError.unknownToken
+            case .unavailable: throw ReadError.away
             }
         }
         return try await tenants.tenant(in: invocation.request, at: 1, for: invocation.account)

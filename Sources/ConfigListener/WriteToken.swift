@@ -40,4 +40,6 @@ package enum TokenVerdict: Hashable, Sendable {
     case timedOut
     /// It cannot be found out whether they do: the journal that would say so is trimmed, or another history began.
     case unknown
+    /// The region's Redis does not answer.
+    case unavailable
 }

@@ -10,8 +10,7 @@ struct VoiceStreams: Sendable {
     let region: String
     let regions: [String]
 
-    /// The journals of these streams; nil where it has to be asked for a tenant, or `account` does not see one: that must
-    /// take as long.
+    /// The journals of these streams; nil where it has to be asked for a tenant, also for one that `account` does not see.
     ///
     /// - Throws: `NOTFOUND` for what is no stream of a region there is.
     func known(_ names: [String], for account: Account) throws(ReplyError) -> [JournalName]? {
@@ -24,7 +23,7 @@ struct VoiceStreams: Sendable {
         return journals
     }
 
-    /// The same, asking for tenants that are not known. Throws `NOTENANT` for those that `account` does not see.
+    /// The same, asking for tenants that are not known.
     func journals(_ names: [String], for account: Account) async throws(ReplyError) -> [JournalName] {
         var journals: [JournalName] = []
         for name in names {

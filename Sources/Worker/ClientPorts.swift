@@ -47,8 +47,10 @@ struct ClientPorts: Sendable {
         cache = TrackedCache(
             tracking: RedisCacheTracking(endpoint: endpoint, eventLoop: eventLoop), memory: memory, states: states,
             logger: logger("memory"))
+        let tokens = JournalTokens(
+            regions: [region.name] + region.peers.map(\.region), store: store, progress: progress)
         reads = ConfigReads(
-            region: region.name, cache: cache, tenants: tenants, catalog: region.catalog, waiting: NoTokens(),
+            region: region.name, cache: cache, tenants: tenants, catalog: region.catalog, waiting: tokens,
             progress: progress, states: states)
         database = region.postgresWriters(purpose: "writes").map {
             PostgresProvisioning(servers: $0, logger: logger("writes"))
@@ -100,8 +102,4 @@ struct ClientPorts: Sendable {
             if region.listeners.voice != nil { tasks.addTask { await feed.run() } }
         }
     }
-}
-
-struct NoTokens: TokenWaiting {
-    func wait(for token: WriteToken, within patience: Duration) async -> TokenVerdict { .unknown }
 }

@@ -54,6 +54,35 @@ struct WriteFaultTests {
         }
     }
 
+    @Test("an old primary is left for one with a newer history", .timeLimit(.minutes(2)))
+    func oldPrimary() async throws {
+        try await WritingDatabase.with { old in
+            try await WritingDatabase.with { new in
+                let servers = [old.server, new.server].map { $0.options(user: "regionsync_write") }
+                let database = PostgresProvisioning(
+                    servers: servers, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await database.run() }
+                    // The server that a transaction runs on.
+                    func port() async throws -> String? {
+                        let transaction = try await database.begin()
+                        let answer = try await transaction.run(WriteStatement("SHOW port"))
+                        await transaction.rollBack()
+                        return answer.first
+                    }
+                    try await old.eventually { (try? await port()) == "\(old.server.port)" }
+                    try await new.superuser.query(
+                        """
+                        INSERT INTO regionsync.history
+                        SELECT 2, system_identifier, 1, 'eu-west' FROM regionsync.history
+                        """)
+                    try await old.eventually { (try? await port()) == "\(new.server.port)" }
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
     @Test("connections that ended while nobody used them are made again, unnoticed")
     func staleConnections() async throws {
         try await WritingDatabase.with { database in
@@ -177,36 +206,6 @@ struct WriteFaultTests {
             let own = try await database.texts("SELECT pid FROM pg_stat_activity WHERE usename = 'regionsync_write'")
             #expect(own.count <= 3)
         }
-    }
-
-    @Test("a server with a newer history, while the one before takes writes still", .timeLimit(.minutes(2)))
-    func newerHistory() async throws {
-        try await WritingDatabase.with { old in
-            try await WritingDatabase.with { new in
-                let database = PostgresProvisioning(
-                    servers: [old, new].map { $0.server.options(user: "regionsync_write") },
-                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-                try await withThrowingTaskGroup(of: Void.self) { tasks in
-                    tasks.addTask { await database.run() }
-                    try await old.eventually { (try? await port(of: database)) == "\(old.server.port)" }
-                    try await new.superuser.query(
-                        """
-                        INSERT INTO regionsync.history (number, system_identifier, timeline, capture_region)
-                        SELECT 2, system_identifier, timeline, capture_region FROM regionsync.history
-                        """)
-                    try await old.eventually { (try? await port(of: database)) == "\(new.server.port)" }
-                    tasks.cancelAll()
-                }
-            }
-        }
-    }
-
-    /// Of the server that transactions are made on.
-    private func port(of database: PostgresProvisioning) async throws -> String? {
-        let transaction = try await database.begin()
-        let port = try? await transaction.run(WriteStatement("SELECT current_setting('port')")).first
-        await transaction.rollBack()
-        return port
     }
 
     @Test("a server that takes no writes, and a role without rights, which is told what grants them")

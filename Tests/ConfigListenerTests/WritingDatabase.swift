@@ -43,7 +43,7 @@ struct WritingDatabase: Sendable {
         let database = PostgresProvisioning(
             servers: [server.options(user: "regionsync_write")], connections: connections,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let tenants = TenantLookup(store: EmptyStore(), fixed: [1] + Array(101...200))
+        let tenants = TenantLookup(store: NoStore(), fixed: [1] + Array(101...200))
         let fixture = WritingDatabase(
             server: server, superuser: superuser, database: database,
             writes: ConfigWrites(database: database, tenants: tenants, catalog: catalog))
@@ -169,10 +169,10 @@ extension Reply {
     }
 }
 
-/// A region's Redis with nothing in it: tenants are known without it.
-private struct EmptyStore: ProjectionStore {
+/// A Redis that knows of no tenant.
+private struct NoStore: ProjectionStore {
     func send(_ commands: [RedisCommand]) async -> SentCommands {
         let count = commands.count
-        return SentCommands { Array(repeating: .success(.null), count: count) }
+        return SentCommands { Array(repeating: .success(.array([])), count: count) }
     }
 }

@@ -72,12 +72,14 @@ struct TenantLookupTests {
             #expect(try await lookup.tenant("Bolt", for: all) == 102)
             #expect(try await lookup.tenant("Acme", for: all) == 101)
             await server.kill()
-            let away = ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
-            await #expect(throws: away) { try await lookup.tenant("Other", for: all) }
-            // Of one that is there and not seen neither more nor less is told.
-            let none = Account(name: "stranger", permissions: [.read], tenants: .some([]))
-            await #expect(throws: away) { try await lookup.tenant("Acme", for: none) }
+            let silence = ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
+            await #expect(throws: silence) { try await lookup.tenant("Other", for: all) }
             #expect(try await lookup.tenant("Acme", for: all) == 101)
+            // Told apart, they would tell that there is an Acme.
+            let others = Account(name: "pulse", permissions: [.read], tenants: .some([102]))
+            for word in ["Acme", "101", "Other", "103"] {
+                await #expect(throws: silence) { try await lookup.tenant(word, for: others) }
+            }
         }
     }
 

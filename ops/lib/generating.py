@@ -1,4 +1,4 @@
-"""The traffic of demos and drills: `regionsync generate` as a program of ours."""
+"""The traffic of demos and drills: `regionsync generate` as programs of ours."""
 
 import json
 
@@ -41,3 +41,18 @@ class Generator(servers.Program):
             return json.loads(self.report.read_text())
         except (OSError, ValueError):
             return None
+
+
+class FrontEnd(servers.Program):
+    """`regionsync generate --front-end`: a stand-in that answers call-control requests of all tenants in these regions."""
+
+    def __init__(self, folder, program, region_files, name="front-end"):
+        super().__init__(folder, name)
+        self.program = program
+        self.region_files = list(region_files)
+
+    def command(self):
+        words = [self.program, "generate", "--front-end"]
+        for path in self.region_files:
+            words += ["--region", path]
+        return words

@@ -17,7 +17,7 @@ class GWS(Peer):
 
     def play(self):
         self.provision(self.client(WEST, "config"), self.client(EAST, "config"))
-        front_end = self.stage.traffic("gws", options=["--front-end"])
+        front_end = self.stage.front_end()
         try:
             self.requests = self.client(EAST, "voice")
             self.voice = following.VoiceWatch(self.client(EAST, "voice"), self.tenant, EAST)
@@ -26,7 +26,7 @@ class GWS(Peer):
             self.mistakes()
             self.voice.close()
         finally:
-            self.stage.stop_traffic(front_end)
+            front_end.stop()
 
     # Provisioning.
 

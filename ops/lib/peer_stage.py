@@ -4,7 +4,7 @@ import types
 
 import ports
 import servers
-from generating import Generator
+from generating import FrontEnd, Generator
 from ports import Account
 
 EAST, WEST = "us-east", "eu-west"
@@ -93,10 +93,14 @@ class Stage:
         """A client of `region`'s port (`config` or `voice`) under the account of the peer `name`."""
         return ports.client(self.workers[region].ports[port], self.accounts[name], protocol, **options)
 
-    def traffic(self, name, events_per_second=0, changes_per_second=0, options=()):
+    def traffic(self, name, events_per_second=0, changes_per_second=0):
         """Traffic in both regions, started; what it acknowledged stands in its ledger."""
         return self.start(Generator(self.folder, self.program, self.files.values(),
-                                    self._load(events_per_second, changes_per_second), name, options))
+                                    self._load(events_per_second, changes_per_second), name))
+
+    def front_end(self):
+        """Who answers call-control requests, started."""
+        return self.start(FrontEnd(self.folder, self.program, self.files.values()))
 
     def stop_traffic(self, traffic):
         """Ends it in order: calls are ended, answers awaited, the ledger is closed."""

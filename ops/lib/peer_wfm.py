@@ -9,6 +9,7 @@ import redis
 
 import following
 import ledgers
+import ports
 from peer import Peer
 from peer_stage import EAST, REGIONS
 
@@ -53,7 +54,7 @@ class WFM(Peer):
         while (now := time.monotonic()) < began + SECONDS:
             if now > cut:
                 self.did("the connection breaks, perhaps within a reply")
-                threading.Timer(chance.uniform(0, 0.2), client.connection_pool.disconnect).start()
+                threading.Timer(chance.uniform(0, 0.2), ports.break_connections, [client]).start()
                 cut = now + chance.uniform(0.3, 1.5)
             client = self.read(client)
             if kill and now > kill:

@@ -3,9 +3,11 @@
 Whoever imports this has called `python_packages.use()` before.
 """
 
+import contextlib
 import hashlib
 import json
 import secrets
+import socket
 
 import redis
 
@@ -41,6 +43,14 @@ def client(port, account=None, protocol=3, **options):
                        client_name=account.name if account else None, **login, **options)
 
 
+def break_connections(client):
+    """Breaks a client's connections as a network would, both ways, whatever another thread does with them now."""
+    pool = client.connection_pool
+    for connection in (*pool._in_use_connections, *pool._available_connections):
+        with contextlib.suppress(OSError, AttributeError):  # it has none, or not any more
+            connection._sock.shutdown(socket.SHUT_RDWR)
+
+
 def fields(reply):
     """A map, which RESP2 carries as a flat array."""
     return reply if reply is None or isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))
@@ -54,6 +64,7 @@ class Line:
     """One connection of a client's pool, held: for what belongs to a connection, such as watches and WAIT."""
 
     def __init__(self, client):
+        self.client = client  # which closes its connections when nobody has it any more
         self.pool = client.connection_pool
         self.connection = self.pool.get_connection("_")
         self.pushed = []
@@ -79,6 +90,8 @@ class Line:
         """The next push; None if none comes in time."""
         if self.pushed:
             return self.pushed.pop(0)
+        if not self.connection._sock:
+            raise redis.ConnectionError("the connection is gone, and its watches with it")
         if not self.connection.can_read(timeout=seconds):
             return None
         return self.connection.read_response(push_request=True)

@@ -20,52 +20,29 @@ extension PostgresProvisioning {
         } catch {
             return "\(error)"
         }
-        let reason = await withTaskGroup(of: String?.self) { group in
-            group.addTask { await self.absence(of: found.connection) }
-            if servers.count > 1 { group.addTask { await self.successor(of: found) } }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
-        }
-        await found.connection.close()
-        return reason ?? "the worker stops"
-    }
-
-    /// Asks until there is a reason why it takes no writes; nil when cancelled.
-    private nonisolated func absence(of connection: PostgresConnection) async -> String? {
-        var questionsToPrune = 0
-        while !Task.isCancelled {
-            if let reason = await inTime(connection, { await Self.standing(of: connection) }) { return reason }
+        let connection = found.connection
+        var (questions, questionsToPrune) = (0, 0)
+        var reason: String?
+        while reason == nil, !Task.isCancelled {
+            reason = await inTime(connection) { await Self.standing(of: connection) }
+            guard reason == nil else { break }
             await arrived()
             if questionsToPrune == 0 {
                 switch await inTime(connection, { await Self.prune(connection) }) {
                 // A full bite: there is more, and more comes in all the time.
                 case .success(let count): questionsToPrune = count < OnceKey.pruneLimit ? Self.pruneEvery : 1
-                case .failure(let error): return "\(error)"
+                case .failure(let error): reason = "\(error)"
                 }
             }
+            questions += 1
             questionsToPrune -= 1
+            if reason == nil, servers.count > 1, questions % Self.searchEvery == 0, await isOther(than: found.place) {
+                reason = "another server is the primary"
+            }
             try? await Task.sleep(for: Self.interval)
         }
-        return nil
-    }
-
-    /// Looks until another server has a newer history, and so is the primary; nil when cancelled. An old primary that nobody
-    /// has fenced takes writes all the same, which are lost.
-    private nonisolated func successor(of present: PrimarySearch.Found) async -> String? {
-        while !Task.isCancelled {
-            try? await Task.sleep(for: Self.searchInterval)
-            guard let best = try? await PrimarySearch.connect(watched) else { continue }
-            var isNewer = false
-            if best.place != present.place, let rank = try? await PrimarySearch.rank(best.connection),
-                let own = try? await PrimarySearch.rank(present.connection)
-            {
-                isNewer = own < rank
-            }
-            await best.connection.close()
-            if isNewer { return "another server has a newer history" }
-        }
-        return nil
+        await connection.close()
+        return reason ?? "the worker stops"
     }
 
     /// Keys that are forgotten need not be on a standby, whose silence must not pass for PostgreSQL's.
@@ -89,6 +66,26 @@ extension PostgresProvisioning {
             let answer = await body()
             group.cancelAll()
             return answer
+        }
+    }
+
+    /// Whether a search finds another server than that at `place`: an old primary that lives takes writes that will be
+    /// lost.
+    private nonisolated func isOther(than place: Int) async -> Bool {
+        let servers = servers
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                guard let found = try? await PrimarySearch.connect(servers) else { return false }
+                await found.connection.close()
+                return found.place != place
+            }
+            group.addTask {
+                try? await Task.sleep(for: Self.answerTime)
+                return false
+            }
+            let isOther = await group.next() ?? false
+            group.cancelAll()
+            return isOther
         }
     }
 

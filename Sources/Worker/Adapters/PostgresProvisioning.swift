@@ -28,10 +28,10 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     static let answerTime = Duration.seconds(1)
     /// Between two questions.
     static let interval = Duration.milliseconds(300)
-    /// Between two looks for a server that has become the primary instead.
-    static let searchInterval = Duration.seconds(2)
     /// Questions between two bites of forgetting `ONCE` keys, where one bite was enough.
     static let pruneEvery = 200
+    /// Questions between two looks for a server that is the primary instead.
+    static let searchEvery = 10
 
     let servers: [PostgresOptions]
     let logger: Logger
@@ -193,7 +193,8 @@ package actor PostgresProvisioning: ProvisioningDatabase {
                 try? await Task.sleep(for: Self.patience)
                 await self.leave(ticket)
             }
-            let failure = await withCheckedContinuation { queue.append((ticket, $0)) }  // the turn is handed over taken
+            // The turn is handed over taken.
+            let failure: DatabaseFailure? = await withCheckedContinuation { queue.append((ticket, $0)) }
             group.cancelAll()
             return failure
         }

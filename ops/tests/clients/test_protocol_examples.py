@@ -6,13 +6,12 @@ import shlex
 import subprocess
 import threading
 import time
-import types
 import unittest
 
 import staging
 import protocol_examples as examples
 import servers
-from generating import Generator
+from generating import FrontEnd
 from regions import DURABLE, EAST, WEST
 
 PATIENCE = 20
@@ -81,9 +80,7 @@ class ExampleTests(unittest.TestCase):
 
     def start_front_end(self):
         """Calls and agents are answered from here on; before, the streams have what the page's examples write."""
-        load = types.SimpleNamespace(tenants=1, persons=10, events_per_second=0, changes_per_second=0, seed=1)
-        self.start(Generator(self.folder, staging.program(), self.files.values(), load, "front-end",
-                             ["--front-end", "--prefix", "acme"]))
+        self.start(FrontEnd(self.folder, staging.program(), self.files.values()))
         self.has_front_end = True
 
     def test_examples(self):
