@@ -43,10 +43,11 @@ package struct ConfigWrites: Sendable {
             let deadline = ContinuousClock.now + Self.readingTime
             var replies: [Reply] = []
             for command in invocation.commands {
-                replies.append(
-                    ContinuousClock.now < deadline
-                        ? await command.answer(in: invocation)
-                        : .error("TIMEOUT", "the reads before this one in the transaction took too long"))
+                guard ContinuousClock.now < deadline else {
+                    replies.append(.error("TIMEOUT", "the reads before this one in the transaction took too long"))
+                    continue
+                }
+                replies.append(await command.answer(in: invocation))
             }
             return .array(replies)
         }
