@@ -31,7 +31,7 @@ package final class JournalTokens: TokenWaiting {
         var position = known.withLock { $0[token] }
         while true {
             let rings = bell.rings
-            if let completed = progress.completed, completed.history > token.after.history {
+            if let confirmed = progress.confirmed, confirmed.history > token.after.history {
                 // What PostgreSQL still had of the history before was compared with the cache when the new one began.
                 return .visible
             }
@@ -44,7 +44,7 @@ package final class JournalTokens: TokenWaiting {
                 if let position { remember(position, of: token) }
             }
             if let position {
-                if let completed = progress.completed, completed >= position { return .visible }
+                if let confirmed = progress.confirmed, confirmed >= position { return .visible }
             } else if search.cannotSucceed {
                 return .unknown
             }
