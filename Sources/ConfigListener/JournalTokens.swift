@@ -54,8 +54,8 @@ package final class JournalTokens: TokenWaiting {
         }
     }
 
-    /// Reads on to the end of all journals, to the commit, or until time is up: anybody can make up a token that many entries
-    /// stand behind. At least one page of each.
+    /// Reads on to the end of all journals, to the commit, or until time is up: anybody can make up a token that many
+    /// entries stand behind. At least one page of each.
     private func look(
         _ search: inout CommitSearch, until end: ContinuousClock.Instant
     ) async throws(StoreFailure) -> Position? {

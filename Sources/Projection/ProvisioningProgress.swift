@@ -16,12 +16,12 @@ package final class ProvisioningProgress: Sendable {
     /// Every transaction up to here is in all tenants' state; nil while that is not known.
     package var completed: Position? { state.withLock { $0.completed } }
 
-    /// The same, as the server has it that is there now; nil while there is none, or it has not said so. One that comes back
-    /// may have lost what came last.
+    /// The same, as the server has it that is there now; nil while there is none, or it has not said so. One that comes
+    /// back may have lost what came last.
     package var confirmed: Position? { state.withLock { $0.isConfirmed ? $0.completed : nil } }
 
-    /// Calls `action` whenever `completed` has changed or is confirmed again, from anywhere; it must not wait. For as long
-    /// as this lives.
+    /// Calls `action` whenever `completed` has changed or is confirmed again, from anywhere; it must not wait. For as
+    /// long as this lives.
     package func observe(_ action: @escaping @Sendable (Position) -> Void) {
         state.withLock { $0.observers.append(action) }
     }

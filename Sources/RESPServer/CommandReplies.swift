@@ -8,7 +8,7 @@ extension CommandTable {
         return .array(names.map { command(named: $0)?.infoReply ?? .nullArray })
     }
 
-    /// `COMMAND DOCS [name …]`: names that no command has are left out, and so are repetitions: a short word asks for much.
+    /// `COMMAND DOCS [name …]`: names that no command has are left out; so are repetitions, as a short word asks for much.
     func docsReply(_ names: [String]?) -> Reply {
         var seen: Set<String> = []
         let described =

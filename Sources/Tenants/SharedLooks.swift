@@ -2,8 +2,8 @@ internal import Projection
 internal import Synchronization
 
 /// Lets callers share looks at something: each is served by one that began after it asked. One goes on at a time, and they
-/// begin no closer together than `spacing`. Those that take long are further apart, up to a second: whoever asks for what is
-/// not there must not keep busy who is asked.
+/// begin no closer together than `spacing`. Those that take long are further apart, up to a second: whoever asks for
+/// what is not there must not keep busy who is asked.
 final class SharedLooks: Sendable {
     typealias Outcome = Result<Void, StoreFailure>
 

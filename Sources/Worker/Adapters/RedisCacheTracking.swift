@@ -55,8 +55,8 @@ package actor RedisCacheTracking: CacheTracking {
         try await ServerInfo.ask(connection)["run_id"] ?? ""
     }
 
-    /// A session over a second connection to the same run of the server, which the first one hears for: in another one its
-    /// number is somebody else's.
+    /// A session over a second connection to the same run of the server, which the first one hears for: in another one
+    /// its number is somebody else's.
     private func reading(
         beside hearing: RedisConnection, of run: String
     ) async throws(RedisError) -> RedisCacheSession {
