@@ -121,7 +121,7 @@ private struct FeedWorld {
         guard looks == nil else { return }
         let journals = machine.takeLooks(at: now)
         guard !journals.isEmpty else { return }
-        looks = journals.map { journal in
+        looks = journals.map { journal -> (JournalName, StreamLook) in
             guard !isAway else { return (journal, StreamLook.unreachable) }
             return (journal, StreamLook.facts(StreamFacts(entries[journal.origin]?.last ?? 0)))
         }

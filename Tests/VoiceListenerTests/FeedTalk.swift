@@ -85,18 +85,21 @@ struct FeedTalk {
 
     /// What is wanted since this was asked last; but for looks, which are wanted all the time.
     mutating func wanted() -> [String] {
-        machine.takeActions().compactMap { action in
-            switch action {
-            case .answer(let client, let reply): "\(client): \(Self.text(reply))"
-            case .read(let waiter, let client, let wait):
-                "read \(waiter) for \(client): \(wait.streams.map { "\($0.name) \($0.after)" }.joined(separator: ", "))"
-            case .push(let clients, let watch, let region, let chunk):
-                "push \(clients.joined(separator: " ")): \(watch) \(region) "
-                    + (chunk.map { $0.parts.map { "\($0.id)" }.joined(separator: " ") } ?? "STALE")
-            case .start(let reader): "start \(reader)"
-            case .interrupt(let reader): "interrupt \(reader)"
-            case .look: nil
-            }
+        machine.takeActions().compactMap { Self.text($0) }
+    }
+
+    private static func text(_ action: FeedMachine<String>.Action) -> String? {
+        switch action {
+        case .answer(let client, let reply): return "\(client): \(text(reply))"
+        case .read(let waiter, let client, let wait):
+            let streams = wait.streams.map { "\($0.name) \($0.after)" }
+            return "read \(waiter) for \(client): \(streams.joined(separator: ", "))"
+        case .push(let clients, let watch, let region, let chunk):
+            let news = chunk.map { $0.parts.map { "\($0.id)" }.joined(separator: " ") } ?? "STALE"
+            return "push \(clients.joined(separator: " ")): \(watch) \(region) \(news)"
+        case .start(let reader): return "start \(reader)"
+        case .interrupt(let reader): return "interrupt \(reader)"
+        case .look: return nil
         }
     }
 
