@@ -18,7 +18,7 @@ struct Conversation {
     private let requests: [Request]
     /// Whether the port hangs up by itself.
     private let isEnded: Bool
-    /// Replies that must come; nil where the client has turned them off.
+    /// Replies that must come; nil where that cannot be told.
     private let replyCount: Int?
 
     init(_ input: [UInt8], port: Int) {
@@ -38,7 +38,9 @@ struct Conversation {
         if last == nil { count += isRefused ? 1 : Self.trailerCount }
         isEnded = last != nil || isRefused
         self.requests = last.map { Array(requests[...$0]) } ?? requests
-        replyCount = self.requests.contains { $0.turnsRepliesOff } ? nil : count
+        // Pushes look like replies to who watches and goes back to RESP2.
+        let mayConfuse = self.requests.contains { $0.isWatch } && self.requests.contains { $0.changesVersion }
+        replyCount = mayConfuse || self.requests.contains { $0.turnsRepliesOff } ? nil : count
         // What is no whole request is not sent, except to be refused.
         var bytes = isRefused ? input : Array(input.dropLast(decoder.pendingBytes))
         if !isEnded { bytes += Array(Self.trailer.utf8) }
@@ -97,9 +99,12 @@ extension Request {
 
     /// Whether it may take long to answer, because the client wants it so.
     fileprivate var mayWait: Bool {
-        isKeyword(0, "WAIT") || isKeyword(0, "VOICE.WATCH") || isKeyword(0, "CFG.WATCH")
-            || (1..<max(count, 1)).contains { isKeyword($0, "BLOCK") }
+        isKeyword(0, "WAIT") || isWatch || (1..<max(count, 1)).contains { isKeyword($0, "BLOCK") }
     }
+
+    fileprivate var isWatch: Bool { isKeyword(0, "VOICE.WATCH") || isKeyword(0, "CFG.WATCH") }
+
+    fileprivate var changesVersion: Bool { isKeyword(0, "RESET") || isKeyword(0, "HELLO") && isKeyword(1, "2") }
 }
 
 /// A TCP connection, which leaves nothing behind when it is over.
