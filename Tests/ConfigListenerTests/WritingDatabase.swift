@@ -169,7 +169,6 @@ extension Reply {
     }
 }
 
-/// A region's Redis that is away: tenants are known without it.
 /// A Redis that knows of no tenant.
 private struct NoStore: ProjectionStore {
     func send(_ commands: [RedisCommand]) async -> SentCommands {
