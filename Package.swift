@@ -277,16 +277,24 @@ if Context.environment["REGIONSYNC_FUZZ"] != nil {
     for target in package.targets where target.type == .regular {
         target.swiftSettings = (target.swiftSettings ?? []) + [sanitizers]
     }
-    func fuzzer(of name: String, path: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    func fuzzer(
+        _ name: String, path: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+    ) -> Target {
         .executableTarget(
-            name: "Fuzz\(name)", dependencies: [.target(name: name)] + dependencies, path: "Tests/Fuzz/\(path)",
-            exclude: ["corpus"],
+            name: "Fuzz\(name)", dependencies: dependencies, path: "Tests/Fuzz/\(path)",
+            exclude: ["corpus"] + exclude,
             swiftSettings: testing + [
                 sanitizers, .unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Extern"),
             ], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
     }
     package.targets += [
-        fuzzer(of: "PGOutput", path: "PGOutput"), fuzzer(of: "RESP", path: "RESP", [nioCore]),
-        fuzzer(of: "RegionConfig", path: "RegionFile"),
+        fuzzer("PGOutput", path: "PGOutput", ["PGOutput"]), fuzzer("RESP", path: "RESP", ["RESP", nioCore]),
+        fuzzer("RegionConfig", path: "RegionFile", ["RegionConfig"]),
+        fuzzer(
+            "Ports", path: "Ports",
+            [
+                "ConfigListener", "Journal", "Observability", "Projection", "RESP", "RESPServer", "RegionConfig",
+                "Tenants", "VoiceListener", logging, nioCore, nioPosix,
+            ], exclude: ["words.dict"]),
     ]
 }

@@ -45,6 +45,7 @@ package enum ProvisioningSchema {
         Migration(version: 3, name: "outbound objects", statements: ObjectTable.outbound.map(\.sql)),
         Migration(version: 4, name: "tenants from 1", statements: [positiveTenants]),
         Migration(version: 5, name: "writes by clients", statements: [onceTable, namedRefusals]),
+        Migration(version: 6, name: "uniqueness within tenants", statements: [uniqueWithinTenants]),
     ]
 
     /// Keeps a second `migrate` out until this transaction ends, and makes the table of versions.
@@ -154,6 +155,23 @@ package enum ProvisioningSchema {
                     COLUMN = TG_ARGV[0];
         END
         $function$;
+        """
+
+    /// What refers to another tenant's object is refused as what refers to none, also where that object is referred to in
+    /// its own tenant: uniqueness, which PostgreSQL looks at first, ends at the tenant. Links have it in their identity.
+    private static let uniqueWithinTenants = """
+        ALTER TABLE provisioning.dn DROP CONSTRAINT dn_switch_dbid_number_key,
+            ADD CONSTRAINT dn_switch_dbid_number_key UNIQUE (tenant_dbid, switch_dbid, number);
+        ALTER TABLE provisioning.agent_login DROP CONSTRAINT agent_login_switch_dbid_login_code_key,
+            ADD CONSTRAINT agent_login_switch_dbid_login_code_key UNIQUE (tenant_dbid, switch_dbid, login_code);
+        ALTER TABLE provisioning.campaign_group DROP CONSTRAINT campaign_group_campaign_dbid_name_key,
+            ADD CONSTRAINT campaign_group_campaign_dbid_name_key UNIQUE (tenant_dbid, campaign_dbid, name);
+        ALTER TABLE provisioning.place_dn DROP CONSTRAINT place_dn_pkey,
+            ADD CONSTRAINT place_dn_pkey PRIMARY KEY (tenant_dbid, dn_dbid) DEFERRABLE;
+        ALTER TABLE provisioning.person_skill DROP CONSTRAINT person_skill_pkey;
+        ALTER TABLE provisioning.agent_group_member DROP CONSTRAINT agent_group_member_pkey;
+        ALTER TABLE provisioning.place_group_member DROP CONSTRAINT place_group_member_pkey;
+        ALTER TABLE provisioning.dn_group_member DROP CONSTRAINT dn_group_member_pkey;
         """
 
     /// Journals and keys carry the dbid of a tenant without a sign; every other table refers to this one.

@@ -10,18 +10,18 @@ internal import Synchronization
 /// whose name is a number is found by its dbid alone.
 package final class TenantLookup: Sendable {
     private static let interval = Duration.seconds(1)
-    /// Between looks for tenants that are not known, whoever asks for how many.
-    private static let spacing = Duration.milliseconds(50)
 
     private let store: any ProjectionStore
     /// Those that the region file names, whether provisioning knows them or not.
     private let fixed: Set<Int64>
     private let known = Mutex(TenantNames())
-    private let looks = SharedLooks(spacing: TenantLookup.spacing)
+    private let looks: SharedLooks
 
-    package init(store: any ProjectionStore, fixed: [Int64] = []) {
+    /// `spacing` is kept between looks for tenants that are not known, whoever asks for how many.
+    package init(store: any ProjectionStore, fixed: [Int64] = [], spacing: Duration = .milliseconds(50)) {
         self.store = store
         self.fixed = Set(fixed)
+        looks = SharedLooks(spacing: spacing)
     }
 
     /// Looks once a second, until cancelled; what is known stays while Redis does not say.

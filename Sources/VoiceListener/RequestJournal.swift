@@ -22,14 +22,17 @@ package struct RequestJournal: Sendable {
     /// The key of the last reference that a tenant's requests were given.
     package static func counterKey(tenant: String, region: String) -> String { "rs:{\(tenant)}:reference:\(region)" }
 
-    /// The key of what was asked for under `once`.
-    package static func onceKey(_ once: String, tenant: String, region: String) -> String {
-        "rs:{\(tenant)}:once:\(region):\(once)"
+    /// The key of what an account asked for under `once`. Names of accounts have no spaces.
+    package static func onceKey(_ once: String, of account: String, tenant: String, region: String) -> String {
+        "rs:{\(tenant)}:once:\(region):\(account) \(once)"
     }
 
-    /// Puts a request on the journal, if it is not there under `once`; gives its reference.
-    func put(_ request: CallRequest, tenant: Int64, once: String?) async throws(ReplyError) -> Int64 {
-        let command = command(request, tenant: "\(tenant)", once: once)
+    /// Puts a request on the journal, if it is not there under `once` by the same account; gives its reference.
+    func put(
+        _ request: CallRequest, tenant: Int64, once: String?, by account: String
+    ) async throws(ReplyError) -> Int64 {
+        let onceKey = once.map { Self.onceKey($0, of: account, tenant: "\(tenant)", region: region) }
+        let command = command(request, tenant: "\(tenant)", onceKey: onceKey)
         do throws(StoreFailure) {
             return try await reference(command)
         } catch {
@@ -49,11 +52,11 @@ package struct RequestJournal: Sendable {
         return reference
     }
 
-    private func command(_ request: CallRequest, tenant: String, once: String?) -> RedisCommand {
+    private func command(_ request: CallRequest, tenant: String, onceKey: String?) -> RedisCommand {
         var keys = [
             Self.name(tenant: tenant, region: region).key, Self.counterKey(tenant: tenant, region: region),
         ]
-        if let once { keys.append(Self.onceKey(once, tenant: tenant, region: region)) }
+        if let onceKey { keys.append(onceKey) }
         return RedisCommand(
             words: ["FCALL", RequestFunctions.request, "\(keys.count)"] + keys + [
                 request.kind.rawValue, request.key, request.data, "\(Self.length)",

@@ -92,7 +92,8 @@ extension VoiceWrites {
         do throws(ReplyError) {
             let asked = try form.read(call.request)
             let tenant = try await tenants.tenant(asked.tenant, for: call.account)
-            return .integer(try await requests.put(asked.request, tenant: tenant, once: asked.once))
+            return .integer(
+                try await requests.put(asked.request, tenant: tenant, once: asked.once, by: call.account.name))
         } catch {
             return .error(error)
         }

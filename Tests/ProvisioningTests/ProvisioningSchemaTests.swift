@@ -11,7 +11,7 @@ struct ProvisioningSchemaTests {
             try await database.migrate()
             try await database.migrate()
             let versions = try await database.texts("SELECT version FROM regionsync.schema_version ORDER BY 1")
-            #expect(versions == ["1", "2", "3", "4", "5"])
+            #expect(versions == ["1", "2", "3", "4", "5", "6"])
             #expect(try await database.texts("SELECT capture_region FROM regionsync.history") == ["us-east"])
             let published = try await database.texts(
                 "SELECT schemaname || '.' || tablename FROM pg_publication_tables WHERE pubname = 'regionsync'")

@@ -34,7 +34,18 @@ extension ProvisioningSchemaTests {
         ("INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'English')", unique),
         ("INSERT INTO provisioning.dn (tenant_dbid, switch_dbid, type, number) VALUES (101, 1, 1, '7001')", unique),
         ("INSERT INTO provisioning.dn (tenant_dbid, switch_dbid, type, number) VALUES (101, 1, 7, '7009')", check),
-        // A switch of another tenant.
+        // A switch of another tenant, whether it has this DN or not; its DN, which stands in a place; its link.
+        ("INSERT INTO provisioning.dn (tenant_dbid, switch_dbid, type, number) VALUES (102, 1, 1, '7001')", foreignKey),
+        (
+            """
+            UPDATE provisioning.place SET dn_dbids = '{1}' WHERE dbid = 1;
+            INSERT INTO provisioning.place (tenant_dbid, name, dn_dbids) VALUES (102, 'p', '{1}')
+            """, foreignKey
+        ),
+        (
+            "INSERT INTO provisioning.person_skill (tenant_dbid, person_dbid, skill_dbid) VALUES (102, 1, 1)",
+            foreignKey
+        ),
         ("INSERT INTO provisioning.dn (tenant_dbid, switch_dbid, type, number) VALUES (101, 2, 1, '7009')", foreignKey),
         ("DELETE FROM provisioning.skill WHERE dbid = 1", foreignKey),
         ("UPDATE provisioning.skill SET state = 4", check),

@@ -1,0 +1,34 @@
+/// libFuzzer's entry: what a client sends to a port. Whatever it is, each request is answered with one reply, in good RESP.
+///
+/// The first byte says which port (even: provisioning, odd: voice), the second how the servers behind it are: below 128 they
+/// answer what they would, otherwise they fail and answer nonsense in a way of their own.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzPorts(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let input = [UInt8](UnsafeBufferPointer(start: start, count: count))
+    guard input.count > 2 else { return 0 }
+    let ports = FuzzedPorts.shared
+    ports.temper.set(input[1])
+    Conversation(Array(input.dropFirst(2)), port: input[0] % 2 == 0 ? ports.config : ports.voice).run()
+    return 0
+}
+
+/// What SwiftPM makes the program's `main`.
+@_cdecl("FuzzPorts_main")
+public func main(
+    _ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+    var argumentCount = argumentCount
+    var arguments = arguments
+    return runDriver(&argumentCount, &arguments, fuzzPorts)
+}
+
+/// The leak check would report Swift's globals: enums with spare bits hide the pointers to them.
+@_cdecl("__lsan_is_turned_off")
+public func isLeakCheckOff() -> Int32 { 1 }
+
+@_extern(c, "LLVMFuzzerRunDriver")
+private func runDriver(
+    _ argumentCount: UnsafeMutablePointer<Int32>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
+) -> Int32

@@ -1,0 +1,1 @@
+1aCALL.MAKE 101 7001 7002 TYPE 1 DATA '{"a":{"b":1}}' ONCE k1
