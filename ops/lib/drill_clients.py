@@ -85,8 +85,8 @@ class ClientsSlow(ClientDrill):
     name = "clients-slow"
     summary = "clients do not read what they asked for, or a little at a time; cut off, and they go on where they were"
     limits = {"outputBytes": "1MiB"}
-    watchers, askers = 10, 5
-    events = 30_000
+    watchers, askers, resuming = 10, 5, 4
+    events = 12_000
 
     def misbehave(self):
         before = {reason: self.rejected("voice", reason) for reason in ("output", "stalled")}
@@ -102,8 +102,10 @@ class ClientsSlow(ClientDrill):
         self.mark("askers cut off")
         for one in askers:
             one.close()
-        for number, one in enumerate(watchers):
+        for number, one in enumerate(watchers[:self.resuming]):
             self.resume(one, trickling=number % 2 == 1)
+        for one in watchers[self.resuming:]:
+            one.close()
         self.rounds.append({"fault": self.name, "watchers": len(watchers), "askers": len(askers),
                             "events": self.events})
 
@@ -135,7 +137,7 @@ class ClientsSlow(ClientDrill):
         except (OSError, ValueError):
             watcher.close()
         follower = RawConnection(self.ports["voice"])
-        got, cursor, count = [], watcher.last, 100 if trickling else 5_000
+        got, cursor, count = [], watcher.last, 500 if trickling else 5_000
         while answer := follower.ask("XREAD", "COUNT", count, "STREAMS", self.stream, cursor):
             [[_, entries]] = answer
             got += [entry[0] for entry in entries]
