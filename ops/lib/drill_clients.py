@@ -131,6 +131,7 @@ class ClientsSlow(ClientDrill):
 
     def resume(self, watcher, trickling):
         """Reads what is still on its way, then goes on behind the last whole event, in small pieces or large ones."""
+        watcher.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         try:
             while True:
                 watcher.last = watcher.reply()[3]
