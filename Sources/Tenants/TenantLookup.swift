@@ -51,22 +51,22 @@ package final class TenantLookup: Sendable {
 
     /// The dbid of the tenant that `word` names.
     ///
-    /// - Throws: `NOTENANT` where there is none, or where `account` does not see it, which must not tell the two apart;
-    ///   `UNAVAILABLE` where that cannot be found out.
+    /// One that is not seen is looked for like one that is not there, so that neither the answer nor its time tells them
+    /// apart.
+    ///
+    /// - Throws: `NOTENANT` where there is none, or where `account` does not see it; `UNAVAILABLE` where that cannot be
+    ///   found out.
     package func tenant(_ word: String, for account: Account) async throws(ReplyError) -> Int64 {
         try await tenant(in: Request(word), at: 0, for: account)
     }
 
     /// The same of a word of a request.
     package func tenant(in request: Request, at index: Int, for account: Account) async throws(ReplyError) -> Int64 {
-        var dbid = known(in: request, at: index)
-        if dbid == nil {
-            if case .failure = await looks.perform(look) {
-                throw ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
-            }
-            dbid = known(in: request, at: index)
+        if let dbid = known(in: request, at: index), account.sees(tenant: dbid) { return dbid }
+        if case .failure = await looks.perform(look) {
+            throw ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
         }
-        guard let dbid, account.sees(tenant: dbid) else { throw .noTenant }
+        guard let dbid = known(in: request, at: index), account.sees(tenant: dbid) else { throw .noTenant }
         return dbid
     }
 

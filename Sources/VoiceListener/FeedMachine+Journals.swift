@@ -91,10 +91,15 @@ extension FeedMachine {
                 settle(waiter)
                 continue
             }
-            let isStale = found.places.contains { place in
-                place.stream == id && (isReborn ? place.after > .zero : place.after > stream.recent.last)
+            let end = isReborn ? .zero : stream.recent.last
+            let indices = found.places.indices.filter { found.places[$0].stream == id }
+            if indices.contains(where: { found.wait.streams[$0].after > end }) {
+                finish(waiter, .stale(first: stream.first))
+            } else {
+                // What was not there before may be there now.
+                for index in indices { waiters[waiter]?.places[index].after = found.wait.streams[index].after }
+                settle(waiter)
             }
-            if isStale { finish(waiter, .stale(first: stream.first)) } else { settle(waiter) }
         }
         tellWatchers(of: id)
     }
@@ -159,16 +164,18 @@ extension FeedMachine {
         var woken: [Int] = []
         var grown: [Int] = []
         for read in reads {
-            guard let id = numbers[read.journal], let stream = streams[id], stream.reader == reader,
-                read.batch.previous == stream.recent.last, read.batch.last > stream.recent.last
+            // No copy of the stream may be held while it changes: its recent entries would be copied.
+            guard let id = numbers[read.journal], streams[id]?.reader == reader, read.batch.previous == last(of: id),
+                read.batch.last > read.batch.previous
             else { continue }
             guard let chunk = try? EntryChunk(read.batch) else { return lost() }
+            let highest = max(streams[id]?.highest ?? .zero, chunk.last)
             streams[id]?.recent.append(chunk)
+            streams[id]?.highest = highest
             keptBytes += chunk.byteCount
             grown.append(id)
-            streams[id]?.highest = max(stream.highest, chunk.last)
             push(chunk, of: id)
-            woken += candidates(among: stream.waiters, for: chunk, of: id)
+            woken += candidates(among: streams[id]?.waiters ?? [], for: chunk, of: id)
         }
         for id in woken { wake(id) }
         for id in grown { trim(id) }
@@ -245,11 +252,10 @@ extension FeedMachine {
 
     /// Sends a chunk to who watches the journal; nil: that there was something else.
     private mutating func push(_ chunk: EntryChunk?, of id: Int) {
-        guard let stream = streams[id] else { return }
+        guard let stream = streams[id], !stream.watchers.isEmpty else { return }
         var clients: [Int64: [Client]] = [:]
-        for waiter in stream.waiters.sorted() {
-            guard let found = waiters[waiter], found.state == .watching, case .watch(let number) = found.wait.purpose
-            else { continue }
+        for watcher in stream.watchers.sorted() {
+            guard let found = waiters[watcher], case .watch(let number) = found.wait.purpose else { continue }
             clients[number, default: []].append(found.client)
         }
         for number in clients.keys.sorted() {

@@ -77,6 +77,8 @@ struct FeedMachine<Client: Sendable>: Sendable {
         var highest = EntryID.zero
         var reader: Int?
         var waiters: Set<Int> = []
+        /// Those of them that watch.
+        var watchers: Set<Int> = []
         /// Set while a look is on its way: the last ID known when it left.
         var looked: EntryID?
         var nextLook = Duration.zero
@@ -275,6 +277,7 @@ extension FeedMachine {
             Reply.Pair(.text(place.name), .text("\(last(of: place.stream))"))
         }
         waiters[id]?.state = .watching
+        for place in waiter.places { streams[place.stream]?.watchers.insert(id) }
         deadlines.remove(id, at: waiter.wait.deadline)
         act(.answer(waiter.client, .map(["watch": .integer(number), "positions": .map(positions)])))
     }
@@ -288,7 +291,10 @@ extension FeedMachine {
     @discardableResult
     private mutating func forget(_ id: Int) -> Client? {
         guard let waiter = waiters.removeValue(forKey: id) else { return nil }
-        for place in waiter.places { streams[place.stream]?.waiters.remove(id) }
+        for place in waiter.places {
+            streams[place.stream]?.waiters.remove(id)
+            streams[place.stream]?.watchers.remove(id)
+        }
         deadlines.remove(id, at: waiter.wait.deadline)
         return waiter.client
     }

@@ -10,15 +10,14 @@ struct VoiceStreams: Sendable {
     let region: String
     let regions: [String]
 
-    /// The journals of these streams; nil where it has to be asked for a tenant.
+    /// The journals of these streams; nil where it has to be asked for a tenant, also for one that `account` does not see.
     ///
-    /// - Throws: `NOTFOUND` for what is no stream of a region there is, `NOTENANT` for a tenant that `account` does not see.
+    /// - Throws: `NOTFOUND` for what is no stream of a region there is.
     func known(_ names: [String], for account: Account) throws(ReplyError) -> [JournalName]? {
         var journals: [JournalName] = []
         for name in names {
             let stream = try stream(name)
-            guard let dbid = tenants.known(stream.tenant) else { return nil }
-            guard account.sees(tenant: dbid) else { throw .noTenant }
+            guard let dbid = tenants.known(stream.tenant), account.sees(tenant: dbid) else { return nil }
             journals.append(stream.journal(tenant: dbid, here: region))
         }
         return journals

@@ -1,9 +1,11 @@
 import Glibc
+import Logging
 import PostgresClient
 import RESP
 import RESPServer
 import ServerFixtures
 import Testing
+import Worker
 
 @testable import ConfigListener
 
@@ -49,6 +51,35 @@ struct WriteFaultTests {
             }
             let name = "SELECT name FROM provisioning.skill WHERE dbid = \(skill)"
             #expect(try await database.texts(name) == ["d"])
+        }
+    }
+
+    @Test("an old primary is left for one with a newer history", .timeLimit(.minutes(2)))
+    func oldPrimary() async throws {
+        try await WritingDatabase.with { old in
+            try await WritingDatabase.with { new in
+                let servers = [old.server, new.server].map { $0.options(user: "regionsync_write") }
+                let database = PostgresProvisioning(
+                    servers: servers, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await database.run() }
+                    // The server that a transaction runs on.
+                    func port() async throws -> String? {
+                        let transaction = try await database.begin()
+                        let answer = try await transaction.run(WriteStatement("SHOW port"))
+                        await transaction.rollBack()
+                        return answer.first
+                    }
+                    try await old.eventually { (try? await port()) == "\(old.server.port)" }
+                    try await new.superuser.query(
+                        """
+                        INSERT INTO regionsync.history
+                        SELECT 2, system_identifier, 1, 'eu-west' FROM regionsync.history
+                        """)
+                    try await old.eventually { (try? await port()) == "\(new.server.port)" }
+                    group.cancelAll()
+                }
+            }
         }
     }
 

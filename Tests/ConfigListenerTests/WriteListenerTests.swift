@@ -18,11 +18,14 @@ struct WriteListenerTests {
             try await serve(database.writes) { connection in
                 let put = try await connection.send(RedisCommand("CFG.PUT", tenant, "skill", "NEW", "name", "a b"))
                 let fields = put.elements.map { $0.string ?? "" }
-                #expect(fields.count == 4 && fields[0] == "id" && fields[2] == "token", "\(fields)")
+                try #require(fields.count == 4)
+                #expect(fields[0] == "id" && fields[2] == "token", "\(fields)")
                 await #expect(throws: RedisError.self) {
                     try await connection.send(RedisCommand("CFG.PUT", tenant, "skill"))
                 }
-                let swap = [["CFG.PUT", tenant, "skill", "NEW", "name", "c"], ["CFG.DEL", tenant, "skill", fields[1]]]
+                let swap = [
+                    ["CFG.PUT", tenant, "skill", "NEW", "name", "c"], ["CFG.DEL", tenant, "skill", fields[1]],
+                ]
                 try await expect(connection, swap, answers: 2)
                 try await expect(connection, [["T.READ"], ["T.READ"], ["T.READ"]], answers: 3)
                 let names = "SELECT name FROM provisioning.skill WHERE tenant_dbid = \(tenant)"

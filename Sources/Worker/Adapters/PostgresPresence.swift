@@ -14,12 +14,13 @@ extension PostgresProvisioning {
 
     /// Finds the primary, asks it again and again, and answers why that ended.
     private nonisolated func watch() async -> String {
-        let connection: PostgresConnection
+        let found: PrimarySearch.Found
         do throws(PostgresError) {
-            connection = try await PrimarySearch.connect(servers).connection
+            found = try await PrimarySearch.connect(servers)
         } catch {
             return "\(error)"
         }
+        let connection = found.connection
         var questions = 0
         var reason: String?
         while reason == nil, !Task.isCancelled {
@@ -28,6 +29,9 @@ extension PostgresProvisioning {
             await arrived()
             if questions % Self.pruneEvery == 0 { reason = await inTime(connection) { await Self.prune(connection) } }
             questions += 1
+            if reason == nil, servers.count > 1, questions % Self.searchEvery == 0, await isOther(than: found.place) {
+                reason = "another server is the primary"
+            }
             try? await Task.sleep(for: Self.interval)
         }
         await connection.close()
@@ -46,6 +50,26 @@ extension PostgresProvisioning {
             let reason = await body()
             group.cancelAll()
             return reason
+        }
+    }
+
+    /// Whether a search finds another server than that at `place`: an old primary that lives takes writes that will be
+    /// lost.
+    private nonisolated func isOther(than place: Int) async -> Bool {
+        let servers = servers
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                guard let found = try? await PrimarySearch.connect(servers) else { return false }
+                await found.connection.close()
+                return found.place != place
+            }
+            group.addTask {
+                try? await Task.sleep(for: Self.answerTime)
+                return false
+            }
+            let isOther = await group.next() ?? false
+            group.cancelAll()
+            return isOther
         }
     }
 

@@ -30,6 +30,8 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     static let interval = Duration.milliseconds(300)
     /// Questions between two bites of forgetting `ONCE` keys.
     static let pruneEvery = 200
+    /// Questions between two looks for a server that is the primary instead.
+    static let searchEvery = 10
 
     let servers: [PostgresOptions]
     let logger: Logger
@@ -189,7 +191,8 @@ package actor PostgresProvisioning: ProvisioningDatabase {
                 try? await Task.sleep(for: Self.patience)
                 await self.leave(ticket)
             }
-            let failure = await withCheckedContinuation { queue.append((ticket, $0)) }  // the turn is handed over taken
+            // The turn is handed over taken.
+            let failure: DatabaseFailure? = await withCheckedContinuation { queue.append((ticket, $0)) }
             group.cancelAll()
             return failure
         }

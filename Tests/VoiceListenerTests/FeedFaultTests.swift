@@ -1,0 +1,214 @@
+import Journal
+import RESP
+import Testing
+
+@testable import VoiceListener
+
+@Suite("Feed of the voice port, when things go wrong") struct FeedFaultTests {
+    private static let away = "-UNAVAILABLE the region's Redis does not answer"
+
+    private static func stale(_ first: String) -> String {
+        "-STALE \(first) is the first entry that is kept: not all behind yours is there; read from 0"
+    }
+
+    private static func entries(_ name: String, _ id: Int) -> String {
+        "%1 $\(name.utf8.count) \(name) *1 *2 $3 \(id)-0 *2 $1 n $1 \(id)"
+    }
+
+    private static func waiting(_ change: (inout FeedTalk) -> Void = { _ in }) -> FeedTalk {
+        var talk = FeedTalk()
+        talk.ask("a", "eu 5")
+        change(&talk)
+        talk.look(["eu": StreamFacts(5)])
+        talk.reader = talk.machine.readers.keys.first ?? 0
+        _ = talk.wanted()
+        _ = talk.cursors(talk.reader)
+        return talk
+    }
+
+    @Test("who waits stays while Redis is away, and goes on behind where it was")
+    func away() {
+        var talk = Self.waiting()
+        talk.machine.readFailed(by: talk.reader)
+        #expect(talk.cursors(talk.reader) == nil)
+        talk.lookInVain(at: .seconds(1))
+        _ = talk.wanted()
+        talk.ask("b", "eu 5")
+        talk.ask("c", "eu 4")
+        talk.ask("d", "us 1")
+        #expect(talk.wanted() == ["c: " + Self.away, "d: " + Self.away])
+        talk.look(["eu": StreamFacts(6)], at: .seconds(2))
+        let next = talk.machine.readers.keys.first ?? 0
+        #expect(next != talk.reader)
+        #expect(talk.wanted() == ["start \(next)"])
+        #expect(talk.cursors(next)?.contains("eu 5-0") == true)
+        talk.read("eu", behind: 5, 6)
+        #expect(talk.wanted() == [])
+        talk.read("eu", behind: 5, 6, by: next)
+        #expect(talk.wanted() == ["a: " + Self.entries("eu", 6), "b: " + Self.entries("eu", 6)])
+    }
+
+    @Test("who asks first while Redis is away is told at once")
+    func awayFromTheStart() {
+        var talk = FeedTalk()
+        talk.ask("a", "eu 5")
+        talk.lookInVain()
+        #expect(talk.wanted() == ["a: " + Self.away])
+        talk.ask("a", "eu 5")
+        #expect(talk.wanted() == ["a: " + Self.away])
+        #expect(talk.machine.waiters.isEmpty)
+    }
+
+    @Test("a read in Redis that is not answered: who came for it is told, who waited before stays")
+    func readUnanswered() {
+        var talk = Self.waiting()
+        let early = talk.ask("b", "eu 1")
+        _ = talk.wanted()
+        talk.machine.foundNoAnswer(for: early)
+        #expect(talk.wanted().contains("b: " + Self.away))
+        #expect(talk.machine.waiters.count == 1)
+        talk.look(["eu": StreamFacts(5)], at: .seconds(1))
+        #expect(talk.machine.isAway == false)
+        #expect(talk.machine.waiters.values.allSatisfy { $0.state == .parked })
+    }
+
+    @Test("a copy that was forked: who has read of it is told, who has read nothing is not")
+    func forked() {
+        var talk = Self.waiting { $0.ask("b", "eu 0") }
+        let early = talk.machine.waiters.first { $0.value.client == "b" }?.key ?? 0
+        talk.machine.foundNothing(for: early)
+        talk.watch("w", 1, "eu")
+        _ = talk.wanted()
+        talk.look(["eu": StreamFacts(9, birth: "other", first: 8)], at: .seconds(1))
+        let told = talk.wanted()
+        #expect(told.contains("a: " + Self.stale("8-0")))
+        #expect(told.contains("push w: 1 eu STALE"))
+        #expect(told.contains("interrupt \(talk.reader)"))
+        #expect(told.contains { $0.hasPrefix("read \(early) for b") })
+        #expect(talk.cursors(talk.reader) == ["eu 9-0"])
+    }
+
+    @Test("a stream that ends before where it did: who is behind its end is told, also who comes later")
+    func recreated() {
+        var talk = Self.waiting()
+        talk.read("eu", behind: 5, 8)
+        talk.ask("a", "eu 8")
+        _ = talk.wanted()
+        talk.look(["eu": StreamFacts(2, first: 1)], at: .seconds(1))
+        #expect(talk.wanted().contains("a: " + Self.stale("1-0")))
+        talk.ask("b", "eu 7")
+        talk.ask("c", "eu 9")
+        #expect(talk.wanted() == ["b: " + Self.stale("1-0")])
+        #expect(talk.machine.waiters.count == 1)
+    }
+
+    @Test("a look that left before entries came says nothing against them")
+    func overtakenLook() {
+        var talk = Self.waiting()
+        let journals = talk.machine.takeLooks(at: .seconds(1))
+        talk.read("eu", behind: 5, 6)
+        talk.ask("a", "eu 6")
+        _ = talk.wanted()
+        talk.machine.looked(journals.map { ($0, StreamLook.facts(StreamFacts(5))) })
+        #expect(talk.wanted() == [])
+        #expect(talk.machine.waiters.count == 1)
+    }
+
+    @Test("a mark that is drawn, or lost, is no other mark")
+    func firstMark() {
+        var talk = FeedTalk()
+        talk.ask("a", "eu 5")
+        talk.look(["eu": StreamFacts(5, birth: nil)])
+        _ = talk.wanted()
+        for (time, birth) in ["x", nil, "x"].enumerated() {
+            talk.look(["eu": StreamFacts(5, birth: birth)], at: .seconds(time + 1))
+        }
+        #expect(talk.wanted() == [])
+        talk.look(["eu": StreamFacts(5, birth: "y")], at: .seconds(9))
+        #expect(talk.wanted().contains("a: " + Self.stale("0-0")))
+    }
+
+    @Test("trimmed beyond where the feed was: whoever needs to know is looked for in Redis")
+    func trimmed() {
+        var talk = Self.waiting()
+        let waiter = talk.machine.waiters.keys.first ?? 0
+        talk.look(["eu": StreamFacts(9, floor: 7)], at: .seconds(1))
+        #expect(talk.wanted().contains("read \(waiter) for a: eu 5-0"))
+    }
+
+    @Test("a key of another kind: who waits for it is told so, and others are read on")
+    func refused() {
+        var talk = FeedTalk()
+        talk.ask("a", "eu 5")
+        talk.ask("b", "us 5")
+        let journals = talk.machine.takeLooks(at: .zero)
+        talk.machine.looked(
+            journals.map {
+                ($0, $0.origin == "eu" ? StreamLook.refused(code: "WRONGTYPE", message: "no") : .facts(StreamFacts(5)))
+            })
+        #expect(talk.wanted().contains("a: -WRONGTYPE no"))
+        #expect(talk.machine.streams.count == 1)
+        #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["us 5-0"])
+    }
+
+    @Test("a batch that does not follow what is known, or comes from a reader of before, is passed over")
+    func stray() {
+        var talk = Self.waiting()
+        talk.read("eu", behind: 4, 6)
+        talk.read("eu", behind: 5, 6, by: talk.reader + 1000)
+        talk.read("us", behind: 0, 6)
+        #expect(talk.wanted() == [])
+        #expect(talk.cursors(talk.reader) == ["eu 5-0"])
+    }
+
+    @Test("consumers of a group look once, then no more of them than there are entries")
+    func groups() {
+        var talk = FeedTalk()
+        let consumers = ["a", "b", "c"].map { talk.join($0, "g", "eu") }
+        talk.look(["eu": StreamFacts(5)])
+        let reader = talk.machine.readers.keys.first ?? 0
+        let looked = zip(consumers, ["a", "b", "c"]).map { "read \($0) for \($1): eu 0-0" }
+        #expect(Array(talk.wanted().dropFirst()) == looked)
+        for consumer in consumers { talk.machine.foundNothing(for: consumer) }
+        #expect(talk.wanted() == [])
+        talk.read("eu", behind: 5, 6, 7, by: reader)
+        let woken = talk.wanted()
+        #expect(woken.count == 2)
+        // What a consumer was given must reach it, even where its time is up.
+        talk.machine.cancelled(consumers[0])
+        #expect(talk.wanted() == [])
+        talk.machine.found(.integer(1), for: consumers[0])
+        talk.machine.foundNothing(for: consumers[1])
+        #expect(talk.wanted() == ["a: :1"])
+        #expect(talk.machine.waiters.count == 2)
+    }
+
+    @Test("a watch begins with where the regions are, and is told what comes until it ends")
+    func watches() {
+        var talk = FeedTalk()
+        let first = talk.watch("w", 1, "eu", "us")
+        talk.look(["eu": StreamFacts(5), "us": StreamFacts(3)])
+        let reader = talk.machine.readers.keys.first ?? 0
+        talk.watch("v", 1, "eu")
+        talk.watch("v", 2, "eu")
+        let begun = "%2 $5 watch :1 $9 positions %2 $2 eu $3 5-0 $2 us $3 3-0"
+        #expect(talk.wanted().contains("w: " + begun))
+        talk.machine.reached(.seconds(60))
+        talk.read("eu", behind: 5, 6, 7, by: reader)
+        #expect(talk.wanted() == ["push w v: 1 eu 6-0 7-0", "push v: 2 eu 6-0 7-0"])
+        let ends = (talk.machine.unwatched(first), talk.machine.unwatched(first))
+        #expect(ends.0 && !ends.1)
+        talk.read("us", behind: 3, 4, by: reader)
+        talk.read("eu", behind: 7, 8, by: reader)
+        #expect(talk.wanted() == ["push v: 1 eu 8-0", "push v: 2 eu 8-0"])
+    }
+
+    @Test("a watch that does not begin in time is refused")
+    func lateWatch() {
+        var talk = FeedTalk()
+        talk.watch("w", 1, "eu")
+        talk.machine.reached(.seconds(5))
+        #expect(talk.wanted() == ["w: " + Self.away])
+        #expect(talk.machine.waiters.isEmpty)
+    }
+}
