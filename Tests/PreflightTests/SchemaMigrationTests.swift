@@ -29,7 +29,7 @@ struct SchemaMigrationTests {
             #expect(
                 steps == [
                     "schema 1: history of captures", "schema 2: provisioning objects", "schema 3: outbound objects",
-                    "schema 4: tenants from 1", "schema 5: writes by clients",
+                    "schema 4: tenants from 1", "schema 5: writes by clients", "schema 6: uniqueness within tenants",
                     "history: us-east captures", "roles regionsync_capture, regionsync_read, regionsync_write",
                     "grants", "publication regionsync",
                 ])
