@@ -11,6 +11,9 @@ package struct ConfigWrites: Sendable {
     private let catalog: Catalog
     private let reading: SchemaReading
 
+    /// When the reads of a transaction that have not begun are refused: each may wait, for who may be gone.
+    private static let readingTime = Duration.seconds(60)
+
     /// `publication` says which columns readers, and so digests, have.
     package init(
         database: any ProvisioningDatabase, tenants: TenantLookup, catalog: Catalog, publication: String = "regionsync"
@@ -37,8 +40,13 @@ package struct ConfigWrites: Sendable {
             Verb(rawValue: queued.command.name).map { (verb: $0, request: queued.request) }
         }
         if writes.isEmpty {
+            let deadline = ContinuousClock.now + Self.readingTime
             var replies: [Reply] = []
             for command in invocation.commands {
+                guard ContinuousClock.now < deadline else {
+                    replies.append(.error("TIMEOUT", "the reads before this one in the transaction took too long"))
+                    continue
+                }
                 replies.append(await command.answer(in: invocation))
             }
             return .array(replies)

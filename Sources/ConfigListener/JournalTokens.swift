@@ -31,20 +31,20 @@ package final class JournalTokens: TokenWaiting {
         var position = known.withLock { $0[token] }
         while true {
             let rings = bell.rings
-            if let completed = progress.completed, completed.history > token.after.history {
+            if let confirmed = progress.confirmed, confirmed.history > token.after.history {
                 // What PostgreSQL still had of the history before was compared with the cache when the new one began.
                 return .visible
             }
             if position == nil {
                 do throws(StoreFailure) {
-                    position = try await look(&search)
+                    position = try await look(&search, until: end)
                 } catch {
                     return .unavailable
                 }
                 if let position { remember(position, of: token) }
             }
             if let position {
-                if let completed = progress.completed, completed >= position { return .visible }
+                if let confirmed = progress.confirmed, confirmed >= position { return .visible }
             } else if search.cannotSucceed {
                 return .unknown
             }
@@ -54,10 +54,14 @@ package final class JournalTokens: TokenWaiting {
         }
     }
 
-    /// Reads on to the end of all journals, or to the commit.
-    private func look(_ search: inout CommitSearch) async throws(StoreFailure) -> Position? {
+    /// Reads on to the end of all journals, to the commit, or until time is up: anybody can make up a token that many
+    /// entries stand behind. At least one page of each.
+    private func look(
+        _ search: inout CommitSearch, until end: ContinuousClock.Instant
+    ) async throws(StoreFailure) -> Position? {
         while let commands = search.nextCommands() {
             if let found = search.read(try await store.answers(commands)) { return found }
+            guard ContinuousClock.now < end else { break }
         }
         return nil
     }

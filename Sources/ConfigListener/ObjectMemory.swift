@@ -97,10 +97,15 @@ extension ObjectMemory {
 
     /// Everything may have changed; what is on its way as well.
     package func forgetAll() {
-        state.withLock { state in
-            state.objects.removeAll()
-            state.fills.removeAll()
+        // Freed behind the lock, for which every read waits.
+        let forgotten = state.withLock { state in
+            defer {
+                state.objects.removeAll()
+                state.fills.removeAll()
+            }
+            return state.objects
         }
+        withExtendedLifetime(forgotten) {}
     }
 }
 

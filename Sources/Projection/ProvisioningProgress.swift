@@ -5,6 +5,7 @@ internal import Synchronization
 package final class ProvisioningProgress: Sendable {
     private struct State {
         var completed: Position?
+        var isConfirmed = false
         var observers: [@Sendable (Position) -> Void] = []
     }
 
@@ -15,7 +16,12 @@ package final class ProvisioningProgress: Sendable {
     /// Every transaction up to here is in all tenants' state; nil while that is not known.
     package var completed: Position? { state.withLock { $0.completed } }
 
-    /// Calls `action` whenever `completed` has changed, from anywhere; it must not wait. For as long as this lives.
+    /// The same, as the server has it that is there now; nil while there is none, or it has not said so. One that comes
+    /// back may have lost what came last.
+    package var confirmed: Position? { state.withLock { $0.isConfirmed ? $0.completed : nil } }
+
+    /// Calls `action` whenever `completed` has changed or is confirmed again, from anywhere; it must not wait. For as
+    /// long as this lives.
     package func observe(_ action: @escaping @Sendable (Position) -> Void) {
         state.withLock { $0.observers.append(action) }
     }
@@ -23,10 +29,14 @@ package final class ProvisioningProgress: Sendable {
     /// The server has confirmed everything up to `position`, which is lower than before where the server went back.
     func reached(_ position: Position) {
         let observers: [@Sendable (Position) -> Void] = state.withLock { state in
-            guard state.completed != position else { return [] }
+            guard state.completed != position || !state.isConfirmed else { return [] }
             state.completed = position
+            state.isConfirmed = true
             return state.observers
         }
         for observer in observers { observer(position) }
     }
+
+    /// The server is gone, or did not do what it was asked.
+    func interrupted() { state.withLock { $0.isConfirmed = false } }
 }

@@ -40,6 +40,7 @@ package struct ProvisioningProjection: Sendable {
             do throws(StoreFailure) {
                 try await session(&reader, &pause, &counted)
             } catch {
+                progress.interrupted()
                 guard !Task.isCancelled else { break }
                 report.lag(nil, topic: .provisioning)
                 if error.isWrongType { await reclaim() }

@@ -8,9 +8,11 @@ extension CommandTable {
         return .array(names.map { command(named: $0)?.infoReply ?? .nullArray })
     }
 
-    /// `COMMAND DOCS [name …]`: names that no command has are left out.
+    /// `COMMAND DOCS [name …]`: names that no command has are left out; so are repetitions, as a short word asks for much.
     func docsReply(_ names: [String]?) -> Reply {
-        let described = names.map { $0.compactMap { command(named: $0) } } ?? commands
+        var seen: Set<String> = []
+        let described =
+            names.map { $0.compactMap { command(named: $0) }.filter { seen.insert($0.name).inserted } } ?? commands
         return .map(described.map { Reply.Pair(.text($0.name.lowercased()), $0.documentation.reply) })
     }
 

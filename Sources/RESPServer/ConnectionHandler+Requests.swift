@@ -106,17 +106,22 @@ extension ConnectionHandler {
     ) {
         guard let pending = begin(at: now) else { return }
         if isBlocking {
-            listener.jobs.add { await pending.answer(cancellable: { await answer(invocation) }) }
+            add(pending) { await pending.answer(cancellable: { await answer(invocation) }) }
         } else {
-            listener.jobs.add { pending.answer(await answer(invocation)) }
+            add(pending) { pending.answer(await answer(invocation)) }
         }
+    }
+
+    /// Runs on the pool what answers `pending`.
+    private func add(_ pending: PendingReply, _ job: @escaping JobQueue.Job) {
+        if !listener.jobs.add(job) { pending.answer(.error(.closing)) }
     }
 
     private func commit(_ commands: [QueuedCommand], account: Account, at now: NIODeadline) {
         guard let transaction = listener.table.transaction, let client, let pending = begin(at: now) else { return }
         let invocation = TransactionInvocation(
             commands: commands, account: account, client: client, version: session.version)
-        listener.jobs.add { pending.answer(await transaction(invocation)) }
+        add(pending) { pending.answer(await transaction(invocation)) }
     }
 
     /// From now on a reply is owed, and nothing behind it is run.

@@ -12,8 +12,10 @@ struct JobQueue: Sendable {
         (jobs, intake) = AsyncStream.makeStream(of: Job.self)
     }
 
-    /// Adds a job, which begins as soon as the queue runs; nothing once it is finished.
-    func add(_ job: @escaping Job) { intake.yield(job) }
+    /// Adds a job, which begins as soon as the queue runs; false once it is finished or cancelled: it never will.
+    func add(_ job: @escaping Job) -> Bool {
+        if case .enqueued = intake.yield(job) { true } else { false }
+    }
 
     /// Takes no more jobs; `run` returns when those there are have ended.
     func finish() { intake.finish() }

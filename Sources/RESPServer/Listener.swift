@@ -40,6 +40,11 @@ final class Listener: Sendable {
             State(
                 counts: ConnectionCounts(limit: limits.clients, limitPerSource: limits.clientsPerSource),
                 throttle: LoginThrottle(settings: limits.logins)))
+    }
+
+    /// The port is open: hears of new accounts from now on. One that cannot be had, and is tried every second, must not
+    /// leave something behind each time.
+    func opened() {
         accounts.observe { [weak self] in self?.accountsReplaced() }
     }
 }

@@ -132,7 +132,9 @@ package struct LoginThrottle: Sendable {
         for source in old.keys { records[source] = nil }
     }
 
+    /// Whatever is being checked: what has not ended by then never will, such as a check that was counted for the
+    /// others and ended when its source had a place of its own.
     private func isOld(_ record: Record, at now: Duration) -> Bool {
-        record.checks == 0 && now - max(record.lastFailure, record.free) > settings.memory
+        now - max(record.lastFailure, record.free) > settings.memory
     }
 }

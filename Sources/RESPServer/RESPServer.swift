@@ -55,6 +55,7 @@ package struct RESPServer: Service {
             table: table, limits: settings.limits, accounts: accounts, identity: settings.identity,
             port: settings.label, registry: registry, logger: logger)
         let channel = try await bind(listener)
+        listener.opened()
         let port = channel.localAddress?.port ?? settings.port
         logger.info("listening", [.endpoint: "\(settings.host):\(port)"])
         onListening(port)

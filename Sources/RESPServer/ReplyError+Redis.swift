@@ -5,6 +5,7 @@ extension ReplyError {
     static let syntax = ReplyError("syntax error")
     static let notAnInteger = ReplyError("value is not an integer or out of range")
     static let notInTransaction = ReplyError("Command not allowed inside a transaction")
+    static let closing = ReplyError(code: "UNAVAILABLE", message: "the server is closing")
     static let badClientName = ReplyError("Client names cannot contain spaces, newlines or special characters.")
     static let helloWithoutLogin = ReplyError(
         code: "NOAUTH",

@@ -2,7 +2,8 @@ internal import Projection
 internal import Synchronization
 
 /// Lets callers share looks at something: each is served by one that began after it asked. One goes on at a time, and they
-/// begin no closer together than `spacing`.
+/// begin no closer together than `spacing`. Those that take long are further apart, up to a second: whoever asks for
+/// what is not there must not keep busy who is asked.
 final class SharedLooks: Sendable {
     typealias Outcome = Result<Void, StoreFailure>
 
@@ -15,9 +16,14 @@ final class SharedLooks: Sendable {
 
     private struct State {
         var isLooking = false
-        var lastBegan: ContinuousClock.Instant?
+        /// When the next look may begin.
+        var next: ContinuousClock.Instant?
         var waiting: [CheckedContinuation<Turn, Never>] = []
     }
+
+    private static let longestSpacing = Duration.seconds(1)
+    /// Looks take one part in so many of the time.
+    private static let share = 5
 
     private let spacing: Duration
     private let state = Mutex(State())
@@ -49,7 +55,8 @@ final class SharedLooks: Sendable {
             if case .done(let outcome) = turn { return outcome }
             return .success(())
         }
-        await keepDistance()
+        if let next = state.withLock({ $0.next }) { try? await Task.sleep(until: next) }
+        let began = ContinuousClock.now
         let outcome: Outcome
         do throws(StoreFailure) {
             try await look()
@@ -57,15 +64,11 @@ final class SharedLooks: Sendable {
         } catch {
             outcome = .failure(error)
         }
+        let distance = max(spacing, min((ContinuousClock.now - began) * Self.share, Self.longestSpacing))
+        state.withLock { $0.next = began + distance }
         for other in others { other.resume(returning: .done(outcome)) }
         passOn()
         return outcome
-    }
-
-    private func keepDistance() async {
-        let last = state.withLock { $0.lastBegan }
-        if let last { try? await Task.sleep(until: last + spacing) }
-        state.withLock { $0.lastBegan = .now }
     }
 
     /// The first of those who came meanwhile looks next, for all of them.

@@ -27,7 +27,8 @@ package final class TenantLookup: Sendable {
     /// Looks once a second, until cancelled; what is known stays while Redis does not say.
     package func run() async {
         while !Task.isCancelled {
-            try? await look()
+            // One look at a time: an older one that ends later must not take back what a newer one has found.
+            _ = await looks.perform(look)
             try? await Task.sleep(for: Self.interval)
         }
     }
@@ -75,8 +76,9 @@ package final class TenantLookup: Sendable {
             RedisCommand("SMEMBERS", tenantsKey), RedisCommand("HGET", ProjectionKeys.trailing, "provisioning"),
         ])
         let dbids = answers[0].elements.compactMap { $0.text.flatMap { Int64($0) } }
-        // A Redis that was emptied says nothing of which tenants there are.
-        guard !dbids.isEmpty || answers[1] != .null else { return }
+        // A Redis that was emptied says nothing of which tenants there are, and only of some while it is filled again.
+        let isComplete = answers[1] != .null
+        guard !dbids.isEmpty || isComplete else { return }
         let found = await store.run(
             dbids.map {
                 RedisCommand("HGET", ProjectionKeys.object(tenant: "\($0)", type: "tenant", id: "\($0)"), "name")
@@ -91,7 +93,7 @@ package final class TenantLookup: Sendable {
             }
         }
         let fresh = TenantNames(tenants)
-        known.withLock { $0 = fresh }
+        known.withLock { $0 = isComplete ? fresh : fresh.adding($0) }
     }
 }
 

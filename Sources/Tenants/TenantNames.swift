@@ -19,6 +19,16 @@ struct TenantNames: Sendable {
         }
     }
 
+    /// These, and of `others` those with a dbid that none of these has.
+    func adding(_ others: TenantNames) -> TenantNames {
+        var all = self
+        all.dbids.formUnion(others.dbids)
+        for (hash, named) in others.named {
+            all.named[hash, default: []] += named.filter { !dbids.contains($0.dbid) }
+        }
+        return all
+    }
+
     /// The tenant that the word at `index` of `request` names: by its dbid, written as numbers are, or else by its name.
     /// The dbid need not be known.
     func dbid(in request: Request, at index: Int) -> Int64? {

@@ -10,14 +10,20 @@ actor ListenerFiles {
     /// The component that tells whether what the files hold now is in force.
     static let component = "listener files"
 
+    /// What is read of files. Two ports may show the same certificate: each reads it for itself.
+    private enum Subject: Hashable {
+        case accounts
+        case certificates(port: String)
+    }
+
     private let accountsFile: String?
     private let states: ComponentStates
     private let logger: Logger
 
     private var accountStore: AccountStore?
     private var certificates: [String: (files: [String], tls: ServerTLS)] = [:]
-    /// What the files held when they were read last, by path.
-    private var seen: [String: Int] = [:]
+    /// What the files of each subject held when they were read last, by path.
+    private var seen: [Subject: [String: Int]] = [:]
 
     init(_ listeners: Region.Listeners, states: ComponentStates, logger: Logger) {
         accountsFile = listeners.accountsFile
@@ -33,7 +39,7 @@ actor ListenerFiles {
         // Another port may have been faster.
         if let accountStore { return accountStore }
         accountStore = store
-        seen.merge(contents) { $1 }
+        seen[.accounts] = contents
         return store
     }
 
@@ -46,7 +52,7 @@ actor ListenerFiles {
         let read = try await ServerTLS.read(
             ServerTLS.Files(certFile: tls.certFile, keyFile: tls.keyFile, clientCAFile: tls.clientCAFile))
         certificates[port] = (files, read)
-        seen.merge(contents) { $1 }
+        seen[.certificates(port: port)] = contents
         return read
     }
 
@@ -62,13 +68,13 @@ actor ListenerFiles {
     private func look() async {
         var problem: (file: String, reason: String)?
         if let accountStore, let accountsFile {
-            problem = await reload([accountsFile]) {
+            problem = await reload(.accounts, from: [accountsFile]) {
                 accountStore.replace(with: try await readAccounts())
                 logger.info("The accounts were read again", [.file: "\(accountsFile)"])
             }
         }
-        for (files, tls) in certificates.values {
-            let found = await reload(files) {
+        for (port, (files, tls)) in certificates {
+            let found = await reload(.certificates(port: port), from: files) {
                 try await tls.reload()
                 logger.info("The certificates were read again", [.file: "\(files[0])"])
             }
@@ -85,13 +91,14 @@ actor ListenerFiles {
 
     /// Calls `read` if the files hold something else than when they were read last; answers what went wrong.
     private func reload(
-        _ files: [String], _ read: () async throws -> Void
+        _ subject: Subject, from files: [String], _ read: () async throws -> Void
     ) async -> (file: String, reason: String)? {
         let contents = await Self.contents(of: files)
-        guard contents.contains(where: { seen[$0.key] != $0.value }) else { return nil }
+        let before = seen[subject] ?? [:]
+        guard contents.contains(where: { before[$0.key] != $0.value }) else { return nil }
         do {
             try await read()
-            seen.merge(contents) { $1 }
+            seen[subject] = contents
             return nil
         } catch {
             return (files[0], "\(error)")
@@ -107,7 +114,8 @@ actor ListenerFiles {
     /// A number for what each file holds, which differs for something else; 0 for one that cannot be read.
     private static func contents(of files: [String]) async -> [String: Int] {
         let numbers = try? await NIOThreadPool.singleton.runIfActive {
-            files.map { path in (try? Data(contentsOf: URL(filePath: path)))?.hashValue ?? 0 }
+            // Of `Data` the hash is that of its first bytes alone.
+            files.map { path in (try? Data(contentsOf: URL(filePath: path))).map { Array($0).hashValue } ?? 0 }
         }
         return Dictionary(zip(files, numbers ?? []), uniquingKeysWith: { $1 })
     }

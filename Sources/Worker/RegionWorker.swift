@@ -62,11 +62,18 @@ package struct RegionWorker: Service {
 
     private func work() async {
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        await work(on: loops)
+        // Clients wait for what comes through it, and not for what the worker has to do besides.
+        let clientLoop = servesClients ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : nil
+        await work(on: loops, clients: clientLoop?.next())
+        try? await clientLoop?.shutdownGracefully()
         try? await loops.shutdownGracefully()
     }
 
-    private func work(on loops: MultiThreadedEventLoopGroup) async {
+    private var servesClients: Bool {
+        projects && (region.listeners.config != nil || region.listeners.voice != nil)
+    }
+
+    private func work(on loops: MultiThreadedEventLoopGroup, clients clientLoop: (any EventLoop)?) async {
         let endpoint = RedisEndpoint(region.redis)
         let local = LocalRedis(
             endpoint: endpoint, eventLoop: loops.next(), states: states, logger: logger("redis"))
@@ -82,12 +89,14 @@ package struct RegionWorker: Service {
             let certificates = CertificateWatch(of: region, metrics: metrics, logger: logger("certificates"))
             tasks.addTask { await certificates.run() }
             tasks.addTask { await local.watch() }
-            await keeper.run { await work(beside: local, on: loops) }
+            await keeper.run { await work(beside: local, on: loops, clients: clientLoop) }
         }
     }
 
     /// The region's work, which one of its workers does at a time: until cancelled.
-    private func work(beside local: LocalRedis, on loops: MultiThreadedEventLoopGroup) async {
+    private func work(
+        beside local: LocalRedis, on loops: MultiThreadedEventLoopGroup, clients clientLoop: (any EventLoop)?
+    ) async {
         guard await local.becomesUsable() else { return }
         await withDiscardingTaskGroup { tasks in
             // A link's tasks stay on its loop: a wake of the global executor a batch would cost more than the batch.
@@ -121,9 +130,9 @@ package struct RegionWorker: Service {
                     into: provisioning, on: loop, and: voice, on: voiceLoop, telling: progress)
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
-            if projects, region.listeners.config != nil || region.listeners.voice != nil {
+            if let clientLoop {
                 let clients = ClientPorts(
-                    region, links: links, progress: progress, on: loops.next(), states: states, metrics: metrics,
+                    region, links: links, progress: progress, on: clientLoop, states: states, metrics: metrics,
                     logger: logger)
                 tasks.addTask { await clients.run() }
                 tasks.addTask { await listeners.run(clients.ports) }

@@ -1,3 +1,4 @@
+import Logging
 import RESP
 import RESPServer
 import Testing
@@ -104,5 +105,26 @@ struct OnceTests {
         #expect(bites.allSatisfy { $0 <= OnceKey.pruneLimit }, "\(bites)")
         let left = "SELECT account || ' ' || key FROM regionsync.once WHERE tenant = \(tenant)"
         #expect(try await database.texts(left) == ["gws fresh"])
+    }
+
+    @Test("all keys that are a day old are forgotten, however many they are")
+    func pruningGoesOn() async throws {
+        let tenant = try await database.tenant("once-pruned-all")
+        _ = try await database.texts(
+            """
+            INSERT INTO regionsync.once (account, tenant, key, request, answer, at)
+            SELECT 'old', \(tenant), number::text, '', '', now() - interval '25 hours'
+            FROM generate_series(1, \(OnceKey.pruneLimit) * 3) AS number
+            """)
+        let pruning = PostgresProvisioning(
+            servers: [database.server.options(user: "regionsync_write")],
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await pruning.run() }
+            try await database.eventually {
+                try await database.texts("SELECT key FROM regionsync.once WHERE tenant = \(tenant)").isEmpty
+            }
+            tasks.cancelAll()
+        }
     }
 }

@@ -191,6 +191,23 @@ struct WriteFaultTests {
         }
     }
 
+    @Test("transactions that wait for each other do with as many connections as there may be")
+    func turns() async throws {
+        try await WritingDatabase.with(connections: 2) { database in
+            let tenant = try await database.tenant("turns")
+            _ = try await database.id("CFG.PUT \(tenant) skill NEW name first")
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for number in 0..<12 {
+                    tasks.addTask { _ = try await database.id("CFG.PUT \(tenant) skill NEW name s\(number)") }
+                }
+                try await tasks.waitForAll()
+            }
+            // One more asks whether PostgreSQL is there.
+            let own = try await database.texts("SELECT pid FROM pg_stat_activity WHERE usename = 'regionsync_write'")
+            #expect(own.count <= 3)
+        }
+    }
+
     @Test("a server that takes no writes, and a role without rights, which is told what grants them")
     func rights() async throws {
         try await WritingDatabase.with { database in

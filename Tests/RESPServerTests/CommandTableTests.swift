@@ -41,6 +41,8 @@ import Testing
             docs == "*2\r\n$5\r\nt.get\r\n*10\r\n$7\r\nsummary\r\n$5\r\nGets.\r\n$5\r\nsince\r\n$5\r\n1.0.0\r\n"
                 + "$5\r\ngroup\r\n$4\r\ntest\r\n$10\r\ncomplexity\r\n$4\r\nO(1)\r\n$9\r\narguments\r\n*1\r\n*6\r\n"
                 + "$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n$3\r\nkey\r\n$12\r\ndisplay_text\r\n$3\r\nkey\r\n")
+        let repeated = talk.say("COMMAND DOCS t.get T.GET t.get")
+        #expect(repeated == docs)
         let everything = talk.say("COMMAND DOCS")
         #expect(everything.hasPrefix("*\(count * 2)\r\n"))
     }

@@ -95,6 +95,24 @@ import Testing
         #expect(throttle.sourceCount == 1, "what is old makes room")
     }
 
+    @Test("A check that began in the shared place and ended in one of its own does not count for ever")
+    func moved() {
+        var throttle = LoginThrottle(
+            settings: Self.settings {
+                $0.sources = 1
+                $0.checks = 1
+            })
+        let others = [UInt8(1), 2].map { ClientSource(address: [10, 0, 0, $0]) }
+        throttle.failed(from: Self.source, at: .zero)
+        let first = throttle.attempted(from: others[0], at: .zero)
+        #expect(first == .now)
+        // There is room for it now.
+        throttle.ended(from: others[0], at: .seconds(200))
+        throttle.failed(from: Self.source, at: .seconds(200))
+        let next = throttle.attempted(from: others[1], at: .seconds(200))
+        #expect(next == .now)
+    }
+
     @Test("An IPv6 customer's network is one source, an IPv4 address in IPv6 itself")
     func sources() {
         var one: [UInt8] = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1] + Array(repeating: 0, count: 8)

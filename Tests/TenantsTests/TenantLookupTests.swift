@@ -67,6 +67,10 @@ struct TenantLookupTests {
             _ = try await redis.send(RedisCommand("FLUSHALL"))
             await expectNone(lookup, "Other", all)
             #expect(try await lookup.tenant("Acme", for: all) == 101)
+            // It is filled again, and has not come to 101 yet.
+            try await add(102, "Bolt", to: redis)
+            #expect(try await lookup.tenant("Bolt", for: all) == 102)
+            #expect(try await lookup.tenant("Acme", for: all) == 101)
             await server.kill()
             let silence = ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
             await #expect(throws: silence) { try await lookup.tenant("Other", for: all) }

@@ -20,6 +20,15 @@ struct TenantNamesTests {
     }
 
     @Test
+    func addsThoseThatItDoesNotHave() {
+        let all = TenantNames([(101, "Summer"), (105, nil)]).adding(names)
+        #expect(all.dbids == [1, 101, 102, 103, 104, 105])
+        #expect(all.dbid(in: Request("Environment"), at: 0) == 1)
+        #expect(all.dbid(in: Request("Summer"), at: 0) == 101)
+        #expect(all.dbid(in: Request("Été"), at: 0) == nil)
+    }
+
+    @Test
     func findsNoneInBytesThatAreNoText() {
         #expect(names.dbid(in: Request(bytes: [[0xff, 0x00]]), at: 0) == nil)
         #expect(names.dbid(in: Request(bytes: [Array(repeating: 0x61, count: 1 << 16)]), at: 0) == nil)

@@ -39,6 +39,50 @@ struct ListenersTests {
         }
     }
 
+    @Test("see a change far behind the file's beginning that leaves it as long as it was")
+    func secretReplaced() async throws {
+        try await withFolder { folder in
+            try write(["billing", "pulse"], to: folder)
+            let region = try region(folder, port: 8888, "accountsFile: accounts.yaml")
+            let files = ListenerFiles(
+                region.listeners, states: ComponentStates(),
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            let store = try await files.accounts()
+            #expect(store.current.account(named: "pulse") != nil)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await files.watch() }
+                try write(["billing", "gauge"], to: folder)
+                try await eventually { store.current.account(named: "gauge") != nil }
+                tasks.cancelAll()
+            }
+            #expect(store.current.account(named: "pulse") == nil)
+        }
+    }
+
+    @Test("show a new certificate on every port that shows it")
+    func sharedCertificate() async throws {
+        try await RedisServer.with(usesTLS: true) { old in
+            try await RedisServer.with(usesTLS: true) { new in
+                try await withFolder { folder in
+                    try copyCertificate(of: old, to: folder)
+                    let (one, other) = (try freePort(), try freePort())
+                    let tls = "tls: {certFile: server.crt, keyFile: server.key}"
+                    try await serve(
+                        folder, port: one, further: ", \(tls)", "voice: {port: \(other), \(tls)}", ComponentStates()
+                    ) {
+                        for port in [one, other] {
+                            try await eventually { (try? await connect(port, trusting: old)) != nil }
+                        }
+                        try copyCertificate(of: new, to: folder)
+                        for port in [one, other] {
+                            try await eventually { (try? await connect(port, trusting: new)) != nil }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test("wait for a port that somebody else has")
     func taken() async throws {
         try await withFolder { folder in
@@ -65,9 +109,26 @@ struct ListenersTests {
         }
     }
 
+    /// Serves port `config`, with `further` settings, and the ports that stand in `lines`.
     private func serve(
-        _ folder: URL, port: Int, _ lines: String, _ states: ComponentStates, _ body: () async throws -> Void
+        _ folder: URL, port: Int, further: String = "", _ lines: String, _ states: ComponentStates,
+        _ body: () async throws -> Void
     ) async throws {
+        let region = try region(folder, port: port, further: further, lines)
+        let listeners = Listeners(
+            region: region, open: OpenPorts(), states: states, metrics: MetricsRegistry(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let ports = region.listeners.opened.map { name, listener in
+            Listeners.Port(name: name, listener: listener, table: CommandTable([]))
+        }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await listeners.run(ports) }
+            try await body()
+            tasks.cancelAll()
+        }
+    }
+
+    private func region(_ folder: URL, port: Int, further: String = "", _ lines: String) throws -> Region {
         let path = folder.appending(path: "region.yaml")
         let text = """
             region: east
@@ -75,22 +136,11 @@ struct ListenersTests {
             postgres: {host: 127.0.0.1, port: 5432, database: d, user: u}
             catalog: [{table: public.thing, type: thing, key: [id], tenant: tenant}]
             listeners:
-              config: {port: \(port)}
+              config: {port: \(port)\(further)}
               \(lines)
             """
         try Data(text.utf8).write(to: path)
-        let region = try RegionFile.load(path.path, environment: [:])
-        let listeners = Listeners(
-            region: region, open: OpenPorts(), states: states, metrics: MetricsRegistry(),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let listener = try #require(region.listeners.config)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask {
-                await listeners.run([.init(name: "config", listener: listener, table: CommandTable([]))])
-            }
-            try await body()
-            tasks.cancelAll()
-        }
+        return try RegionFile.load(path.path, environment: [:])
     }
 
     private func withFolder(_ body: (URL) async throws -> Void) async throws {
@@ -108,6 +158,21 @@ struct ListenersTests {
         }
         let text = (["accounts:"] + accounts).joined(separator: "\n")
         try Data(text.utf8).write(to: folder.appending(path: "accounts.yaml"))
+    }
+
+    /// The certificate that the fixture made for its own server.
+    private func copyCertificate(of fixture: RedisServer, to folder: URL) throws {
+        for name in ["server.crt", "server.key"] {
+            try Data(contentsOf: fixture.folder.appending(path: name)).write(to: folder.appending(path: name))
+        }
+    }
+
+    private func connect(_ port: Int, trusting fixture: RedisServer) async throws {
+        let endpoint = RedisEndpoint(
+            host: "127.0.0.1", port: port, tls: RedisEndpoint.TLS(caFile: fixture.caCertificate.path))
+        let connection = try await RedisConnection.connect(
+            to: endpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.any())
+        await connection.close()
     }
 
     @discardableResult

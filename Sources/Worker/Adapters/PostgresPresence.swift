@@ -16,19 +16,26 @@ extension PostgresProvisioning {
     private nonisolated func watch() async -> String {
         let found: PrimarySearch.Found
         do throws(PostgresError) {
-            found = try await PrimarySearch.connect(servers)
+            found = try await PrimarySearch.connect(watched)
         } catch {
             return "\(error)"
         }
         let connection = found.connection
-        var questions = 0
+        var (questions, questionsToPrune) = (0, 0)
         var reason: String?
         while reason == nil, !Task.isCancelled {
             reason = await inTime(connection) { await Self.standing(of: connection) }
             guard reason == nil else { break }
             await arrived()
-            if questions % Self.pruneEvery == 0 { reason = await inTime(connection) { await Self.prune(connection) } }
+            if questionsToPrune == 0 {
+                switch await inTime(connection, { await Self.prune(connection) }) {
+                // A full bite: there is more, and more comes in all the time.
+                case .success(let count): questionsToPrune = count < OnceKey.pruneLimit ? Self.pruneEvery : 1
+                case .failure(let error): reason = "\(error)"
+                }
+            }
             questions += 1
+            questionsToPrune -= 1
             if reason == nil, servers.count > 1, questions % Self.searchEvery == 0, await isOther(than: found.place) {
                 reason = "another server is the primary"
             }
@@ -38,18 +45,27 @@ extension PostgresProvisioning {
         return reason ?? "the worker stops"
     }
 
+    /// Keys that are forgotten need not be on a standby, whose silence must not pass for PostgreSQL's.
+    private nonisolated var watched: [PostgresOptions] {
+        servers.map { server in
+            var server = server
+            server.settings["synchronous_commit"] = "off"
+            return server
+        }
+    }
+
     /// Closes the connection when `body` takes too long, which ends it.
-    private nonisolated func inTime(
-        _ connection: PostgresConnection, _ body: () async -> String?
-    ) async -> String? {
+    private nonisolated func inTime<Answer: Sendable>(
+        _ connection: PostgresConnection, _ body: () async -> Answer
+    ) async -> Answer {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 do { try await Task.sleep(for: Self.answerTime) } catch { return }
                 await connection.close()
             }
-            let reason = await body()
+            let answer = await body()
             group.cancelAll()
-            return reason
+            return answer
         }
     }
 
@@ -83,13 +99,12 @@ extension PostgresProvisioning {
         }
     }
 
-    /// A refusal says nothing about whether PostgreSQL is there.
-    private static func prune(_ connection: PostgresConnection) async -> String? {
+    /// How many keys it has forgotten. A refusal says nothing about whether PostgreSQL is there.
+    private static func prune(_ connection: PostgresConnection) async -> Result<Int, PostgresError> {
         do throws(PostgresError) {
-            try await connection.query(OnceKey.prune.sql, timeout: nil)
-            return nil
+            return .success(try await connection.query(OnceKey.prune.sql, timeout: nil).affectedRows)
         } catch {
-            return error.sqlState == nil ? "\(error)" : nil
+            return error.sqlState == nil ? .failure(error) : .success(0)
         }
     }
 }

@@ -28,7 +28,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     static let answerTime = Duration.seconds(1)
     /// Between two questions.
     static let interval = Duration.milliseconds(300)
-    /// Questions between two bites of forgetting `ONCE` keys.
+    /// Questions between two bites of forgetting `ONCE` keys, where one bite was enough.
     static let pruneEvery = 200
     /// Questions between two looks for a server that is the primary instead.
     static let searchEvery = 10
@@ -94,9 +94,11 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     /// A transaction is over. A connection that is not open is forgotten.
     func giveBack(_ connection: PostgresConnection) async {
         guard used.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        if await connection.isOpen {
+            if case .away = presence { await connection.close() } else { idle.append(connection) }
+        }
+        // Last: whose turn it is takes this connection, rather than open one more.
         passTurn()
-        guard await connection.isOpen else { return }
-        if case .away = presence { await connection.close() } else { idle.append(connection) }
     }
 
     /// What a failure of a statement means.

@@ -38,8 +38,9 @@ package actor RedisCacheTracking: CacheTracking {
             throw StoreFailure(error)
         }
         do throws(RedisError) {
+            let run = try await Self.run(hearing)
             _ = try await hearing.send(RedisCommand("SUBSCRIBE", Self.channel))
-            let session = try await reading(beside: hearing)
+            let session = try await reading(beside: hearing, of: run)
             hasFailed = false
             backoff.reset()
             return session
@@ -49,17 +50,26 @@ package actor RedisCacheTracking: CacheTracking {
         }
     }
 
-    /// A session over a second connection, which the first one hears for.
-    private func reading(beside hearing: RedisConnection) async throws(RedisError) -> RedisCacheSession {
+    /// What the server was given when it started.
+    private static func run(_ connection: RedisConnection) async throws(RedisError) -> String {
+        try await ServerInfo.ask(connection)["run_id"] ?? ""
+    }
+
+    /// A session over a second connection to the same run of the server, which the first one hears for: in another one
+    /// its number is somebody else's.
+    private func reading(
+        beside hearing: RedisConnection, of run: String
+    ) async throws(RedisError) -> RedisCacheSession {
         let reading = try await RedisConnection.connect(
             to: endpoint, name: "regionsync-reads", on: eventLoop)
         do throws(RedisError) {
+            guard try await Self.run(reading) == run else {
+                throw .connect(reason: "the server was started anew in between")
+            }
             let tracking = RedisCommand(
                 "CLIENT", "TRACKING", "ON", "REDIRECT", "\(hearing.clientID)", "OPTIN")
             _ = try await reading.send(tracking)
-            let info = try await ServerInfo.ask(reading)
-            return RedisCacheSession(
-                serverRun: String((info["run_id"] ?? "").prefix(12)), reading: reading, hearing: hearing)
+            return RedisCacheSession(serverRun: String(run.prefix(12)), reading: reading, hearing: hearing)
         } catch {
             await reading.close()
             throw error
