@@ -30,10 +30,16 @@ extension ConnectionHandler {
 
     private func received(_ request: Request) {
         let now = NIODeadline.now()
-        let before = session.account
+        let (before, version) = (session.account, session.version)
         handle(request, at: now)
         cutOffIfChanged(since: before)
         checkHandshake()
+        closeIfLowered(from: version)
+    }
+
+    /// Who watches and goes back to RESP2 could not tell what it watches from replies: its connection ends.
+    private func closeIfLowered(from version: RESPVersion) {
+        if watches > 0, version == .three, session.version == .two { close() }
     }
 
     /// Who is known need not hurry any more; who is not any more has to again.
@@ -213,10 +219,11 @@ extension ConnectionHandler {
         }
         guard let running, running.ticket == ticket, !isClosing else { return }
         if let account {
-            let before = session.account
+            let (before, version) = (session.account, session.version)
             let reply = session.loggedIn(as: account)
             cutOffIfChanged(since: before)
             answered(reply, ticket: ticket)
+            closeIfLowered(from: version)
         } else {
             answered(session.loginRefused(), ticket: ticket)
         }

@@ -39,11 +39,15 @@ struct ReadCall: Sendable {
     static let streamLimit = 1024
     /// Entries of a stream that are read at once: a reader goes on behind them.
     static let entryLimit = 10_000
+    /// Entries of all streams that are read at once.
+    static let totalLimit = 100_000
     /// Longer than this is for ever.
     private static let longest: Int64 = 100 * 365 * 86_400_000
 
     /// How many entries of a stream are read.
-    var limit: Int { min(count ?? Self.entryLimit, Self.entryLimit) }
+    var limit: Int {
+        min(count ?? Self.entryLimit, Self.entryLimit, Self.totalLimit / min(max(streams.count, 1), Self.streamLimit))
+    }
 
     init(_ request: Request, isGroup: Bool) throws(ReplyError) {
         let name = isGroup ? "XREADGROUP" : "XREAD"

@@ -47,6 +47,43 @@ import Testing
         }
     }
 
+    @Test("How large a request may be as a whole, and a line without an end")
+    func requestSizes() async throws {
+        let word = { (bytes: Int) in "$\(bytes)\r\n\(String(repeating: "x", count: bytes))\r\n" }
+        let (before, after) = (RequestLimits.beforeAuthentication, RequestLimits.afterAuthentication)
+        try await TestServer.with(accounts: AccountStore(.test)) { server in
+            let large = try server.client()
+            let words = String(repeating: word(before.bulkBytes), count: 3)
+            try await Self.send("*5\r\n$4\r\nAUTH\r\n\(words)$\(before.bulkBytes)\r\n", large)
+            await large.expectEnd("-ERR Protocol error: too big request\r\n")
+            let endless = try server.client()
+            try await Self.send(String(repeating: "x", count: before.queryBytes), endless)
+            await endless.expectEnd("-ERR Protocol error: too big inline request\r\n")
+
+            let known = try server.client()
+            known.send("AUTH pulse sesame\r\n")
+            await known.expect("+OK\r\n")
+            let most = after.queryBytes - 64 - after.bulkBytes
+            try await Self.send("*3\r\n$4\r\nECHO\r\n\(word(after.bulkBytes))\(word(most))", known)
+            await known.expect("-ERR wrong number of arguments for 'echo' command\r\n")
+            try await Self.send("*3\r\n$4\r\nECHO\r\n\(word(after.bulkBytes))$\(after.bulkBytes)\r\n", known)
+            await known.expectEnd("-ERR Protocol error: too big request\r\n")
+            #expect(server.rejected(.request) == 3)
+        }
+    }
+
+    /// Sends all of a text that is more than the kernel takes at once.
+    private static func send(_ text: String, _ client: RawClient) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            try #require(ContinuousClock.now < deadline)
+            let count = client.send(String(decoding: rest, as: UTF8.self))
+            rest = rest.dropFirst(count)
+            if count == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        }
+    }
+
     @Test("Who has not logged in in time is cut off; who has is not")
     func handshake() async throws {
         try await TestServer.with(accounts: AccountStore(.test), { $0.handshakeTime = .milliseconds(400) }) { server in

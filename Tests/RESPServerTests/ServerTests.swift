@@ -142,6 +142,27 @@ import Testing
         }
     }
 
+    @Test("Who watches and goes back to RESP2 is answered and let go", arguments: ["RESET", "HELLO 2"])
+    func lowered(said: String) async throws {
+        let table = CommandTable([
+            .test(
+                "T.WATCH",
+                .immediate { invocation in
+                    invocation.client.watchBegan()
+                    return .ok
+                })
+        ])
+        try await TestServer.with(table: table) { server in
+            let client = try server.client()
+            client.send("HELLO 3\r\n\(said)\r\nHELLO 3\r\nT.WATCH\r\n")
+            _ = await client.read(until: "+OK\r\n")
+            client.send("\(said)\r\nPING\r\n")
+            let last = await client.read(.max)
+            #expect(last?.hasPrefix(said == "RESET" ? "+RESET\r\n" : "*14\r\n") == true)
+            #expect(last?.contains("PONG") == false)
+        }
+    }
+
     @Test("A waiting command is cancelled when its client is gone")
     func cancelled() async throws {
         let diary = Diary()

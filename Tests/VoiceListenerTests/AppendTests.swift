@@ -47,6 +47,7 @@ import Testing
     }
 
     private static let large = String(repeating: "x", count: AppendedEvent.valueBytes)
+    private static let longKey = String(repeating: "k", count: AppendedEvent.keyBytes)
 
     @Test(
         "what is no event is refused",
@@ -66,6 +67,8 @@ import Testing
             ("voice:101 * event EventHeld key c data {\"a\":}", "ERR data: expected a JSON object"),
             ("voice:101 * event EventHeld key c data {\"a\":\"\(large)\"}", "LIMIT data: 65536 bytes at most"),
             ("voice:101 * event EventHeld key c data {} more \(large)x", "LIMIT a field may have"),
+            ("voice:101 * event EventHeld key \(longKey)k data {}", "ERR key: expected 1 to 256 bytes of UTF-8"),
+            ("voice:101 * event EventHeld key c data {} \(longKey)k v", "LIMIT a field may have"),
         ])
     func refuses(said: String, error: String) throws {
         let words = ["XADD"] + said.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
@@ -86,6 +89,9 @@ import Testing
         let data = #"{"a":""# + String(repeating: "x", count: AppendedEvent.valueBytes - 8) + #""}"#
         let large = Request(bytes: (event.dropLast() + [data]).map { Array($0.utf8) })
         #expect(try AppendedEvent(large).words.count == 6)
+        let key = Self.longKey
+        let long = ["XADD", "voice:101", "*", "event", "EventHeld", "key", key, "data", "{}", key, Self.large]
+        #expect(try AppendedEvent(Request(bytes: long.map { Array($0.utf8) })).words.count == 8)
     }
 
     @Test("a Redis that is full, read-only or away says so at once, and is written to when it is not")

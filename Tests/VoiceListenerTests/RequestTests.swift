@@ -85,6 +85,9 @@ import VoiceEvents
             ("CALL.MAKE 101 1001 1002 MODE 1", "ERR syntax error"),
             ("CALL.MAKE 101 1001 1002 DATA 1", "ERR DATA: expected a JSON object"),
             ("CALL.MAKE 101 1001 1002 ONCE ", "ERR ONCE: expected"),
+            ("CALL.MAKE 101 1001 1002 ONCE \(String(repeating: "k", count: 129))", "ERR ONCE: expected"),
+            ("CALL.DTMF 101 1001 c1 \(String(repeating: "1", count: 65))", "ERR digits: expected"),
+            ("AGENT.LOGIN 101 1001 \(String(repeating: "a", count: 65))", "ERR agentID: expected"),
             ("CALL.HOLD 101 1001 c/1", "ERR connID: expected"),
             ("CALL.HOLD 101 1001 \(String(repeating: "c", count: 65))", "ERR connID: expected"),
             ("CALL.COMPLETE 101 1001 c1 c{2}", "ERR consultConnID: expected"),
@@ -103,6 +106,24 @@ import VoiceEvents
         let form = try #require(RequestForm.all.first { said.hasPrefix($0.kind.rawValue + " ") })
         let refusal = #expect(throws: ReplyError.self) { try form.read(Request(bytes: words)) }
         #expect(refusal?.description.hasPrefix(error) == true, "\(refusal?.description ?? "none")")
+    }
+
+    @Test("words as long as they may be are taken")
+    func takesWhatItMay() throws {
+        let name = String(repeating: "1", count: RequestWords.nameBytes)
+        let reason = String(repeating: "r", count: RequestWords.reasonBytes)
+        let once = String(repeating: "k", count: RequestWords.onceBytes)
+        let data = #"{"a":""# + String(repeating: "x", count: RequestWords.dataBytes - 8) + #""}"#
+        let lines = [
+            ["CALL.MAKE", "101", name, "2\(name.dropFirst())", "DATA", data, "ONCE", once],
+            ["CALL.COMPLETE", "101", name, name, name], ["CALL.DTMF", "101", name, name, name],
+            ["AGENT.NOTREADY", "101", name, name, "REASON", reason],
+        ]
+        for line in lines {
+            let form = try #require(RequestForm.all.first { $0.kind.rawValue == line[0] })
+            let asked = try form.read(Request(bytes: line.map { Array($0.utf8) }))
+            #expect(asked.request.thisDN == name)
+        }
     }
 
     @Test("names that are no UTF-8 are refused")

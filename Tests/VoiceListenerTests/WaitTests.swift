@@ -75,6 +75,29 @@ import Testing
         }
     }
 
+    @Test("more tenants than a connection is remembered for are refused, for as long as it lasts")
+    func tooManyTenants() async throws {
+        try await WritingPort.with { port in
+            let tenants = 1001...1001 + WrittenEntries.limit
+            _ = try await port.server.send(RedisCommand(["SADD", "rs:{_}:tenants"] + tenants.map { "\($0)" }))
+            let client = try await port.client()
+            func append(_ tenants: [Int]) async throws {
+                let events = tenants.map { tenant in
+                    RedisCommand("XADD", "voice:\(tenant)", "*", "event", "EventHeld", "key", "c", "data", "{}")
+                }
+                for answer in await client.pipeline(events) { _ = try answer.get() }
+            }
+            try await append(Array(tenants.dropLast()))
+            #expect(try await client.say("WAIT", "0", "0") == "0")
+            try await append([tenants.upperBound])
+            #expect(try await client.say("WAIT", "0", "0").hasPrefix("(LIMIT "))
+            let other = try await port.client()
+            #expect(try await other.say("WAIT", "0", "0") == "0")
+            await client.close()
+            await other.close()
+        }
+    }
+
     @Test("while the peer does not answer, it gives up in time; of other connections' events it knows nothing")
     func givesUp() async throws {
         try await withPeer { regions in

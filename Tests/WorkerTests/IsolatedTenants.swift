@@ -96,7 +96,7 @@ final class IsolatedTenants {
             "dbid": "999", "name": "Nowhere", "user": "ada", "group": "nobodys", "consumer": "nobody",
             "watch": "77", "entry": "1-1", "call": "c0", "agent": "a0", "version": "0", "once": "unused",
         ]
-        for object in ["switch", "dn", "place", "person", "skill", "group", "campaign"] { absent[object] = "987654" }
+        for object in ["switch", "dn", "place", "person", "skill", "team", "campaign"] { absent[object] = "987654" }
         try await fillProvisioning()
         try await fillVoice()
         try await beginOthers()
@@ -116,17 +116,17 @@ final class IsolatedTenants {
         let person = try await put(
             "102 person NEW user_name canary-ada employee_id canary-1 place_dbid \(place) first_name Canary")
         let skill = try await put("102 skill NEW name canary-flying")
-        let group = try await put("102 agent_group NEW name canary-group manager_dbids [\(person)]")
+        let team = try await put("102 agent_group NEW name canary-team manager_dbids [\(person)]")
         let campaign = try await put("102 campaign NEW name canary-campaign")
         _ = try await put("102 person_skill \(person),\(skill) level 1")
         _ = try await put("102 agent_login NEW switch_dbid \(home) login_code 7001")
-        _ = try await put("102 agent_group_member \(group),\(person)")
+        _ = try await put("102 agent_group_member \(team),\(person)")
         _ = try await put("102 campaign_group NEW campaign_dbid \(campaign) name spring")
         let ownSkill = try await put("101 skill NEW name own-skill")
         _ = try await put("101 person NEW user_name own-ada employee_id 1")
         let token = try field("token", try await all.say("CFG.PUT 102 skill \(skill) name canary-swimming ONCE theirs"))
         foreign.merge([
-            "switch": home, "dn": dn, "place": place, "person": person, "skill": skill, "group": group,
+            "switch": home, "dn": dn, "place": place, "person": person, "skill": skill, "team": team,
             "campaign": campaign, "ownSkill": ownSkill, "token": token,
         ]) { $1 }
         absent.merge(["ownSkill": ownSkill, "token": token]) { $1 }

@@ -83,7 +83,7 @@ extension IsolationCase {
             "CFG.PUT 101 place NEW name x dn_dbids [{dn}]",
             "CFG.PUT 101 person NEW user_name x employee_id x place_dbid {place}",
             "CFG.PUT 101 person_skill NEW person_dbid {person} skill_dbid {skill}",
-            "CFG.PUT 101 person_skill {person},{skill} level 2", "CFG.PUT 101 agent_group_member {group},{person}",
+            "CFG.PUT 101 person_skill {person},{skill} level 2", "CFG.PUT 101 agent_group_member {team},{person}",
             "CFG.PUT 101 campaign_group NEW campaign_dbid {campaign} name spring",
             "~CFG.PUT 101 skill {ownSkill} name own-skill ONCE {once}"),
         "CFG.DEL": IsolationCase(

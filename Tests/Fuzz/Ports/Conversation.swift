@@ -18,6 +18,7 @@ struct Conversation {
     private let requests: [Request]
     /// Whether the port hangs up by itself.
     private let isEnded: Bool
+    private let mayBeLetGo: Bool
     /// Replies that must come; nil where that cannot be told.
     private let replyCount: Int?
 
@@ -38,9 +39,9 @@ struct Conversation {
         if last == nil { count += isRefused ? 1 : Self.trailerCount }
         isEnded = last != nil || isRefused
         self.requests = last.map { Array(requests[...$0]) } ?? requests
-        // Pushes look like replies to who watches and goes back to RESP2.
-        let mayConfuse = self.requests.contains { $0.isWatch } && self.requests.contains { $0.changesVersion }
-        replyCount = mayConfuse || self.requests.contains { $0.turnsRepliesOff } ? nil : count
+        // Who watches and goes back to RESP2 is let go.
+        mayBeLetGo = self.requests.contains { $0.isWatch } && self.requests.contains { $0.changesVersion }
+        replyCount = mayBeLetGo || self.requests.contains { $0.turnsRepliesOff } ? nil : count
         // What is no whole request is not sent, except to be refused.
         var bytes = isRefused ? input : Array(input.dropLast(decoder.pendingBytes))
         if !isEnded { bytes += Array(Self.trailer.utf8) }
@@ -81,7 +82,7 @@ struct Conversation {
         let count = reader.count()
         precondition(reader.isWellFormed, "the reply is no RESP")
         guard isWhole else { return precondition(replyCount.map { count <= $0 } ?? true, "more replies than requests") }
-        precondition(isEnded, "the port hung up")
+        precondition(isEnded || mayBeLetGo, "the port hung up")
         precondition(reader.isAtEnd, "half a reply")
         // Who waits when the port hangs up on a request that is none gets no answer.
         if !requests.contains(where: \.mayWait) {
