@@ -49,7 +49,7 @@ import Testing
 
     @Test("How large a request may be as a whole, and a line without an end")
     func requestSizes() async throws {
-        let word = { (bytes: Int) in "$\(bytes)\r\n\(String(repeating: "x", count: bytes))\r\n" }
+        let word = { @Sendable (bytes: Int) in "$\(bytes)\r\n\(String(repeating: "x", count: bytes))\r\n" }
         let (before, after) = (RequestLimits.beforeAuthentication, RequestLimits.afterAuthentication)
         try await TestServer.with(accounts: AccountStore(.test)) { server in
             let large = try server.client()

@@ -10,6 +10,8 @@ final class TextClient {
     private let descriptor: Int32
     private var received: [UInt8] = []
     private var asked = 0
+    /// The lines that were said last.
+    private var said: [String] = []
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -33,11 +35,13 @@ final class TextClient {
         let mark = "end-\(asked)"
         send(lines + ["ECHO \(mark)"])
         let end = "$\(mark.utf8.count)\r\n\(mark)\r\n"
-        return String(try await read(upTo: end).dropLast(end.utf8.count))
+        // CR and LF together are one character.
+        return String(try await read(upTo: end).dropLast(end.count))
     }
 
     /// Says lines without waiting for anything.
     func send(_ lines: [String]) {
+        said = lines
         let text = lines.map { line in
             let words = line.split(separator: " ")
             return "*\(words.count)\r\n" + words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
@@ -53,10 +57,11 @@ final class TextClient {
     /// All that comes up to and with `end`.
     func read(upTo end: String) async throws -> String {
         let deadline = ContinuousClock.now + .seconds(30)
+        let wanted = end
         let end = Array(end.utf8)
         while !received.suffix(end.count).elementsEqual(end) {
             if try receive() { continue }
-            try #require(ContinuousClock.now < deadline, "in vain: \(text)")
+            try #require(ContinuousClock.now < deadline, "in vain for \(wanted) behind \(said): \(text)")
             try await Task.sleep(for: .milliseconds(1))
         }
         defer { received = [] }
