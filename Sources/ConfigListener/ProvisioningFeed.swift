@@ -1,0 +1,271 @@
+package import Journal
+package import Logging
+internal import Observability
+package import Projection
+internal import RESP
+internal import RESPServer
+internal import Synchronization
+
+/// Tells watchers what changes in provisioning, when this region's state has it: follows the projection and reads the
+/// journals up to where that is.
+///
+/// One reading serves all watches that are live. While there are none, nothing is read. A watch that has to catch up reads
+/// for itself, a page at a time as its client takes them; so does a live one behind a page that is large.
+package final class ProvisioningFeed: Sendable {
+    struct State {
+        var histories = ProjectedHistories()
+        var watches = ProvisioningWatches()
+        /// Up to here live watches were told everything; nil until it is known how far the projection is.
+        var place: EntryID?
+        /// Somebody reads on from `place`.
+        var isReading = false
+    }
+
+    let pages: ProvisioningPages
+    let state = Mutex(State())
+    private let logger: Logger
+    private let news: AsyncStream<Void>
+    private let newsCame: AsyncStream<Void>.Continuation
+    private let jobs: AsyncStream<@Sendable () async -> Void>
+    private let intake: AsyncStream<@Sendable () async -> Void>.Continuation
+
+    /// Bytes of a page behind which a client has to have taken what it was sent before it is sent more.
+    private static let largePage = 64 << 10
+    private static let pause = Duration.milliseconds(500)
+
+    /// - Parameters:
+    ///   - region: This region's name.
+    ///   - journals: The provisioning journals of all regions.
+    ///   - tail: Reads them in the local Redis; best by few hundred entries a time.
+    ///   - store: The local Redis.
+    ///   - progress: How far provisioning is projected here.
+    ///   - logger: Where it says what keeps it from reading.
+    package init(
+        region: String, journals: [JournalName], tail: any JournalTail, store: any ProjectionStore,
+        progress: ProvisioningProgress, logger: Logger
+    ) {
+        pages = ProvisioningPages(region: region, journals: journals, tail: tail, store: store)
+        self.logger = logger
+        (news, newsCame) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        (jobs, intake) = AsyncStream.makeStream(of: (@Sendable () async -> Void).self)
+        progress.observe { [weak self] in self?.reached($0) }
+        if let completed = progress.completed { reached(completed) }
+    }
+
+    /// Follows the projection until cancelled.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.follow() }
+            for await job in self.jobs { group.addTask { await job() } }
+        }
+        await pages.tail.close()
+    }
+
+    /// Runs `body` while the feed runs. Not bounded by itself: each connection asks for one at a time.
+    func add(_ body: @escaping @Sendable () async -> Void) { intake.yield(body) }
+
+    private func reached(_ position: Position) {
+        state.withLock { state in
+            state.histories.reached(position)
+            if state.watches.isIdle, !state.isReading { state.place = position.lastEntryID }
+        }
+        newsCame.yield()
+    }
+}
+
+// MARK: - Live watches
+
+extension ProvisioningFeed {
+    private func follow() async {
+        for await _ in news {
+            while !Task.isCancelled, let reading = nextReading() {
+                let hasFailed = await tell(reading) == false
+                if hasFailed { try? await Task.sleep(for: Self.pause) }
+            }
+        }
+    }
+
+    /// What live watches have to be told next; nil when nothing.
+    private func nextReading() -> ProvisioningReading? {
+        state.withLock { state in
+            state.isReading = false
+            while let place = state.place, !state.watches.isIdle {
+                switch state.histories.way(behind: place) {
+                case .wait: return nil
+                case .jump(let next): state.place = next
+                case .lost: loseAll(&state)
+                case .read(let bound):
+                    state.isReading = true
+                    return ProvisioningReading(pages.journals, behind: place, upTo: bound)
+                }
+            }
+            state.place = state.histories.completed?.lastEntryID
+            return nil
+        }
+    }
+
+    /// Tells live watches all of a reading; false when Redis keeps it from going on.
+    private func tell(_ reading: ProvisioningReading) async -> Bool {
+        var reading = reading
+        while true {
+            do throws(ProvisioningPages.Failure) {
+                let page = try await pages.page(of: &reading)
+                tell(page, at: reading.place)
+                if page.isLast { return true }
+            } catch {
+                switch error {
+                case .missing:
+                    state.withLock { loseAll(&$0) }
+                    return true
+                case .store(let failure):
+                    logger.debug("Provisioning journals cannot be read for watchers", [.reason: "\(failure)"])
+                    return false
+                }
+            }
+        }
+    }
+
+    private func tell(_ page: ProvisioningPages.Page, at place: EntryID) {
+        let slow = state.withLock { state in
+            var mailing = Mailing()
+            var bytes: [String: Int] = [:]
+            for step in page.steps {
+                switch step {
+                case .event(let event):
+                    let watchers = state.watches.watchers(of: event)
+                    guard !watchers.isEmpty else { continue }
+                    bytes[event.name.tenant, default: 0] += event.data?.count ?? 0
+                    add(event, to: watchers, &mailing)
+                case .reload(let position, let type):
+                    for watch in state.watches.watchers(ofReloadAt: position, type: type) {
+                        lose(watch, at: position, type: type, &state, &mailing)
+                    }
+                case .closed, .read, .locate, .end: break
+                }
+            }
+            mailing.send()
+            state.place = place
+            return state.watches.takeLive(of: Set(bytes.filter { $0.value >= Self.largePage }.keys), at: place)
+        }
+        for watch in slow { add { await self.catchUp(watch) } }
+    }
+
+    /// A push is made once for all watches of the same number.
+    private func add(_ event: ProvisioningEvent, to watchers: [ProvisioningWatch], _ mailing: inout Mailing) {
+        var pushes: [Int64: Push] = [:]
+        for watch in watchers {
+            let push = pushes[watch.number] ?? event.push(watch: watch.number)
+            pushes[watch.number] = push
+            mailing.add(push, to: watch.client)
+        }
+    }
+
+    private func lose(
+        _ watch: ProvisioningWatch, at position: Position, type: String?, _ state: inout State,
+        _ mailing: inout Mailing
+    ) {
+        guard state.watches.ended(watch.number, of: watch.client.id) else { return }
+        mailing.add(
+            Push.stale(watch: watch.number, at: position, tenant: watch.tenant, type: type), to: watch.client)
+        watch.client.watchEnded()
+    }
+
+    /// What live watches would be told next is not there: all of them end.
+    private func loseAll(_ state: inout State) {
+        let position = state.histories.completed ?? .zero
+        var mailing = Mailing()
+        for watch in state.watches.allLive { lose(watch, at: position, type: nil, &state, &mailing) }
+        mailing.send()
+        state.place = state.histories.completed?.lastEntryID
+    }
+}
+
+// MARK: - Watches that catch up
+
+extension ProvisioningFeed {
+    private enum CatchingUp {
+        case over
+        case pause
+        case read(ProvisioningReading)
+    }
+
+    /// Tells a watch everything up to where the live ones are, as fast as its client takes it, and makes it one of them.
+    func catchUp(_ watch: ProvisioningWatch) async {
+        var watch = watch
+        while !Task.isCancelled {
+            await watch.client.drained()
+            switch goOn(&watch) {
+            case .over: return
+            case .pause: try? await Task.sleep(for: Self.pause)
+            case .read(var reading): await read(&reading, for: &watch)
+            }
+        }
+    }
+
+    private func goOn(_ watch: inout ProvisioningWatch) -> CatchingUp {
+        state.withLock { state in
+            guard state.watches.has(watch) else { return .over }
+            while true {
+                if let place = state.place, watch.place >= place {
+                    state.watches.goLive(watch)
+                    newsCame.yield()
+                    return .over
+                }
+                switch state.histories.way(behind: watch.place) {
+                case .wait: return .pause
+                case .jump(let next): watch.place = next
+                case .read(let bound):
+                    return .read(ProvisioningReading(pages.journals, behind: watch.place, upTo: bound))
+                case .lost:
+                    end(watch, at: state.histories.completed ?? .zero, type: nil, &state)
+                    return .over
+                }
+            }
+        }
+    }
+
+    private func read(_ reading: inout ProvisioningReading, for watch: inout ProvisioningWatch) async {
+        do throws(ProvisioningPages.Failure) {
+            while true {
+                let page = try await pages.page(of: &reading)
+                guard tell(page, to: watch) else { return }
+                watch.place = reading.place
+                guard !page.isLast, !Task.isCancelled else { return }
+                await watch.client.drained()
+            }
+        } catch {
+            switch error {
+            case .missing: state.withLock { end(watch, at: $0.histories.completed ?? .zero, type: nil, &$0) }
+            case .store(let failure):
+                logger.debug("Provisioning journals cannot be read for a watcher", [.reason: "\(failure)"])
+                try? await Task.sleep(for: Self.pause)
+            }
+        }
+    }
+
+    /// False when the watch has ended.
+    private func tell(_ page: ProvisioningPages.Page, to watch: ProvisioningWatch) -> Bool {
+        state.withLock { state in
+            guard state.watches.has(watch) else { return false }
+            var mailing = Mailing()
+            defer { mailing.send() }
+            for step in page.steps {
+                switch step {
+                case .event(let event) where watch.wants(event):
+                    mailing.add(event.push(watch: watch.number), to: watch.client)
+                case .reload(let position, let type) where watch.wants(reloadAt: position, type: type):
+                    lose(watch, at: position, type: type, &state, &mailing)
+                    return false
+                case .event, .reload, .closed, .read, .locate, .end: break
+                }
+            }
+            return true
+        }
+    }
+
+    private func end(_ watch: ProvisioningWatch, at position: Position, type: String?, _ state: inout State) {
+        var mailing = Mailing()
+        lose(watch, at: position, type: type, &state, &mailing)
+        mailing.send()
+    }
+}
