@@ -12,6 +12,8 @@ internal import Synchronization
 /// One reading serves all watches that are live. While there are none, nothing is read. A watch that has to catch up reads
 /// for itself, a page at a time as its client takes them; so does a live one behind a page that is large.
 package final class ProvisioningFeed: Sendable {
+    typealias Job = @Sendable () async -> Void
+
     struct State {
         var histories = ProjectedHistories()
         var watches = ProvisioningWatches()
@@ -26,8 +28,8 @@ package final class ProvisioningFeed: Sendable {
     private let logger: Logger
     private let news: AsyncStream<Void>
     private let newsCame: AsyncStream<Void>.Continuation
-    private let jobs: AsyncStream<@Sendable () async -> Void>
-    private let intake: AsyncStream<@Sendable () async -> Void>.Continuation
+    private let jobs: AsyncStream<Job>
+    private let intake: AsyncStream<Job>.Continuation
 
     /// Bytes of a page behind which a client has to have taken what it was sent before it is sent more.
     private static let largePage = 64 << 10
@@ -47,7 +49,7 @@ package final class ProvisioningFeed: Sendable {
         pages = ProvisioningPages(region: region, journals: journals, tail: tail, store: store)
         self.logger = logger
         (news, newsCame) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        (jobs, intake) = AsyncStream.makeStream(of: (@Sendable () async -> Void).self)
+        (jobs, intake) = AsyncStream.makeStream(of: Job.self)
         progress.observe { [weak self] in self?.reached($0) }
         if let completed = progress.completed { reached(completed) }
     }
@@ -61,8 +63,8 @@ package final class ProvisioningFeed: Sendable {
         await pages.tail.close()
     }
 
-    /// Runs `body` while the feed runs. Not bounded by itself: each connection asks for one at a time.
-    func add(_ body: @escaping @Sendable () async -> Void) { intake.yield(body) }
+    /// Does a job while the feed runs. Not bounded by itself: each connection asks for one at a time.
+    func add(_ job: @escaping Job) { intake.yield(job) }
 
     private func reached(_ position: Position) {
         state.withLock { state in

@@ -34,7 +34,7 @@ struct ProvisioningHistory: Sendable {
         for step in steps where !isFull {
             switch step {
             case .event(let event): take(event)
-            case .reload(let position, let type): if wants(type) { stop(before: position) }
+            case .reload(_, let type): if wants(type) { stop() }
             case .closed(let position):
                 place = position.lastEntryID
                 whole = (events.count, place)
@@ -65,7 +65,8 @@ struct ProvisioningHistory: Sendable {
         isFull = true
     }
 
-    private mutating func stop(before position: Position) {
+    /// What comes next cannot be told.
+    private mutating func stop() {
         isFull = true
         if whole.events > 0 {
             cutBack()

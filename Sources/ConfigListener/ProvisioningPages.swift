@@ -10,7 +10,7 @@ struct ProvisioningPages: Sendable {
         case missing
     }
 
-    /// What one read of Redis gave.
+    /// Steps that came together.
     struct Page: Sendable {
         var steps: [ProvisioningReading.Step] = []
         /// It was the last of the reading.
@@ -23,16 +23,21 @@ struct ProvisioningPages: Sendable {
     let tail: any JournalTail
     let store: any ProjectionStore
 
-    /// Steps of one page.
+    /// Steps of one page, and bytes beyond which it takes no more.
     private static let stepLimit = 512
+    private static let byteLimit = 128 << 10
 
     /// The next steps, of which none but the first waits for Redis.
     func page(of reading: inout ProvisioningReading) async throws(Failure) -> Page {
         var page = Page()
-        while page.steps.count < Self.stepLimit {
+        var bytes = 0
+        while page.steps.count < Self.stepLimit, bytes < Self.byteLimit {
             let step = reading.next()
             switch step {
-            case .event, .reload, .closed: page.steps.append(step)
+            case .event(let event):
+                page.steps.append(step)
+                bytes += event.data?.count ?? 0
+            case .reload, .closed: page.steps.append(step)
             case .end:
                 page.isLast = true
                 return page
