@@ -1,6 +1,7 @@
 internal import Journal
 internal import RESP
 internal import RESPServer
+internal import Synchronization
 
 // Begins and ends watches. Replies leave under the lock, so that what is pushed stands on the right side of them.
 extension ProvisioningFeed {

@@ -1,5 +1,6 @@
 internal import Journal
 internal import RESP
+internal import Synchronization
 
 /// One look at history: gathers the events that are wanted, those of a transaction together. A value.
 struct ProvisioningHistory: Sendable {

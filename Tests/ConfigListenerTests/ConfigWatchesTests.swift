@@ -2,6 +2,7 @@ import Journal
 import RESP
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Testing
 
 @testable import ConfigListener

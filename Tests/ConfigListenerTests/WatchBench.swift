@@ -8,6 +8,7 @@ import RESPServer
 import RedisClient
 import ServerFixtures
 import ServiceLifecycle
+import Synchronization
 import Tenants
 import Testing
 
