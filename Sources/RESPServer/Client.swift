@@ -32,6 +32,17 @@ package final class Client: Sendable {
         onLoop { $0.push(push) }
     }
 
+    /// Returns when so little waits for the client that its commands would run, or it has taken all that did; also when its
+    /// connection has ended or the task is cancelled. Who has much to push waits so between one part and the next.
+    package func drained() async {
+        let (waiting, done) = AsyncStream.makeStream(of: Void.self)
+        eventLoop.execute { [connection] in
+            guard let connection = connection.value else { return done.finish() }
+            connection.whenDrained { done.finish() }
+        }
+        for await _ in waiting {}
+    }
+
     /// The client watches something from now on, and may be silent for as long as it does.
     package func watchBegan() {
         onLoop { $0.watchBegan() }

@@ -42,6 +42,20 @@ extension ConnectionHandler {
         if waitingBytes(context) > limit { cutOff(.output) }
     }
 
+    /// Calls `action` when less waits for the client than may before its commands pause, or all that does now was taken; also
+    /// when the connection has ended.
+    func whenDrained(_ action: @escaping @Sendable () -> Void) {
+        guard let context, !isClosing else { return action() }
+        let bytes = output.readableBytes + waitingBytes(context)
+        guard bytes >= listener.limits.outputPause.lowerBound else { return action() }
+        flush()
+        guard !isClosing else { return action() }
+        // Empty, and taken after all that left before.
+        let taken = context.eventLoop.makePromise(of: Void.self)
+        taken.futureResult.whenComplete { _ in action() }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: taken)
+    }
+
     /// What has left for the client and not been taken by the kernel.
     private func waitingBytes(_ context: ChannelHandlerContext) -> Int {
         (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0

@@ -1,5 +1,6 @@
 internal import ConfigListener
 internal import Connections
+internal import Journal
 internal import Logging
 internal import Mirror
 internal import NIOCore
@@ -20,10 +21,15 @@ struct ClientPorts: Sendable {
     private let cache: TrackedCache
     private let database: PostgresProvisioning?
     private let writes: ConfigWrites
+    private let changes: ProvisioningFeed
+    private let watches: ConfigWatches
     private let feed: VoiceFeed
     private let voiceReads: VoiceReads
     private let voiceWrites: VoiceWrites
     private let voiceStates: VoiceStates
+
+    /// Entries of a provisioning journal that are read together for who watches.
+    private static let entriesPerPage = 256
 
     /// - Parameters:
     ///   - region: Whose ports they are.
@@ -58,6 +64,13 @@ struct ClientPorts: Sendable {
         writes = ConfigWrites(
             database: database ?? NoWriter(), tenants: tenants, catalog: region.catalog,
             publication: region.postgres.publication)
+        changes = ProvisioningFeed(
+            region: region.name,
+            journals: ([region.name] + region.peers.map(\.region)).map { JournalName.provisioning(origin: $0) },
+            tail: RedisProjectionTail(
+                endpoint: endpoint, name: "watches", eventLoop: eventLoop, entriesPerRead: Self.entriesPerPage),
+            store: store, progress: progress, logger: logger("watches"))
+        watches = ConfigWatches(feed: changes, tenants: tenants, catalog: region.catalog)
         let client = client
         feed = VoiceFeed(
             store: store,
@@ -81,7 +94,7 @@ struct ClientPorts: Sendable {
 
     private var configTable: CommandTable {
         CommandTable(
-            reads.commands + writes.commands, transaction: { await writes.transaction($0) },
+            reads.commands + watches.commands + writes.commands, transaction: { await writes.transaction($0) },
             information: { [reads.information] })
     }
 
@@ -97,6 +110,7 @@ struct ClientPorts: Sendable {
             if region.listeners.config != nil {
                 tasks.addTask { await cache.run() }
                 tasks.addTask { await reads.run() }
+                tasks.addTask { await changes.run() }
                 if let database { tasks.addTask { await database.run() } }
             }
             if region.listeners.voice != nil { tasks.addTask { await feed.run() } }

@@ -198,7 +198,8 @@ struct TransactionEncoderTests {
             WireBytes.insert(person, ["101", "8", "Bob"]))
         #expect(
             try bench.entries[1]
-                == #"100-2 insert tenant=101 type=person key=8 data={"tenant_dbid":"101","dbid":"8","full_name":"Bob"}"#)
+                == #"100-2 insert tenant=101 type=person key=8 data={"tenant_dbid":"101","dbid":"8","full_name":"Bob"}"#
+        )
     }
 
     @Test("tables beside the catalog and logical messages are counted and left out")

@@ -150,6 +150,42 @@ import Testing
         }
     }
 
+    @Test("Who waits until a client has taken what it was sent pushes no more than that, and ends when it is gone")
+    func drained() async throws {
+        let diary = Diary()
+        let push = Push([.text("news"), .bulk(Self.large)])
+        let table = CommandTable([
+            .test(
+                "T.FLOOD",
+                .asynchronous { invocation in
+                    for _ in 0..<40 {
+                        await invocation.client.drained()
+                        invocation.client.push(push)
+                        diary.note("pushed")
+                    }
+                    diary.note("over")
+                    return .ok
+                })
+        ])
+        try await TestServer.with(table: table, { $0.outputBytes = 1 << 20 }) { server in
+            let slow = try server.client(receiveBytes: 4096)
+            slow.send("T.FLOOD\r\n")
+            try await eventually { diary.all.count > 1 }
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(diary.all.count < 40)
+            let pushed = "*2\r\n$4\r\nnews\r\n$262144\r\n\r\n".utf8.count + (256 << 10)
+            let text = await slow.read(40 * pushed + "+OK\r\n".utf8.count)
+            #expect(text?.hasSuffix("+OK\r\n") == true)
+            #expect(server.rejected(.output) == 0)
+
+            var leaving: RawClient? = try server.client(receiveBytes: 4096)
+            leaving?.send("T.FLOOD\r\n")
+            try await eventually { diary.all.count > 42 }
+            leaving = nil
+            try await eventually { diary.all.filter { $0 == "over" }.count == 2 }
+        }
+    }
+
     @Test("A client that reads, slowly, gets everything")
     func slow() async throws {
         try await TestServer.with(table: Self.table()) { server in

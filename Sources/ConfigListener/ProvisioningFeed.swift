@@ -1,0 +1,183 @@
+package import Journal
+package import Logging
+internal import Observability
+package import Projection
+internal import RESP
+internal import RESPServer
+internal import Synchronization
+
+/// Tells watchers what changes in provisioning, when this region's state has it: follows the projection and reads the
+/// journals up to where that is.
+///
+/// One reading serves all watches that are live. While there are none, nothing is read. A watch that has to catch up reads
+/// for itself, a page at a time as its client takes them; so does a live one behind a page that is large.
+package final class ProvisioningFeed: Sendable {
+    typealias Job = @Sendable () async -> Void
+
+    struct State {
+        var histories = ProjectedHistories()
+        var watches = ProvisioningWatches()
+        /// Up to here live watches were told everything; nil until it is known how far the projection is.
+        var place: EntryID?
+        /// Somebody reads on from `place`.
+        var isReading = false
+    }
+
+    let pages: ProvisioningPages
+    let state = Mutex(State())
+    let logger: Logger
+    private let news: AsyncStream<Void>
+    let newsCame: AsyncStream<Void>.Continuation
+    private let jobs: AsyncStream<Job>
+    private let intake: AsyncStream<Job>.Continuation
+
+    /// Bytes of a page behind which a client has to have taken what it was sent before it is sent more.
+    private static let largePage = 64 << 10
+    static let pause = Duration.milliseconds(500)
+
+    /// - Parameters:
+    ///   - region: This region's name.
+    ///   - journals: The provisioning journals of all regions.
+    ///   - tail: Reads them in the local Redis; best by few hundred entries a time.
+    ///   - store: The local Redis.
+    ///   - progress: How far provisioning is projected here.
+    ///   - logger: Where it says what keeps it from reading.
+    package init(
+        region: String, journals: [JournalName], tail: any JournalTail, store: any ProjectionStore,
+        progress: ProvisioningProgress, logger: Logger
+    ) {
+        pages = ProvisioningPages(region: region, journals: journals, tail: tail, store: store)
+        self.logger = logger
+        (news, newsCame) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        (jobs, intake) = AsyncStream.makeStream(of: Job.self)
+        progress.observe { [weak self] in self?.reached($0) }
+        if let completed = progress.completed { reached(completed) }
+    }
+
+    /// Follows the projection until cancelled.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.follow() }
+            for await job in self.jobs { group.addTask { await job() } }
+        }
+        await pages.tail.close()
+    }
+
+    /// Does a job while the feed runs. Not bounded by itself: each connection asks for one at a time.
+    func add(_ job: @escaping Job) { intake.yield(job) }
+
+    private func reached(_ position: Position) {
+        state.withLock { state in
+            state.histories.reached(position)
+            if state.watches.isIdle, !state.isReading { state.place = position.lastEntryID }
+        }
+        newsCame.yield()
+    }
+}
+
+// MARK: - Live watches
+
+extension ProvisioningFeed {
+    private func follow() async {
+        for await _ in news {
+            while !Task.isCancelled, let reading = nextReading() {
+                let hasFailed = await tell(reading) == false
+                if hasFailed { try? await Task.sleep(for: Self.pause) }
+            }
+        }
+    }
+
+    /// What live watches have to be told next; nil when nothing.
+    private func nextReading() -> ProvisioningReading? {
+        state.withLock { state in
+            state.isReading = false
+            while let place = state.place, !state.watches.isIdle {
+                switch state.histories.way(behind: place) {
+                case .wait: return nil
+                case .jump(let next): state.place = next
+                case .lost: loseAll(&state)
+                case .read(let bound):
+                    state.isReading = true
+                    return ProvisioningReading(pages.journals, behind: place, upTo: bound)
+                }
+            }
+            state.place = state.histories.completed?.lastEntryID
+            return nil
+        }
+    }
+
+    /// Tells live watches all of a reading; false when Redis keeps it from going on.
+    private func tell(_ reading: ProvisioningReading) async -> Bool {
+        var reading = reading
+        while true {
+            do throws(ProvisioningPages.Failure) {
+                let page = try await pages.page(of: &reading)
+                tell(page, at: reading.place)
+                if page.isLast { return true }
+            } catch {
+                switch error {
+                case .missing:
+                    state.withLock { loseAll(&$0) }
+                    return true
+                case .store(let failure):
+                    logger.debug("Provisioning journals cannot be read for watchers", [.reason: "\(failure)"])
+                    return false
+                }
+            }
+        }
+    }
+
+    private func tell(_ page: ProvisioningPages.Page, at place: EntryID) {
+        let slow = state.withLock { state in
+            var mailing = Mailing()
+            var bytes: [String: Int] = [:]
+            for step in page.steps {
+                switch step {
+                case .event(let event):
+                    let watchers = state.watches.watchers(of: event)
+                    guard !watchers.isEmpty else { continue }
+                    bytes[event.name.tenant, default: 0] += event.data?.count ?? 0
+                    add(event, to: watchers, &mailing)
+                case .reload(let position, let type):
+                    for watch in state.watches.watchers(ofReloadAt: position, type: type) {
+                        lose(watch, at: position, type: type, &state, &mailing)
+                    }
+                case .closed, .read, .locate, .end: break
+                }
+            }
+            mailing.send()
+            state.place = place
+            return state.watches.takeLive(of: Set(bytes.filter { $0.value >= Self.largePage }.keys), at: place)
+        }
+        for watch in slow { add { await self.catchUp(watch) } }
+    }
+
+    /// A push is made once for all watches of the same number.
+    private func add(_ event: ProvisioningEvent, to watchers: [ProvisioningWatch], _ mailing: inout Mailing) {
+        var pushes: [Int64: Push] = [:]
+        for watch in watchers {
+            let push = pushes[watch.number] ?? event.push(watch: watch.number)
+            pushes[watch.number] = push
+            mailing.add(push, to: watch.client)
+        }
+    }
+
+    func lose(
+        _ watch: ProvisioningWatch, at position: Position, type: String?, _ state: inout State,
+        _ mailing: inout Mailing
+    ) {
+        guard state.watches.ended(watch.number, of: watch.client.id) else { return }
+        mailing.add(
+            Push.stale(watch: watch.number, at: position, tenant: watch.tenant, type: type), to: watch.client)
+        watch.client.watchEnded()
+    }
+
+    /// What live watches would be told next is not there: all of them end.
+    private func loseAll(_ state: inout State) {
+        let position = state.histories.completed ?? .zero
+        var mailing = Mailing()
+        for watch in state.watches.allLive { lose(watch, at: position, type: nil, &state, &mailing) }
+        mailing.send()
+        state.place = state.histories.completed?.lastEntryID
+    }
+}

@@ -1,0 +1,239 @@
+import Journal
+import RESP
+import RedisClient
+import ServerFixtures
+import Synchronization
+import Testing
+
+@testable import ConfigListener
+
+@Suite("Watches of provisioning", .serialized) struct ConfigWatchesTests {
+    @Test("A watch is told what becomes visible, of its tenant and types, when it does, until it ends")
+    func live() async throws {
+        try await WatchBench.with { bench in
+            bench.reached(10)
+            let client = try await bench.watcher()
+            #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
+            #expect(await client.say("CFG.WATCH 101 note") == begun(2, "10"))
+            try await bench.write(20, "insert 101 person 7 {}", "insert 102 person 8 {}", "put 101 note 1,2 {}")
+            try await bench.write(30, "delete 101 person 7")
+            // Nothing is told before it is projected.
+            #expect(await client.say("ECHO still") == "$5\r\nstill\r\n")
+            bench.reached(20)
+            #expect(await client.hears(news(1, 20, "ObjectCreated", "person", "7", "{}")))
+            let both = [1, 2].map { news($0, 20, "ObjectUpdated", "note", "1,2", "{}") }
+            let heard = await client.hear(until: both[0]) == both[0]
+            #expect(heard ? await client.hears(both[1]) : true)
+            bench.reached(30)
+            let last = await client.hear(until: news(1, 30, "ObjectDeleted", "person", "7", nil))
+            #expect(last.hasSuffix(news(1, 30, "ObjectDeleted", "person", "7", nil)))
+            #expect(await client.say("CFG.UNWATCH 1") == "+OK\r\n")
+            #expect(await client.say("CFG.UNWATCH 1") == "-NOTFOUND no such watch\r\n")
+            try await bench.write(40, "put 101 person 7 {}", "put 101 note 3,4 {}", to: WatchBench.west)
+            bench.reached(40)
+            #expect(await client.hears(news(2, 40, "ObjectUpdated", "note", "3,4", "{}")))
+        }
+    }
+
+    @Test("A watch from a position catches up and goes on without gap or repetition")
+    func catchesUp() async throws {
+        try await WatchBench.with { bench in
+            for position in UInt64(1)...300 {
+                try await bench.write(
+                    position * 10, "insert 101 person \(position) {}",
+                    to: position.isMultiple(of: 3) ? WatchBench.west : WatchBench.east)
+            }
+            bench.reached(2000)
+            let client = try await bench.watcher()
+            client.send("CFG.WATCH 101 FROM 1000")
+            #expect(await client.hears(begun(1, "1000")))
+            // While it catches up the projection goes on.
+            for position in stride(from: UInt64(2010), through: 3000, by: 90) { bench.reached(position) }
+            bench.reached(3000)
+            for position in UInt64(101)...300 {
+                #expect(await client.hears(news(1, position * 10, "ObjectCreated", "person", "\(position)", "{}")))
+            }
+            try await bench.until("it is live") { bench.live == 1 }
+            try await bench.write(3010, "put 101 person 1 {}")
+            bench.reached(3010)
+            #expect(await client.hears(news(1, 3010, "ObjectUpdated", "person", "1", "{}")))
+        }
+    }
+
+    @Test("A watch may begin within a transaction, and at a position that the region has not come to")
+    func within() async throws {
+        try await WatchBench.with { bench in
+            try await bench.write(10, "insert 101 person 1 {}", "insert 101 person 2 {}")
+            bench.reached(10)
+            let client = try await bench.watcher()
+            client.send("CFG.WATCH 101 FROM 10-1")
+            let expected = begun(1, "10-1") + news(1, 10, "ObjectCreated", "person", "2", "{}")
+            #expect(await client.hears(expected))
+            #expect(await client.say("CFG.WATCH 101 FROM 20") == begun(2, "20"))
+            _ = await client.say("CFG.UNWATCH 1")
+            try await bench.write(20, "insert 101 person 3 {}")
+            try await bench.write(30, "insert 101 person 4 {}")
+            bench.reached(30)
+            #expect(await client.hears(news(2, 30, "ObjectCreated", "person", "4", "{}")))
+        }
+    }
+
+    @Test("A client that takes nothing while it catches up is waited for, and gets everything")
+    func slow() async throws {
+        try await WatchBench.with(outputBytes: 1 << 20) { bench in
+            let data = "{\"note\":\"\(String(repeating: "x", count: 60_000))\"}"
+            for position in UInt64(1)...300 { try await bench.write(position, "put 101 person \(position) \(data)") }
+            bench.reached(300)
+            let client = try await bench.watcher()
+            client.send("CFG.WATCH 101 FROM 0")
+            #expect(await client.hears(begun(1, "0")))
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(bench.live == 0)
+            for position in UInt64(1)...300 {
+                #expect(await client.hears(news(1, position, "ObjectUpdated", "person", "\(position)", data)))
+            }
+            try await bench.until("it is live") { bench.live == 1 }
+        }
+    }
+
+    @Test("A watch ends with STALE where objects changed that are not named")
+    func unnamed() async throws {
+        try await WatchBench.with { bench in
+            bench.reached(10)
+            let client = try await bench.watcher()
+            for watch in 1...3 {
+                #expect(await client.say("CFG.WATCH 101\(watch == 2 ? " person" : "")") == begun(watch, "10"))
+            }
+            _ = await client.say("CFG.UNWATCH 3")
+            try await bench.write(20, "truncate note")
+            bench.reached(20)
+            #expect(await client.hears(stale(1, 20, "note")))
+            #expect(await client.say("CFG.UNWATCH 1") == "-NOTFOUND no such watch\r\n")
+            try await bench.write(30, "begin-snapshot", "put 101 person 1 {}")
+            bench.reached(30)
+            #expect(await client.hears(stale(2, 30)))
+            #expect(bench.live == 0)
+            client.send("CFG.WATCH 101 FROM 20")
+            #expect(await client.hears(begun(4, "20") + stale(4, 30)))
+        }
+    }
+
+    @Test("Where what follows is trimmed, missing or unknown a watch is refused")
+    func refusedFrom() async throws {
+        try await WatchBench.with { bench in
+            let client = try await bench.watcher()
+            #expect(await client.say("CFG.WATCH 101").hasPrefix("-UNAVAILABLE "))
+            let (old, new) = (UInt64(1) << 52, UInt64(2) << 52)
+            bench.reached(old + 50)
+            try await bench.tell("HSET", WatchBench.east.metaKey, "floor", "\(old + 20)-2")
+            #expect(await client.say("CFG.WATCH 101 FROM \(old + 19)").hasPrefix("-STALE "))
+            #expect(await client.say("CFG.HISTORY 101 FROM \(old + 19) COUNT 1").hasPrefix("-STALE "))
+            #expect(await client.say("CFG.WATCH 101 FROM \(old + 20)") == begun(1, "\(old + 20)"))
+            try await bench.until("it is live") { bench.live == 1 }
+            try await bench.tell("HSET", WatchBench.west.metaKey, "missed:eu-west", "3 \(old + 30)-4")
+            #expect(await client.say("CFG.WATCH 101 FROM \(old + 29)").hasPrefix("-STALE "))
+            #expect(await client.say("CFG.WATCH 101 FROM \(new)").hasPrefix("-STALE "))
+            bench.reached(new + 5)
+            #expect(await client.say("CFG.WATCH 101 FROM \(old + 51)").hasPrefix("-STALE "))
+            #expect(await client.say("CFG.WATCH 101 FROM \(old + 50)") == begun(2, "\(old + 50)"))
+            try await bench.write(old + 60, "put 101 person 1 {}")
+            try await bench.write(new + 9, "put 101 person 2 {}", to: WatchBench.west)
+            bench.reached(new + 9)
+            // What a history brings after its end is not told.
+            let heard = await client.hear(until: news(2, new + 9, "ObjectUpdated", "person", "2", "{}"))
+            #expect(!heard.contains("\(old + 60)"))
+        }
+    }
+
+    @Test("A live watch whose journal is trimmed before it was told ends with STALE")
+    func trimmedLive() async throws {
+        try await WatchBench.with { bench in
+            bench.reached(10)
+            let client = try await bench.watcher()
+            #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
+            try await bench.tell("HSET", WatchBench.east.metaKey, "floor", "15-2")
+            try await bench.write(20, "put 101 person 1 {}")
+            bench.reached(20)
+            #expect(await client.hears(stale(1, 20)))
+        }
+    }
+
+    @Test("Words that are no watch, RESP2, other tenants, and more watches than a connection may have")
+    func refused() async throws {
+        try await WatchBench.with { bench in
+            bench.reached(10)
+            do {
+                let client = try bench.talk()
+                #expect(await client.say("CFG.WATCH 101") == "-ERR CFG.WATCH needs RESP3: say HELLO 3 first\r\n")
+                _ = await client.say("HELLO 3 AUTH pulse sesame")
+                #expect(await client.say("CFG.WATCH 102") == "-NOTENANT no such tenant\r\n")
+                #expect(await client.say("CFG.HISTORY 102 FROM 0 COUNT 1") == "-NOTENANT no such tenant\r\n")
+                #expect(await client.say("CFG.WATCH 101 x") == "-ERR no such object type 'x'\r\n")
+                #expect(await client.say("CFG.WATCH 101 FROM") == "-ERR syntax error\r\n")
+                #expect(await client.say("CFG.WATCH 101 FROM x").hasPrefix("-ERR FROM takes a position"))
+                let wrong = [
+                    "COUNT x", "COUNT 0", "COUNT 1001", "COUNT 1 COUNT 1", "COUNT 1 TYPE x", "COUNT 1 TYPE",
+                ]
+                for words in wrong {
+                    #expect(await client.say("CFG.HISTORY 101 FROM 0 \(words)").hasPrefix("-ERR "), "\(words)")
+                }
+                #expect(await client.say("CFG.UNWATCH x") == "-ERR value is not an integer or out of range\r\n")
+                for number in 1...ProvisioningWatches.limit {
+                    #expect(await client.say("CFG.WATCH 101") == begun(number, "10"))
+                }
+                #expect(await client.say("CFG.WATCH 101").hasPrefix("-LIMIT "))
+                #expect(await client.say("CFG.UNWATCH 3") == "+OK\r\n")
+                #expect(await client.say("CFG.WATCH 101") == begun(ProvisioningWatches.limit + 1, "10"))
+                #expect(bench.live == ProvisioningWatches.limit)
+            }
+            try await bench.until("nothing is watched") {
+                bench.feed.state.withLock { $0.watches.size == (0, 0) }
+            }
+        }
+    }
+
+    @Test("History in parts is what a watch was told")
+    func history() async throws {
+        try await WatchBench.with { bench in
+            for position in UInt64(1)...9 {
+                try await bench.write(
+                    position, "insert 101 person \(position) {}", "put 102 person 1 {}",
+                    "delete 101 note \(position),1",
+                    to: position.isMultiple(of: 2) ? WatchBench.west : WatchBench.east)
+            }
+            bench.reached(8)
+            let client = try await ReadBench.connect(to: bench.port)
+            var (position, keys) = ("0", [String]())
+            while true {
+                let page = try await client.send(
+                    RedisCommand("CFG.HISTORY", "101", "FROM", position, "TYPE", "person", "COUNT", "3"))
+                keys += try #require(page[3]).elements.compactMap { $0[3]?.string }
+                let next = try #require(page[1]?.string)
+                if next == position { break }
+                position = next
+            }
+            #expect(keys == (1...8).map { "\($0)" } && position == "8")
+            let shown = try await client.shown("CFG.HISTORY", "101", "FROM", "7", "COUNT", "9")
+            #expect(
+                shown == #"["position", "8", "events", [["8", "ObjectCreated", "person", "8", "{}"], "#
+                    + #"["8", "ObjectDeleted", "note", "8,1", (nil)]]]"#, "\(shown)")
+            await client.close()
+        }
+    }
+
+    @Test("Redis goes away and comes back: the watch goes on where it was")
+    func redisAway() async throws {
+        try await WatchBench.with { bench in
+            bench.reached(10)
+            let client = try await bench.watcher()
+            #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
+            await bench.server.kill()
+            bench.reached(15)
+            #expect(await client.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
+            try await bench.server.start()
+            try await bench.write(20, "put 101 person 1 {}")
+            bench.reached(20)
+            #expect(await client.hears(news(1, 20, "ObjectUpdated", "person", "1", "{}")))
+        }
+    }
+}
