@@ -6,7 +6,8 @@ import Traffic
 
 @Suite("Provisioning journals are told in order")
 struct ProvisioningReadingTests {
-    private let (east, west) = (ScriptedJournals.east, ScriptedJournals.west)
+    private let east = ScriptedJournals.east
+    private let west = ScriptedJournals.west
 
     @Test("What each kind of entry is told as", arguments: [1, 2, 100])
     func kinds(count: Int) throws {
