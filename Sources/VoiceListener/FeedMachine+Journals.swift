@@ -87,12 +87,15 @@ extension FeedMachine {
     private mutating func tellStale(_ id: Int, isReborn: Bool) {
         guard let stream = streams[id] else { return }
         for waiter in stream.waiters.sorted() {
-            guard let found = waiters[waiter], case .entries = found.wait.purpose else {
+            guard let found = waiters[waiter] else { continue }
+            let indices = found.places.indices.filter { found.places[$0].stream == id }
+            // What is being looked for, or was, was not looked for in what there is now.
+            for index in indices { waiters[waiter]?.places[index].seen = .zero }
+            guard case .entries = found.wait.purpose else {
                 settle(waiter)
                 continue
             }
             let end = isReborn ? .zero : stream.recent.last
-            let indices = found.places.indices.filter { found.places[$0].stream == id }
             if indices.contains(where: { found.wait.streams[$0].after > end }) {
                 finish(waiter, .stale(first: stream.first))
             } else {

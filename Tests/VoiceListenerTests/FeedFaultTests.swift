@@ -102,6 +102,32 @@ import Testing
         #expect(talk.machine.waiters.count == 1)
     }
 
+    @Test("a stream that lost its end while Redis was asked: that nothing was found says nothing of what it is now")
+    func recreatedMeanwhile() {
+        var talk = Self.waiting()
+        let early = talk.ask("b", "eu 1")
+        let consumer = talk.join("c", "g", "eu")
+        #expect(talk.wanted() == ["read \(early) for b: eu 1-0", "read \(consumer) for c: eu 0-0"])
+        talk.look(["eu": StreamFacts(2)], at: .seconds(1))
+        #expect(talk.cursors(talk.reader) == ["eu 2-0"])
+        talk.read("eu", behind: 2, 3)
+        _ = talk.wanted()
+        talk.machine.foundNothing(for: early)
+        talk.machine.foundNothing(for: consumer)
+        #expect(talk.wanted() == ["read \(early) for b: eu 1-0", "read \(consumer) for c: eu 0-0"])
+    }
+
+    @Test("consumers who wait for a stream that is born again look whether their group is there")
+    func groupOfReborn() {
+        var talk = FeedTalk()
+        let consumer = talk.join("c", "g", "eu")
+        talk.look(["eu": StreamFacts(5)])
+        talk.machine.foundNothing(for: consumer)
+        _ = talk.wanted()
+        talk.look(["eu": StreamFacts(3, birth: "other")], at: .seconds(1))
+        #expect(talk.wanted().contains { $0.hasPrefix("read \(consumer) for c") })
+    }
+
     @Test("a look that left before entries came says nothing against them")
     func overtakenLook() {
         var talk = Self.waiting()
