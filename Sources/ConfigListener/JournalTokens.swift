@@ -29,13 +29,16 @@ package final class JournalTokens: TokenWaiting {
         let end = ContinuousClock.now + patience
         var search = CommitSearch(for: token, in: journals)
         var position = known.withLock { $0[token] }
+        var hasLooked = false
         while true {
             let rings = bell.rings
             if let confirmed = progress.confirmed, confirmed.history > token.after.history {
                 // What PostgreSQL still had of the history before was compared with the cache when the new one began.
                 return .visible
             }
-            if position == nil {
+            // A commit that is projected stands behind the token's position: before that is passed, none needs to be found.
+            if position == nil, !hasLooked || progress.confirmed.map({ $0 >= token.after }) ?? false {
+                hasLooked = true
                 do throws(StoreFailure) {
                     position = try await look(&search, until: end)
                 } catch {
@@ -49,7 +52,7 @@ package final class JournalTokens: TokenWaiting {
                 return .unknown
             }
             let left = end - ContinuousClock.now
-            guard left > .zero else { return .timedOut }
+            guard left > .zero, !Task.isCancelled else { return .timedOut }
             await bell.wait(after: rings, atMost: left)
         }
     }
