@@ -15,27 +15,39 @@ struct StreamReading: Sendable {
 
     let store: any ProjectionStore
 
-    /// What stands behind where a client is in each of the streams, `limit` entries of each at most.
+    /// What stands behind where a client is in each of the streams: `limit` entries of each at most, and fewer where they
+    /// are large, as who reads goes on behind them.
     func entries(of streams: [FeedWait.Stream], limit: Int) async -> Outcome {
-        let words =
-            ["XREAD", "COUNT", "\(limit)", "STREAMS"] + streams.map(\.journal.key) + streams.map(\.after.description)
-        // Asked for behind the entries, a floor that rose meanwhile is seen.
-        let commands = [RedisCommand(words: words, runs: [])] + streams.map { Self.floor(of: $0.journal) }
-        let answers = await store.run(commands)
-        guard let first = answers.first else { return .unavailable }
         do throws(StoreFailure) {
-            let found = try first.get().elements
-            for (stream, floor) in zip(streams, answers.dropFirst()) {
-                guard stream.after > .zero, stream.after < EntryID(floor: try floor.get()) else { continue }
-                let kept = try await oldest(of: stream.journal)
-                return .found(.stale(first: kept))
+            let caution = PageSize.caution(streams: streams.count)
+            var page = try await self.page(of: streams, count: min(limit, caution))
+            if page.trimmed == nil, let count = PageSize.next(behind: page.found, of: caution, limit: limit) {
+                page = try await self.page(of: streams, count: count)
             }
-            let pairs = Self.pairs(found, names: streams.map { ($0.journal.key, $0.name) })
+            if let trimmed = page.trimmed { return .found(.stale(first: try await oldest(of: trimmed))) }
+            let pairs = Self.pairs(page.found, names: streams.map { ($0.journal.key, $0.name) })
             return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
         } catch {
             let wrong = ReplyError(error, names: streams.map { ($0.journal.key, $0.name) })
             return wrong == .unavailable ? .unavailable : .found(.error(wrong))
         }
+    }
+
+    /// What `XREAD` answers, and a journal of which something that stood behind the client is trimmed.
+    private func page(
+        of streams: [FeedWait.Stream], count: Int
+    ) async throws(StoreFailure) -> (found: [StoreReply], trimmed: JournalName?) {
+        let words =
+            ["XREAD", "COUNT", "\(count)", "STREAMS"] + streams.map(\.journal.key) + streams.map(\.after.description)
+        // Asked for behind the entries, a floor that rose meanwhile is seen.
+        let commands = [RedisCommand(words: words, runs: [])] + streams.map { Self.floor(of: $0.journal) }
+        let answers = await store.run(commands)
+        guard let first = answers.first else { throw .unreachable("it does not answer") }
+        let found = try first.get().elements
+        for (stream, floor) in zip(streams, answers.dropFirst()) where stream.after > .zero {
+            if stream.after < EntryID(floor: try floor.get()) { return (found, stream.journal) }
+        }
+        return (found, nil)
     }
 
     /// Where journals end now: what `$` stands for.
