@@ -41,12 +41,15 @@ struct ReadCall: Sendable {
     static let entryLimit = 10_000
     /// Entries of all streams that are read at once.
     static let totalLimit = 100_000
+    /// Entries that a consumer is given at once: nobody else is given those that it cannot be sent.
+    static let groupLimit = 1000
     /// Longer than this is for ever.
     private static let longest: Int64 = 100 * 365 * 86_400_000
 
     /// How many entries of a stream are read.
     var limit: Int {
-        min(count ?? Self.entryLimit, Self.entryLimit, Self.totalLimit / min(max(streams.count, 1), Self.streamLimit))
+        let total = group == nil ? Self.totalLimit : Self.groupLimit
+        return min(count ?? Self.entryLimit, Self.entryLimit, max(total / max(streams.count, 1), 1))
     }
 
     init(_ request: Request, isGroup: Bool) throws(ReplyError) {

@@ -112,8 +112,14 @@ extension VoiceReads {
         }
     }
 
-    /// `XINFO STREAM … FULL COUNT 0` would answer everything there is.
+    /// `XINFO STREAM … FULL COUNT 0` would answer everything there is, `XAUTOCLAIM … COUNT` as much as it says.
     private func checkSize(_ request: Request) throws(ReplyError) {
+        if request.isKeyword(0, "XAUTOCLAIM") {
+            for index in 6..<max(request.count, 6) where request.isKeyword(index, "COUNT") {
+                guard let count = request.integer(index + 1), count > ReadCall.groupLimit else { continue }
+                throw ReplyError(code: "LIMIT", message: "COUNT is 1 to \(ReadCall.groupLimit)")
+            }
+        }
         let isFull = request.isKeyword(0, "XINFO") && request.isKeyword(4, "COUNT")
         guard isFull, let count = request.integer(5) else { return }
         guard 1...Int64(ReadCall.entryLimit) ~= count else {

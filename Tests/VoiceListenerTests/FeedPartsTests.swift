@@ -115,6 +115,9 @@ import Testing
         #expect(try Self.call("XREAD STREAMS a 0").block == nil)
         let group = try Self.call("XREADGROUP GROUP g c NOACK STREAMS a >")
         #expect(group.group?.name == "g" && !group.acknowledges && group.streams.map(\.start) == [.undelivered])
+        #expect(group.limit == ReadCall.groupLimit)
+        let two = try Self.call("XREADGROUP GROUP g c COUNT 10000 STREAMS a b > >")
+        #expect(two.limit == ReadCall.groupLimit / 2)
     }
 
     @Test("more streams than may be named")

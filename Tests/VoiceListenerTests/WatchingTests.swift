@@ -134,6 +134,7 @@ import Testing
             #expect(await client.say("XREVRANGE \(Self.name) + - COUNT 1000000").hasPrefix("-LIMIT "))
             #expect(await client.say("XINFO STREAM \(Self.name) FULL COUNT 0").hasPrefix("-LIMIT "))
             #expect(await client.say("XINFO STREAM \(Self.name) FULL COUNT \(count)").hasPrefix("-LIMIT "))
+            #expect(await client.say("XAUTOCLAIM \(Self.name) g c 0 0 JUSTID COUNT \(count)").hasPrefix("-LIMIT "))
             let part = await client.say("XREAD STREAMS \(Self.name) 0")
             #expect(part.hasPrefix("*1\r\n*2\r\n$17\r\n\(Self.name)\r\n*\(ReadCall.entryLimit)\r\n"))
             let all = await client.say("XRANGE \(Self.name) 2 +")
