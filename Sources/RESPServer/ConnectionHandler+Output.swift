@@ -15,10 +15,15 @@ extension ConnectionHandler {
         ReplyEncoder(version: session.version).encode(reply, into: &output)
     }
 
-    /// Gathers what nobody asked for.
+    /// Gathers what nobody asked for. What is large leaves as it is, behind what was gathered: all who get it share its bytes.
     func push(_ push: Push) {
         guard let context, !isClosing else { return }
-        output.writeImmutableBuffer(push.wire(session.version))
+        let wire = push.wire(session.version)
+        if wire.readableBytes >= outputPiece {
+            flush()
+            return send(wire, context)
+        }
+        output.writeImmutableBuffer(wire)
         if output.readableBytes >= outputPiece { flush() } else { flushSoon(context) }
     }
 
@@ -32,11 +37,17 @@ extension ConnectionHandler {
         }
     }
 
-    /// Sends what was gathered; cuts the client off if too much waits for it then.
+    /// Sends what was gathered.
     func flush() {
         guard let context, output.readableBytes > 0, !isClosing else { return }
         let piece = output
         output = ByteBuffer()
+        send(piece, context)
+    }
+
+    /// Sends it; cuts the client off if too much waits for it then.
+    private func send(_ piece: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard !isClosing else { return }
         context.writeAndFlush(wrapOutboundOut(piece), promise: nil)
         let limit = session.isKnown ? listener.limits.outputBytes : listener.limits.outputBytesBeforeLogin
         if waitingBytes(context) > limit { cutOff(.output) }
