@@ -142,6 +142,26 @@ import Testing
         }
     }
 
+    @Test("Pushes of any size come in the order in which they were sent")
+    func orderOfPushes() async throws {
+        let large = String(repeating: "x", count: 100 << 10)
+        let pushes = [Push([.text("a")]), Push([.text("b"), .text(large)]), Push([.text("c")])]
+        let table = CommandTable([
+            .test(
+                "T.PUSH",
+                .immediate { invocation in
+                    for push in pushes { invocation.client.push(push) }
+                    return .ok
+                })
+        ])
+        try await TestServer.with(table: table) { server in
+            let client = try server.client()
+            client.send("PING\r\nT.PUSH\r\n")
+            await client.expect(
+                "+PONG\r\n*1\r\n$1\r\na\r\n*2\r\n$1\r\nb\r\n$102400\r\n\(large)\r\n*1\r\n$1\r\nc\r\n+OK\r\n")
+        }
+    }
+
     @Test("Who watches and goes back to RESP2 is answered and let go", arguments: ["RESET", "HELLO 2"])
     func lowered(said: String) async throws {
         let table = CommandTable([
