@@ -49,8 +49,12 @@ package actor RedisVoiceTail: VoiceTail {
             fit(found)
             return found
         } catch {
-            // Its answer may have been too large.
-            if case RedisError.protocolViolation = error { count = max(1, count / 16) }
+            // Its answer may have been too large. Who made a new tail of a failure would begin with as many entries again.
+            if case RedisError.protocolViolation = error, count > 1 {
+                count = max(1, count / 16)
+                await close()
+                return []
+            }
             throw StoreFailure(error)
         }
     }
