@@ -103,9 +103,10 @@ class GWS(Peer):
 
     def agent(self):
         dn, *_ = self.extensions()
-        client = self.client(EAST, "config")
-        ids, _ = self.pages(client, "person")
-        agent = next(one["employee_id"] for one in self.objects(client, "person", ids) if one["is_agent"] == "t")
+        # One of its own: the others may be logged in by somebody else's traffic.
+        agent = f"agent-{time.time_ns()}"
+        self.client(EAST, "config").execute_command(
+            "CFG.PUT", self.tenant, "person", "NEW", "user_name", agent, "employee_id", agent, "is_agent", "true")
         self.event("AgentLogin", ReferenceID=self.ask("AGENT.LOGIN", self.tenant, dn, agent), AgentID=agent)
         self.event("AgentReady", ReferenceID=self.ask("AGENT.READY", self.tenant, dn, agent))
         record = self.state("AGENT.GET", agent, lambda found: found and found.get("region") == EAST)
