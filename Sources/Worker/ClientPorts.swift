@@ -14,9 +14,14 @@ internal import VoiceListener
 
 /// The one table of the ports that clients use: what answers on each, and what must run for it.
 struct ClientPorts: Sendable {
+    /// Bytes of one answer of Redis to a client's read, at most.
+    private static let readBytes = 64 << 20
+
     private let region: Region
     private let tenants: TenantLookup
     private let client: RedisClient
+    /// For reads that are as large as clients like: one too large ends the connection, and others' commands with it.
+    private let readingClient: RedisClient
     private let reads: ConfigReads
     private let cache: TrackedCache
     private let database: PostgresProvisioning?
@@ -47,6 +52,10 @@ struct ClientPorts: Sendable {
         let endpoint = RedisEndpoint(region.redis)
         client = RedisClient(endpoint: endpoint, name: "regionsync-listeners", eventLoop: eventLoop)
         let store = PromptRedisStore(client: client)
+        var readingEndpoint = endpoint
+        readingEndpoint.replyBytes = Self.readBytes
+        readingClient = RedisClient(endpoint: readingEndpoint, name: "regionsync-listeners-reads", eventLoop: eventLoop)
+        let readingStore = PromptRedisStore(client: readingClient)
         tenants = TenantLookup(store: store, fixed: region.tenants)
         let memory = ObjectMemory(limit: region.listeners.limits.memoryBytes)
         if region.listeners.config != nil { memory.install(in: metrics) }
@@ -78,7 +87,7 @@ struct ClientPorts: Sendable {
                 RedisVoiceTail(endpoint: endpoint, name: "listeners-\($0)", eventLoop: eventLoop, client: client)
             }, eventLoop: eventLoop, executor: EventLoopTaskExecutor(eventLoop))
         voiceReads = VoiceReads(
-            feed: feed, store: store, tenants: tenants, region: region.name, peers: region.peers.map(\.region))
+            feed: feed, store: readingStore, tenants: tenants, region: region.name, peers: region.peers.map(\.region))
         voiceWrites = VoiceWrites(
             region: region.name, store: store, tenants: tenants, peers: links.map { LinkedCopies($0) })
         voiceStates = VoiceStates(store: store, tenants: tenants)
@@ -106,6 +115,7 @@ struct ClientPorts: Sendable {
     func run() async {
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await client.run() }
+            tasks.addTask { await readingClient.run() }
             tasks.addTask { await tenants.run() }
             if region.listeners.config != nil {
                 tasks.addTask { await cache.run() }
