@@ -41,12 +41,13 @@ package final class ProvisioningFeed: Sendable {
     ///   - tail: Reads them in the local Redis; best by few hundred entries a time.
     ///   - store: The local Redis.
     ///   - progress: How far provisioning is projected here.
+    ///   - cache: The memory that clients who are told of a change read from.
     ///   - logger: Where it says what keeps it from reading.
     package init(
         region: String, journals: [JournalName], tail: any JournalTail, store: any ProjectionStore,
-        progress: ProvisioningProgress, logger: Logger
+        progress: ProvisioningProgress, cache: TrackedCache? = nil, logger: Logger
     ) {
-        pages = ProvisioningPages(region: region, journals: journals, tail: tail, store: store)
+        pages = ProvisioningPages(region: region, journals: journals, tail: tail, store: store, cache: cache)
         self.logger = logger
         (news, newsCame) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         (jobs, intake) = AsyncStream.makeStream(of: Job.self)

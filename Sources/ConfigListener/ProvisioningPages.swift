@@ -22,6 +22,8 @@ struct ProvisioningPages: Sendable {
     let journals: [JournalName]
     let tail: any JournalTail
     let store: any ProjectionStore
+    /// What readers are served from memory; nil where nothing is.
+    let cache: TrackedCache?
 
     /// Steps of one page, and bytes beyond which it takes no more.
     private static let stepLimit = 512
@@ -76,6 +78,8 @@ struct ProvisioningPages: Sendable {
         }
         // Behind the read: what it did not find any more is below the floor by now.
         try await check(cursors)
+        // Who is told of a change and reads the object must not find an older one in memory.
+        try? await cache?.session?.heard()
         do {
             try reading.received(reads)
         } catch {

@@ -78,7 +78,7 @@ struct ClientPorts: Sendable {
             journals: ([region.name] + region.peers.map(\.region)).map { JournalName.provisioning(origin: $0) },
             tail: RedisProjectionTail(
                 endpoint: endpoint, name: "watches", eventLoop: eventLoop, entriesPerRead: Self.entriesPerPage),
-            store: store, progress: progress, logger: logger("watches"))
+            store: store, progress: progress, cache: cache, logger: logger("watches"))
         watches = ConfigWatches(feed: changes, tenants: tenants, catalog: region.catalog)
         let client = client
         feed = VoiceFeed(
