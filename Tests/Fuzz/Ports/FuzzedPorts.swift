@@ -1,5 +1,6 @@
 import ConfigListener
 import Dispatch
+import Journal
 import Logging
 import NIOPosix
 import Observability
@@ -47,18 +48,24 @@ final class FuzzedPorts: Sendable {
 
     private static func provisioning(_ store: FakeStore, _ tenants: TenantLookup, _ temper: Temper) -> Int {
         let states = ComponentStates()
+        let progress = ProvisioningProgress()
         let cache = TrackedCache(
             tracking: FakeTracking(store: store), memory: ObjectMemory(limit: 1 << 20), states: states, logger: silent)
         let reads = ConfigReads(
             region: region, cache: cache, tenants: tenants, catalog: catalog, waiting: FakeTokens(),
-            progress: ProvisioningProgress(), states: states)
+            progress: progress, states: states)
+        let feed = ProvisioningFeed(
+            region: region, journals: [.provisioning(origin: region)], tail: SilentTail(), store: store,
+            progress: progress, cache: cache, logger: silent)
+        let watches = ConfigWatches(feed: feed, tenants: tenants, catalog: catalog)
         let writes = ConfigWrites(database: FakeDatabase(temper: temper), tenants: tenants, catalog: catalog)
         Task.detached { await cache.run() }
         Task.detached { await reads.run() }
+        Task.detached { await feed.run() }
         return serve(
             "config",
             CommandTable(
-                reads.commands + writes.commands, transaction: { await writes.transaction($0) },
+                reads.commands + watches.commands + writes.commands, transaction: { await writes.transaction($0) },
                 information: { [reads.information] }))
     }
 
@@ -119,4 +126,11 @@ private final class PortNumber: Sendable {
     var value: Int { number.load(ordering: .acquiring) }
 
     func set(_ port: Int) { number.store(port, ordering: .releasing) }
+}
+
+/// Provisioning journals in which nothing happens.
+private struct SilentTail: JournalTail {
+    func read(behind cursors: [JournalCursor], patience: Duration) async throws(StoreFailure) -> [JournalRead] { [] }
+
+    func close() async {}
 }
