@@ -55,9 +55,12 @@ final class WorkerProcess {
     /// SIGKILL.
     func kill() { kill(process.processIdentifier, SIGKILL) }
 
+    /// SIGTERM; returns at once.
+    func terminate() { kill(process.processIdentifier, SIGTERM) }
+
     /// SIGTERM; returns when it has ended.
     func stop() async throws {
-        kill(process.processIdentifier, SIGTERM)
+        terminate()
         while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
     }
 
