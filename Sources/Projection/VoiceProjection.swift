@@ -87,6 +87,9 @@ package struct VoiceProjection: Sendable {
         }
     }
 
+    /// How long events gather at most.
+    private static let gathering = Duration.milliseconds(5)
+
     private func follow(_ group: Int, of roster: VoiceRoster) async {
         var reader = TailReader(tail: tail("voice-\(group)"), store: store)
         var pause = SessionPause()
@@ -140,6 +143,7 @@ package struct VoiceProjection: Sendable {
                 await roster.isFull(group) && session.lag.lag == 0 && reader.strays.kinds.isEmpty
             let patience = isCalm ? session.patience : .seconds(1)
             let reads = try await reader.read(behind: session.fold.wanted, patience: patience)
+            let readAt = ContinuousClock.now
             if !reads.isEmpty { CrashPoint.voiceRead.pass() }
             for read in reads {
                 do {
@@ -151,6 +155,12 @@ package struct VoiceProjection: Sendable {
             try await project(&session)
             pause.aligned()
             await roster.works(group, leavingOut: reader.strays.kinds)
+            // Events that come one upon the other are taken together: a read and a call cost the server, and whoever shares
+            // its machine, as much as several events do. One that comes alone does not wait.
+            if !reads.isEmpty, readAt - session.lastRead < Self.gathering {
+                try? await Task.sleep(until: readAt + Self.gathering)
+            }
+            session.lastRead = readAt
         }
     }
 
@@ -162,6 +172,7 @@ package struct VoiceProjection: Sendable {
         var objection: StoreFailure?
         var lag = LagMeter()
         var nextMeasure = ContinuousClock.now
+        var lastRead = ContinuousClock.now
         /// When it is looked for what is missing again.
         private(set) var nextGaps = ContinuousClock.now
         /// How long that waits while something is missing: ever longer, since its region may never come.
