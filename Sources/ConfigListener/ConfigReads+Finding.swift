@@ -43,17 +43,20 @@ extension ConfigReads {
             let deadline = ContinuousClock.now + options.patience
             let tenant = try await tenant(invocation, options)
             guard let value = request.validText(4) else { return .array([]) }
+            // Of a set that is no larger than asked for SRANDMEMBER gives all, each once.
             let command =
                 index.unique
                 ? RedisCommand(
                     "HGET", ProjectionKeys.index(tenant: "\(tenant)", type: type, field: index.field), value)
                 : RedisCommand(
-                    "SMEMBERS",
-                    ProjectionKeys.index(tenant: "\(tenant)", type: type, field: index.field, value: value))
+                    "SRANDMEMBER",
+                    ProjectionKeys.index(tenant: "\(tenant)", type: type, field: index.field, value: value),
+                    "\(Self.foundLimit + 1)")
             let read = try await read([command], of: tenant, until: deadline)
             let answer = read.answers[0]
             let ids = index.unique ? [answer.text].compactMap(\.self) : answer.elements.compactMap(\.text)
             if ids.isEmpty { try await confirm(read) }
+            guard ids.count <= Self.foundLimit else { throw ReadError.tooManyFound }
             return .array(Self.sorted(ids).map { .text($0) })
         }
     }
