@@ -86,9 +86,11 @@ extension ConfigReads {
     /// One step of a walk over all ids of a type, which gives those at least once that are there from its first page to its
     /// last; nil while a transaction is half there.
     private func page(_ type: String, of tenant: Int64, _ options: ReadOptions) async throws(ReplyError) -> Reply? {
+        let life = cache.memory.life
         let session = try session()
+        let name = "\(session.serverRun)\(String(life, radix: 36))"
         let cursor = options.cursor
-        if let cursor, cursor.run != session.serverRun { throw ReadError.oldCursor }
+        if let cursor, cursor.life != name { throw ReadError.oldCursor }
         // Read before the ids: what is behind it may be among them already, what is not behind it is.
         var trailing: Position?
         if cursor == nil { trailing = try await session.trailingPosition() }
@@ -96,13 +98,15 @@ extension ConfigReads {
             "SSCAN", ProjectionKeys.objects(tenant: "\(tenant)", type: type), "\(cursor?.scan ?? 0)", "COUNT",
             "\(options.count)")
         let read = try await session.read([scan], of: tenant)
+        // What was read may be of before Redis was emptied, or of a part that is there again.
+        guard cache.memory.life == life else { throw ReadError.oldCursor }
         guard read.isWhole else { return nil }
         if cursor == nil, trailing == nil, read.position == nil { throw ReadError.nothingProjected }
         let position = cursor?.position ?? max(trailing ?? .zero, read.position ?? .zero)
         let step = read.answers[0].elements
         let next = step.first?.text.flatMap { UInt64($0) } ?? 0
         let ids = step.count == 2 ? step[1].elements.compactMap(\.text) : []
-        let following = ListCursor(position: position, run: session.serverRun, scan: next)
+        let following = ListCursor(position: position, life: name, scan: next)
         return Reply.map([
             "position": .text(position.description),
             "cursor": .text(next == 0 ? ListCursor.end : following.description),
