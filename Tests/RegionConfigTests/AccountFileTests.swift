@@ -74,11 +74,11 @@ struct AccountFileTests {
     }
 
     @Test(arguments: [
-        "SCRAM-SHA-256$4096:c2FsdA==$\(Self.key)", "SCRAM-SHA-256$4096:c2FsdA==$\(Self.key):\(Self.key)$",
-        "SCRAM-SHA-256$many:c2FsdA==$\(Self.key):\(Self.key)", "SCRAM-SHA-256$0:c2FsdA==$\(Self.key):\(Self.key)",
-        "SCRAM-SHA-256$1000001:c2FsdA==$\(Self.key):\(Self.key)", "SCRAM-SHA-256$4096:$\(Self.key):\(Self.key)",
-        "SCRAM-SHA-256$4096:salt!$\(Self.key):\(Self.key)", "SCRAM-SHA-256$4096:c2FsdA==$AAAA:\(Self.key)",
-        "SCRAM-SHA-256$4096$c2FsdA==$\(Self.key)",
+        "SCRAM-SHA-256$4096:c2FsdA==$\(key)", "SCRAM-SHA-256$4096:c2FsdA==$\(key):\(key)$",
+        "SCRAM-SHA-256$many:c2FsdA==$\(key):\(key)", "SCRAM-SHA-256$0:c2FsdA==$\(key):\(key)",
+        "SCRAM-SHA-256$1000001:c2FsdA==$\(key):\(key)", "SCRAM-SHA-256$4096:$\(key):\(key)",
+        "SCRAM-SHA-256$4096:salt!$\(key):\(key)", "SCRAM-SHA-256$4096:c2FsdA==$AAAA:\(key)",
+        "SCRAM-SHA-256$4096$c2FsdA==$\(key)",
     ])
     func refusesWhatIsNoVerifier(hash: String) {
         let text = """
