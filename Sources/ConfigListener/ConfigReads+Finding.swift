@@ -43,17 +43,20 @@ extension ConfigReads {
             let deadline = ContinuousClock.now + options.patience
             let tenant = try await tenant(invocation, options)
             guard let value = request.validText(4) else { return .array([]) }
+            // Of a set that is no larger than asked for SRANDMEMBER gives all, each once.
             let command =
                 index.unique
                 ? RedisCommand(
                     "HGET", ProjectionKeys.index(tenant: "\(tenant)", type: type, field: index.field), value)
                 : RedisCommand(
-                    "SMEMBERS",
-                    ProjectionKeys.index(tenant: "\(tenant)", type: type, field: index.field, value: value))
+                    "SRANDMEMBER",
+                    ProjectionKeys.index(tenant: "\(tenant)", type: type, field: index.field, value: value),
+                    "\(Self.foundLimit + 1)")
             let read = try await read([command], of: tenant, until: deadline)
             let answer = read.answers[0]
             let ids = index.unique ? [answer.text].compactMap(\.self) : answer.elements.compactMap(\.text)
             if ids.isEmpty { try await confirm(read) }
+            guard ids.count <= Self.foundLimit else { throw ReadError.tooManyFound }
             return .array(Self.sorted(ids).map { .text($0) })
         }
     }
@@ -83,9 +86,11 @@ extension ConfigReads {
     /// One step of a walk over all ids of a type, which gives those at least once that are there from its first page to its
     /// last; nil while a transaction is half there.
     private func page(_ type: String, of tenant: Int64, _ options: ReadOptions) async throws(ReplyError) -> Reply? {
+        let life = cache.memory.life
         let session = try session()
+        let name = "\(session.serverRun)\(String(life, radix: 36))"
         let cursor = options.cursor
-        if let cursor, cursor.run != session.serverRun { throw ReadError.oldCursor }
+        if let cursor, cursor.life != name { throw ReadError.oldCursor }
         // Read before the ids: what is behind it may be among them already, what is not behind it is.
         var trailing: Position?
         if cursor == nil { trailing = try await session.trailingPosition() }
@@ -93,13 +98,15 @@ extension ConfigReads {
             "SSCAN", ProjectionKeys.objects(tenant: "\(tenant)", type: type), "\(cursor?.scan ?? 0)", "COUNT",
             "\(options.count)")
         let read = try await session.read([scan], of: tenant)
+        // What was read may be of before Redis was emptied, or of a part that is there again.
+        guard cache.memory.life == life else { throw ReadError.oldCursor }
         guard read.isWhole else { return nil }
         if cursor == nil, trailing == nil, read.position == nil { throw ReadError.nothingProjected }
         let position = cursor?.position ?? max(trailing ?? .zero, read.position ?? .zero)
         let step = read.answers[0].elements
         let next = step.first?.text.flatMap { UInt64($0) } ?? 0
         let ids = step.count == 2 ? step[1].elements.compactMap(\.text) : []
-        let following = ListCursor(position: position, run: session.serverRun, scan: next)
+        let following = ListCursor(position: position, life: name, scan: next)
         return Reply.map([
             "position": .text(position.description),
             "cursor": .text(next == 0 ? ListCursor.end : following.description),

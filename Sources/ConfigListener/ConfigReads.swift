@@ -13,6 +13,8 @@ package import Tenants
 package struct ConfigReads: Sendable {
     /// Ids of one `CFG.MGET`.
     static let idLimit = 500
+    /// Ids that one `CFG.FIND` answers.
+    static let foundLimit = 10_000
     /// How long a reader waits before it looks again whether a transaction is applied, where nothing tells it.
     private static let longestWait = Duration.milliseconds(50)
 

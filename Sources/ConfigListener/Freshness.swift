@@ -11,7 +11,7 @@ final class Freshness: Sendable {
         let region: String
         /// `fresh`, or the word of the component that keeps it from being so.
         let state: String
-        /// That component's own reason.
+        /// What that means for readers. The component's own reason may name hosts, and is for operators.
         let reason: String?
         /// `reachable`, `unreachable`, or `unknown` where this worker does not look.
         let postgres: String
@@ -26,6 +26,12 @@ final class Freshness: Sendable {
     private static let capturing: Set<String> = ["streaming"]
     private static let followed: Set<String> = ["other-region", "standby"]
     private static let interval = Duration.seconds(1)
+
+    /// What keeps reads from being fresh.
+    private struct Fault {
+        let state: ComponentState
+        let reason: String
+    }
 
     private let region: String
     private let states: ComponentStates
@@ -51,29 +57,36 @@ final class Freshness: Sendable {
         let since = lastFresh.withLock { $0 }
         let behind = since.map { max(0, (time.nanoseconds - $0.nanoseconds) / 1_000_000_000) }
         return Report(
-            region: region, state: amiss?.name ?? "fresh", reason: amiss?.reason, postgres: postgres,
+            region: region, state: amiss?.state.name ?? "fresh", reason: amiss?.reason, postgres: postgres,
             secondsBehind: isProjected ? behind : nil, staleSince: amiss == nil ? nil : since)
     }
 
     /// What keeps reads from being fresh; nil while they are, which is noted.
     @discardableResult
-    private func look(at time: Timestamp) -> ComponentState? {
+    private func look(at time: Timestamp) -> Fault? {
         if let amiss { return amiss }
         lastFresh.withLock { $0 = time }
         return nil
     }
 
-    private var amiss: ComponentState? {
-        for component in [TrackedCache.component, Self.projection] {
+    private var amiss: Fault? {
+        let reasons = [
+            (TrackedCache.component, "the region's Redis cannot be read"),
+            (Self.projection, "what was captured does not get into the region's cache"),
+        ]
+        for (component, reason) in reasons {
             let state = states.state(of: component) ?? ComponentState("unknown", .waiting)
-            if state.health != .working { return state }
+            if state.health != .working { return Fault(state: state, reason: reason) }
         }
         let capture = states.state(of: Self.capture) ?? ComponentState("unknown", .waiting)
         if Self.capturing.contains(capture.name) { return nil }
-        guard Self.followed.contains(capture.name) else { return capture }
+        guard Self.followed.contains(capture.name) else {
+            return Fault(state: capture, reason: "changes in PostgreSQL are not captured")
+        }
         // What another region captures comes over the link to it. Which region that is, is not known where it is one of
         // several.
-        return states.reports.first { $0.isLink && $0.state.health != .working }?.state
+        let link = states.reports.first { $0.isLink && $0.state.health != .working }
+        return link.map { Fault(state: $0.state, reason: "another region cannot be reached, or is behind") }
     }
 
     private var postgres: String {

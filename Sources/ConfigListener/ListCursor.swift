@@ -1,20 +1,20 @@
 internal import Journal
 
-/// Where a list of objects goes on: `<position>-<run>-<scan>`.
+/// Where a list of objects goes on: `<position>-<life>-<scan>`.
 struct ListCursor: Hashable, Sendable {
     /// As of when its first page was read.
     let position: Position
-    /// The run of the server that `scan` is good for.
-    let run: String
+    /// Of the cache, in which `scan` is good: an emptied one lacks objects for a time that were there all the while.
+    let life: String
     /// The server's own cursor.
     let scan: UInt64
 
     /// What stands for a list's beginning and its end.
     static let end = "0"
 
-    init(position: Position, run: String, scan: UInt64) {
+    init(position: Position, life: String, scan: UInt64) {
         self.position = position
-        self.run = run
+        self.life = life
         self.scan = scan
     }
 
@@ -24,10 +24,10 @@ struct ListCursor: Hashable, Sendable {
         guard parts.count == 3, let position = Position(parts[0]), let scan = UInt64(parts[2]), scan != 0 else {
             return nil
         }
-        self.init(position: position, run: String(parts[1]), scan: scan)
+        self.init(position: position, life: String(parts[1]), scan: scan)
     }
 }
 
 extension ListCursor: CustomStringConvertible {
-    var description: String { "\(position)-\(run)-\(scan)" }
+    var description: String { "\(position)-\(life)-\(scan)" }
 }

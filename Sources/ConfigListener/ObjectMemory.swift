@@ -28,6 +28,8 @@ package final class ObjectMemory: Sendable {
         /// The numbers of the reads on their way that no change has overtaken.
         var fills: [ObjectAddress: [UInt64]] = [:]
         var lastFill: UInt64 = 0
+        /// Begins anywhere: in another process it is another one.
+        var life = UInt64.random(in: 0..<1 << 48)
         var hits: UInt64 = 0
         var misses: UInt64 = 0
     }
@@ -47,6 +49,9 @@ package final class ObjectMemory: Sendable {
             return reply
         }
     }
+
+    /// Another number each time that everything is forgotten: since then anything may have gone from Redis and come back.
+    var life: UInt64 { state.withLock { $0.life } }
 
     package var usage: Usage {
         state.withLock { state in
@@ -102,6 +107,7 @@ extension ObjectMemory {
             defer {
                 state.objects.removeAll()
                 state.fills.removeAll()
+                state.life &+= 1
             }
             return state.objects
         }

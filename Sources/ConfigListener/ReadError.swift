@@ -19,7 +19,10 @@ enum ReadError {
         code: "STALE", message: "it cannot be found out whether the region has come to that token")
     static let halfThere = ReplyError(code: "TIMEOUT", message: "a large transaction is being applied")
     static let oldCursor = ReplyError(
-        code: "STALE", message: "the region's Redis was started anew since that cursor; list from the beginning")
+        code: "STALE", message: "the region's Redis was lost or emptied since that cursor; list from the beginning")
+    static let tooManyFound = ReplyError(
+        code: "LIMIT",
+        message: "more than \(ConfigReads.foundLimit) objects have this value; CFG.LIST gives all of a type by pages")
     static let tooManyIDs = ReplyError(code: "LIMIT", message: "at most \(ConfigReads.idLimit) ids in one call")
 
     static func wrongArity(_ name: String) -> ReplyError {

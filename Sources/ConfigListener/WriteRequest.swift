@@ -28,7 +28,7 @@ package struct WriteRequest: Hashable, Sendable {
     package let once: String?
 
     /// What keys of `ONCE` may be long, in bytes.
-    static let onceBytes = 255
+    static let onceBytes = 128
 
     /// A request for `change`.
     package init(tenant: String, type: String, change: Change, version: String? = nil, once: String? = nil) {

@@ -168,7 +168,7 @@ extension RedisCheck {
                 Probe("HDEL", key, "f"), Probe("HGET", key, "f"), Probe("HGETALL", key), Probe("HMGET", key, "f"),
                 Probe("HSET", key, "f", "v"), Probe("RESTORE", key, "0", "v"), Probe("SADD", key, "v"),
                 Probe("SCARD", key), Probe("SISMEMBER", key, "v"), Probe("SMEMBERS", key), Probe("SREM", key, "v"),
-                Probe("SSCAN", key, "0"),
+                Probe("SSCAN", key, "0"), Probe("SRANDMEMBER", key, "1"),
             ]
         }
 }

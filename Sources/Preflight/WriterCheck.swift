@@ -42,26 +42,37 @@ extension PostgresCheck {
         }
     }
 
-    /// What `SchemaAccess` grants.
+    /// What `SchemaAccess` grants: writing also reads, for versions and answers, and finds out which history it is in.
     private func rights(
         of user: String, _ connection: PostgresConnection
     ) async throws(PostgresError) -> Finding {
-        let tables = region.catalog.tables.map(\.table) + [TableName(schema: "regionsync", name: "once")]
-        let names = tables.map { "(\(SQL.literal($0.schema)), \(SQL.literal($0.name)))" }
-        // By oid: a name would need USAGE on its schema to be looked up.
+        let written = region.catalog.tables.map(\.table) + [TableName(schema: "regionsync", name: "once")]
+        let read = written + [TableName(schema: "regionsync", name: "history")]
+        let names = read.map { "(\(SQL.literal($0.schema)), \(SQL.literal($0.name)))" }
+        // By oid: a name would need USAGE on its schema to be looked up. Some columns are nobody's to read.
         let rows = try await connection.query(
             """
-            SELECT nspname || '.' || relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            SELECT nspname || '.' || relname AS name,
+                has_any_column_privilege(pg_class.oid, 'SELECT') AS readable,
+                has_table_privilege(pg_class.oid, 'INSERT') AND has_table_privilege(pg_class.oid, 'UPDATE')
+                    AND has_table_privilege(pg_class.oid, 'DELETE') AS writable
+            FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
             WHERE (nspname, relname) IN (VALUES \(names.joined(separator: ", ")))
-                AND has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(pg_class.oid, 'INSERT')
-                AND has_table_privilege(pg_class.oid, 'UPDATE') AND has_table_privilege(pg_class.oid, 'DELETE')
+                AND has_schema_privilege(relnamespace, 'USAGE')
             """)
-        var allowed: Set<String> = []
-        for row in rows { allowed.insert(try row.string("name")) }
-        let refused = tables.map(\.description).filter { !allowed.contains($0) }
-        guard refused.isEmpty else {
-            return finding(
-                .error, "writer", "\(user) may not write \(refused.joined(separator: ", "))", migrateRemedy)
+        var (readable, writable) = (Set<String>(), Set<String>())
+        for row in rows {
+            let name = try row.string("name")
+            if try row.boolean("readable") { readable.insert(name) }
+            if try row.boolean("writable") { writable.insert(name) }
+        }
+        let refusals = [
+            ("write", written.map(\.description).filter { !writable.contains($0) }),
+            ("read", read.map(\.description).filter { !readable.contains($0) }),
+        ].filter { !$0.1.isEmpty }
+        guard refusals.isEmpty else {
+            let words = refusals.map { "may not \($0.0) \($0.1.joined(separator: ", "))" }
+            return finding(.error, "writer", "\(user) \(words.joined(separator: " and "))", migrateRemedy)
         }
         return finding(.ok, "writer", user)
     }

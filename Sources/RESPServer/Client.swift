@@ -4,7 +4,7 @@ internal import RESP
 /// A client's connection as a port's commands see it. Everything may be called from anywhere, and has no effect once the
 /// connection has ended.
 package final class Client: Sendable {
-    /// Its number, never used twice in a process.
+    /// Its number, which its port gives nobody else for as long as it is open.
     package let id: Int64
     /// Where it comes from, as `host:port`.
     package let address: String

@@ -7,6 +7,7 @@ package final class Command: Sendable {
     /// What clients and proxies want to know beforehand; the names are Redis'.
     package enum Flag: String, CaseIterable, Hashable, Sendable {
         case write
+        /// Changes nothing; cancelled when the client is gone.
         case readonly
         /// May run before anybody has logged in.
         case noAuth = "no_auth"
@@ -65,8 +66,8 @@ extension Command {
     package enum Handler: Sendable {
         /// Answers on the connection's event loop, at once: nothing in it may wait or take long.
         case immediate(@Sendable (Invocation) -> Reply)
-        /// Answers on Swift's pool, when it likes. A `blocking` command's task is cancelled when its client is gone, or
-        /// the listener drains.
+        /// Answers on Swift's pool, when it likes. A `readonly` or `blocking` command's task is cancelled when its client is
+        /// gone, a `blocking` one's also when the listener drains.
         case asynchronous(@Sendable (Invocation) async -> Reply)
         /// Answers at once if it can, else on Swift's pool: what is read from memory if it is there.
         case cached(@Sendable (Invocation) -> Reply?, otherwise: @Sendable (Invocation) async -> Reply)

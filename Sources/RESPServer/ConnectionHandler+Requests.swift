@@ -94,24 +94,26 @@ extension ConnectionHandler {
         switch handler {
         case .immediate(let answer): finish(answer(invocation), began: now)
         case .asynchronous(let answer):
-            start(answer, invocation, isBlocking: listener.table.commands[place].flags.contains(.blocking), at: now)
+            start(answer, invocation, listener.table.commands[place].flags, at: now)
         case .cached(let answer, otherwise: let otherwise):
             if let reply = answer(invocation) {
                 finish(reply, began: now)
             } else {
-                start(otherwise, invocation, isBlocking: false, at: now)
+                start(otherwise, invocation, listener.table.commands[place].flags, at: now)
             }
         case .deferred(let answer):
             if let pending = begin(at: now) { answer(invocation, pending) }
         }
     }
 
+    /// What changes nothing ends with its client, lest clients that come and go leave more and more behind.
     private func start(
-        _ answer: @escaping @Sendable (Invocation) async -> Reply, _ invocation: Invocation, isBlocking: Bool,
-        at now: NIODeadline
+        _ answer: @escaping @Sendable (Invocation) async -> Reply, _ invocation: Invocation,
+        _ flags: Set<Command.Flag>, at now: NIODeadline
     ) {
-        guard let pending = begin(at: now) else { return }
-        if isBlocking {
+        let isBlocking = flags.contains(.blocking)
+        guard let pending = begin(at: now, outlastsDrain: !isBlocking) else { return }
+        if isBlocking || flags.contains(.readonly) {
             add(pending) { await pending.answer(cancellable: { await answer(invocation) }) }
         } else {
             add(pending) { pending.answer(await answer(invocation)) }
@@ -131,12 +133,12 @@ extension ConnectionHandler {
     }
 
     /// From now on a reply is owed, and nothing behind it is run.
-    private func begin(at now: NIODeadline) -> PendingReply? {
+    private func begin(at now: NIODeadline, outlastsDrain: Bool = false) -> PendingReply? {
         guard let client else { return nil }
         lastTicket += 1
         let pending = PendingReply(client: client, ticket: lastTicket)
-        running = Running(ticket: lastTicket, began: now, pending: pending)
-        if isDraining { pending.cancel() }
+        running = Running(ticket: lastTicket, began: now, pending: pending, outlastsDrain: outlastsDrain)
+        if isDraining, !outlastsDrain { pending.cancel() }
         return pending
     }
 
@@ -150,7 +152,7 @@ extension ConnectionHandler {
         process()
     }
 
-    /// Nobody waits for the command that runs, or not for long.
+    /// Nobody waits for the command that runs.
     func cancelRunning() {
         let pending = running?.pending
         pending?.cancel()
@@ -159,7 +161,7 @@ extension ConnectionHandler {
     /// The port closes: what has begun goes on, what may wait for long is asked to end.
     func drain() {
         isDraining = true
-        cancelRunning()
+        if let running, !running.outlastsDrain { cancelRunning() }
         process()
     }
 }

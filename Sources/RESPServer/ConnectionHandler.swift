@@ -18,6 +18,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         let began: NIODeadline
         /// Nil while a login is checked.
         var pending: PendingReply?
+        /// Whether it is left to end by itself while the port closes.
+        var outlastsDrain = false
     }
 
     let listener: Listener

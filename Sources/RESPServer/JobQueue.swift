@@ -1,7 +1,7 @@
 /// Commands that answer on Swift's pool, one task each, all of them children of whoever runs the queue.
 ///
-/// Not bounded by the connections: what was begun for a client that is gone goes on, unless it is `blocking`. Commands
-/// bound their own time.
+/// Not bounded by the connections: what may change something and was begun for a client that is gone goes on. Such commands
+/// bound their own time and number.
 struct JobQueue: Sendable {
     typealias Job = @Sendable () async -> Void
 

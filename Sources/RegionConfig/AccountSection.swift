@@ -1,3 +1,5 @@
+internal import Foundation
+
 extension Region {
     /// A client of the RESP ports, as the file of `listeners.accountsFile` says it.
     package struct Account: Hashable, Sendable {
@@ -76,12 +78,24 @@ extension Region.Account: RegionSection {
             })
     }
 
-    /// Whether `text` has the form of a hash; what is in it is for who checks secrets.
+    /// Whether `text` has the form of a hash, as who checks secrets reads it: what is refused there must not pass here.
     private static func isHash(_ text: String) -> Bool {
-        if text.hasPrefix("SCRAM-SHA-256$") { return text.split(separator: "$").count == 3 }
+        if text.hasPrefix("SCRAM-SHA-256$") { return isVerifier(text) }
         let digits = text.utf8.dropFirst()
         return text.hasPrefix("#") && digits.count == 64
             && digits.allSatisfy { 0x30...0x39 ~= $0 || 0x41...0x46 ~= $0 || 0x61...0x66 ~= $0 }
+    }
+
+    /// Whether `text` is `SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key>`, the last three in base64.
+    private static func isVerifier(_ text: String) -> Bool {
+        let parts = text.split(separator: "$", omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return false }
+        let costs = parts[1].split(separator: ":", omittingEmptySubsequences: false)
+        let keys = parts[2].split(separator: ":", omittingEmptySubsequences: false)
+        guard costs.count == 2, keys.count == 2, let iterations = Int(costs[0]), 1...1_000_000 ~= iterations,
+            let salt = Data(base64Encoded: String(costs[1])), let key = Data(base64Encoded: String(keys[0]))
+        else { return false }
+        return !salt.isEmpty && key.count == 32
     }
 }
 

@@ -1,23 +1,28 @@
 internal import Projection
 internal import RESP
 
+// In words of our own: what Redis says, and where it is, is for operators.
 extension ReplyError {
     /// Why a write was not done, or may not have been: what the region's Redis has against it.
     init(ofWrite failure: StoreFailure) {
         switch failure {
-        case .server(let code, let message) where code == "READONLY" || code == "CONFLICT":
-            self.init(code: code, message: message)
-        case .server:
-            self.init(code: "UNAVAILABLE", message: "the region's Redis refuses: \(failure)")
-        case .unreachable(let reason):
+        case .server("READONLY", _): self.init(code: "READONLY", message: "the region's Redis takes no writes now")
+        case .server("CONFLICT", _):
+            self.init(code: "CONFLICT", message: "something else was asked for under this key")
+        case .server(let code, _):
+            self.init(code: "UNAVAILABLE", message: "the region's Redis refuses: \(code)")
+        case .unreachable:
             self.init(
                 code: "UNAVAILABLE",
-                message: "the region's Redis does not answer, so this may or may not have been done: \(reason)")
+                message: "the region's Redis does not answer, so this may or may not have been done")
         }
     }
 
     /// Why something could not be read.
     init(ofRead failure: StoreFailure) {
-        self.init(code: "UNAVAILABLE", message: "the region's Redis does not answer this: \(failure)")
+        switch failure {
+        case .server(let code, _): self.init(code: "UNAVAILABLE", message: "the region's Redis refuses: \(code)")
+        case .unreachable: self = .unavailable
+        }
     }
 }

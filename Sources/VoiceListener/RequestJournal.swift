@@ -13,6 +13,7 @@ package struct RequestJournal: Sendable {
 
     let region: String
     let store: any ProjectionStore
+    let refusals: RefusalLog
 
     /// The journal of a tenant's requests.
     package static func name(tenant: String, region: String) -> JournalName {
@@ -36,6 +37,7 @@ package struct RequestJournal: Sendable {
         do throws(StoreFailure) {
             return try await reference(command)
         } catch {
+            if case .server("CONFLICT", _) = error {} else { refusals.note(error) }
             throw ReplyError(ofWrite: error)
         }
     }

@@ -1,4 +1,5 @@
 internal import Journal
+package import Logging
 package import Projection
 internal import RESP
 package import RESPServer
@@ -13,20 +14,23 @@ package struct VoiceWrites: Sendable {
     let peers: [any PeerCopies]
     let requests: RequestJournal
     let written = WrittenEntries()
+    private let refusals: RefusalLog
 
     /// - Parameters:
     ///   - region: The region asked.
     ///   - store: Its Redis. Commands should fail while that is away, rather than wait.
     ///   - tenants: Those that requests may name.
     ///   - peers: What every other region keeps of the journals born here.
+    ///   - logger: Told why Redis does not take something, which clients are not.
     package init(
-        region: String, store: any ProjectionStore, tenants: TenantLookup, peers: [any PeerCopies]
+        region: String, store: any ProjectionStore, tenants: TenantLookup, peers: [any PeerCopies], logger: Logger
     ) {
         self.region = region
         self.store = store
         self.tenants = tenants
         self.peers = peers
-        requests = RequestJournal(region: region, store: store)
+        refusals = RefusalLog(logger)
+        requests = RequestJournal(region: region, store: store, refusals: refusals)
     }
 
     package var commands: [Command] { [appendCommand, waitCommand] + RequestForm.all.map { command(of: $0) } }
@@ -74,6 +78,7 @@ extension VoiceWrites {
             }
             return entry
         } catch {
+            refusals.note(error)
             throw ReplyError(ofWrite: error)
         }
     }

@@ -89,7 +89,8 @@ struct ClientPorts: Sendable {
         voiceReads = VoiceReads(
             feed: feed, store: readingStore, tenants: tenants, region: region.name, peers: region.peers.map(\.region))
         voiceWrites = VoiceWrites(
-            region: region.name, store: store, tenants: tenants, peers: links.map { LinkedCopies($0) })
+            region: region.name, store: store, tenants: tenants, peers: links.map { LinkedCopies($0) },
+            logger: logger("voice"))
         voiceStates = VoiceStates(store: store, tenants: tenants)
     }
 

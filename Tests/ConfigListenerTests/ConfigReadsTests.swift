@@ -152,6 +152,23 @@ struct ConfigReadsTests {
         }
     }
 
+    @Test("As many objects as one answer may have are found; of more it is said how to list them")
+    func findMany() async throws {
+        try await ReadBench.with { bench in
+            let client = try await bench.client()
+            let key = "cfg:{101}:person:by:place_dbid:5"
+            let ids = (1...ConfigReads.foundLimit).map { "\($0)" }
+            _ = try await bench.redis.send(RedisCommand(["SADD", key] + ids)) as RedisReply
+            let find = RedisCommand("CFG.FIND", "101", "person", "place_dbid", "5")
+            let all = try await client.send(find) as RedisReply
+            #expect(all.elements.compactMap(\.string) == ids)
+            try await bench.write("SADD", key, "one more")
+            let refusal = try await client.shown("CFG.FIND", "101", "person", "place_dbid", "5")
+            #expect(refusal.hasPrefix("LIMIT ") && refusal.contains("CFG.LIST"))
+            await client.close()
+        }
+    }
+
     @Test("What types there are, in all and of a tenant, and what they are made of")
     func types() async throws {
         try await ReadBench.with { bench in

@@ -10,7 +10,7 @@ struct FreshnessTests {
     private func seconds(_ count: Int64) -> Timestamp { Timestamp(nanoseconds: count * 1_000_000_000) }
 
     private func set(_ component: String, _ name: String, _ health: ComponentHealth = .working) {
-        states.set(component, ComponentState(name, health, reason: "because"))
+        states.set(component, ComponentState(name, health, reason: "10.0.0.7:5432 refuses"))
     }
 
     private func allIsWell(capture: String = "streaming") {
@@ -34,7 +34,8 @@ struct FreshnessTests {
         set("capture", "looking", .waiting)
         set("capture", "waiting", .waiting)
         let stale = freshness.now(isProjected: true, at: seconds(117))
-        #expect(stale.state == "waiting" && stale.postgres == "unreachable" && stale.reason == "because")
+        #expect(stale.state == "waiting" && stale.postgres == "unreachable")
+        #expect(stale.reason == "changes in PostgreSQL are not captured")
         #expect(stale.secondsBehind == 7 && stale.staleSince == seconds(110))
         #expect(freshness.now(isProjected: false, at: seconds(117)).secondsBehind == nil)
         // The host's clock was put back.

@@ -28,7 +28,7 @@ struct ReadOptionsTests {
         let list = try ReadOptions(
             Request("CFG.LIST", "t", "person", "COUNT", "7", "CURSOR", "5-ab-3"), behind: 3, isPaged: true)
         #expect(list.start == 3 && list.count == 7)
-        #expect(list.cursor == ListCursor(position: Position(number: 5), run: "ab", scan: 3))
+        #expect(list.cursor == ListCursor(position: Position(number: 5), life: "ab", scan: 3))
         let get = try ReadOptions(Request("CFG.GET", "t", "person", "7", "COUNT", "7"), behind: 4)
         #expect(get.start == 6)
     }
@@ -63,7 +63,7 @@ struct ReadOptionsTests {
 
     @Test("A cursor reads what it writes")
     func cursor() {
-        let cursor = ListCursor(position: Position(number: .max), run: "0123456789ab", scan: .max)
+        let cursor = ListCursor(position: Position(number: .max), life: "0123456789ab", scan: .max)
         #expect(ListCursor(cursor.description) == cursor)
     }
 

@@ -35,6 +35,30 @@ struct TrackedCacheTests {
         }
     }
 
+    @Test("A list does not go on in a Redis that was emptied meanwhile, though it is full again")
+    func flushedList() async throws {
+        try await ReadBench.with { bench in
+            let client = try await bench.client()
+            let ids = (1...3000).map { "\($0)" }
+            let fill = RedisCommand(["SADD", "cfg:{101}:person"] + ids)
+            _ = try await bench.redis.send(fill) as RedisReply
+            let page = try await client.send(RedisCommand("CFG.LIST", "101", "person")) as RedisReply
+            let cursor = try #require(page[3]?.string)
+            #expect(cursor != "0")
+            let next = ["CFG.LIST", "101", "person", "CURSOR", cursor]
+            _ = try await client.send(RedisCommand(next)) as RedisReply
+            try await bench.write("FLUSHALL")
+            try await ReadBench.seed(bench.redis)
+            _ = try await bench.redis.send(fill) as RedisReply
+            #expect(
+                try await client.shown("CFG.LIST", "101", "person", "CURSOR", cursor)
+                    == "STALE the region's Redis was lost or emptied since that cursor; list from the beginning")
+            let again = try await client.send(RedisCommand("CFG.LIST", "101", "person")) as RedisReply
+            #expect(again[3]?.string.map { ListCursor($0) != nil } == true)
+            await client.close()
+        }
+    }
+
     @Test(
         "Either connection killed: the other one ends as well, and what was remembered is read anew",
         arguments: ["regionsync-invalidations", "regionsync-reads"])

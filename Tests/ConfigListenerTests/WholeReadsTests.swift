@@ -134,7 +134,7 @@ struct WholeReadsTests {
                 try await client.shown("CFG.LIST", "101", "note")
                     == "[\"position\", \"200\", \"cursor\", \"0\", \"ids\", []]")
 
-            let foreign = ListCursor(position: Position(number: 1), run: "another", scan: 5).description
+            let foreign = ListCursor(position: Position(number: 1), life: "another", scan: 5).description
             #expect(try await client.shown("CFG.LIST", "101", "person", "CURSOR", foreign).hasPrefix("STALE"))
             await client.close()
         }

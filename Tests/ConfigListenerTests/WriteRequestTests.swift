@@ -46,7 +46,7 @@ struct WriteRequestTests {
             ("101 skill 7 name a NULL name", "ERR field name stands twice"),
             ("101 skill NEW name a IF 1", "ERR IF cannot stand with NEW: there is no version yet"),
             ("101 skill 7 name a\0b", "ERR argument 5 is not text: UTF-8 without NUL"),
-            ("101 skill 7 name a ONCE ", "ERR a key of ONCE has 1 to 255 bytes"),
+            ("101 skill 7 name a ONCE ", "ERR a key of ONCE has 1 to 128 bytes"),
         ])
     func refused(line: String, error: String) {
         #expect(refusal { () throws(ReplyError) in try put(line) } == error)
@@ -58,11 +58,11 @@ struct WriteRequestTests {
         #expect(
             refusal { () throws(ReplyError) in try WriteRequest(put: bytes) }
                 == "ERR argument 5 is not text: UTF-8 without NUL")
-        let key = String(repeating: "k", count: 255)
+        let key = String(repeating: "k", count: 128)
         #expect(refusal { () throws(ReplyError) in try delete("1 skill 7 ONCE \(key)") } == nil)
         #expect(
             refusal { () throws(ReplyError) in try delete("1 skill 7 ONCE \(key)k") }
-                == "ERR a key of ONCE has 1 to 255 bytes")
+                == "ERR a key of ONCE has 1 to 128 bytes")
         #expect(refusal { () throws(ReplyError) in try delete("1 skill 7 name x") } == "ERR syntax error")
     }
 

@@ -53,6 +53,14 @@ struct PostgresCheckTests {
             try await database.superuser.query("REVOKE DELETE ON regionsync.once FROM regionsync_write")
             let once = try await region.check().fault("writer")
             #expect(once.severity == .error && once.statement.hasSuffix("may not write regionsync.once"), "\(once)")
+            for table in ["plain", "regionsync.once", "regionsync.history"] {
+                try await database.migrate()
+                try await database.superuser.query("REVOKE SELECT ON \(table) FROM regionsync_write")
+                let unread = try await region.check().fault("writer")
+                #expect(unread.severity == .error, "\(unread)")
+                let name = table == "plain" ? "public.plain" : table
+                #expect(unread.statement == "regionsync_write may not read \(name)")
+            }
             try await database.superuser.query("ALTER ROLE regionsync_write NOLOGIN")
             #expect(try await region.check().fault("writer").severity == .error)
         }

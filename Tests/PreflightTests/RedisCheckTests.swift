@@ -94,8 +94,8 @@ struct RedisCheckTests {
         [
             "COPY", "DEL", "EVAL", "EXEC", "EXISTS", "EXPIRE", "FCALL", "FCALL_RO", "GET", "HDEL", "HEXISTS", "HGET",
             "HGETALL", "HINCRBY", "HMGET", "HSET", "HSETNX", "INFO", "MULTI", "RENAME", "RESTORE", "SADD", "SCARD",
-            "SET", "SISMEMBER", "SMEMBERS", "SREM", "SSCAN", "XADD", "XDEL", "XLEN", "XRANGE", "XREAD", "XREVRANGE",
-            "XSETID", "XTRIM",
+            "SET", "SISMEMBER", "SMEMBERS", "SRANDMEMBER", "SREM", "SSCAN", "XADD", "XDEL", "XLEN", "XRANGE", "XREAD",
+            "XREVRANGE", "XSETID", "XTRIM",
         ].map { ("-\($0)", $0) } + [
             ("-client|unblock", "CLIENT UNBLOCK"), ("-client|list", "CLIENT LIST"),
             ("-client|tracking", "CLIENT TRACKING"), ("-client|caching", "CLIENT CACHING"),

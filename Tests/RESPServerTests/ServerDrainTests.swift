@@ -57,6 +57,33 @@ import Testing
         }
     }
 
+    @Test("A command that only reads goes on while the port closes")
+    func reading() async throws {
+        let gate = Gate()
+        let diary = Diary()
+        let table = CommandTable([
+            .test(
+                "T.READ", flags: [.readonly],
+                .asynchronous { _ in
+                    diary.note("began")
+                    await gate.wait()
+                    return Task.isCancelled ? .null : .ok
+                })
+        ])
+        try await TestServer.with(table: table) { server in
+            let reading = try server.client()
+            reading.send("T.READ\r\n")
+            try await eventually { diary.all == ["began"] }
+            let idle = try server.client()
+            idle.send("PING\r\n")
+            await idle.expect("+PONG\r\n")
+            await server.shutDown()
+            await idle.expectEnd()
+            gate.open()
+            await reading.expectEnd("+OK\r\n")
+        }
+    }
+
     @Test("What does not end in time is cut off")
     func drainTime() async throws {
         let gate = Gate()

@@ -183,7 +183,7 @@ import Testing
         }
     }
 
-    @Test("A waiting command is cancelled when its client is gone")
+    @Test("A command that waits or only reads is cancelled when its client is gone")
     func cancelled() async throws {
         let diary = Diary()
         let table = CommandTable([
@@ -196,13 +196,23 @@ import Testing
                     return .null
                 }),
             .test(
+                "T.READ", flags: [.readonly],
+                .cached(
+                    { _ in nil },
+                    otherwise: { _ in
+                        diary.note("began")
+                        try? await Task.sleep(for: .seconds(600))
+                        diary.note("cancelled")
+                        return .null
+                    })),
+            .test(
                 "T.DEFER", flags: [.blocking],
                 .deferred { _, pending in
                     diary.note("began")
                     pending.onCancel { diary.note("cancelled") }
                 }),
         ])
-        for command in ["T.BLOCK", "T.DEFER"] {
+        for command in ["T.BLOCK", "T.READ", "T.DEFER"] {
             try await TestServer.with(table: table) { server in
                 let before = diary.all.count
                 var client: RawClient? = try server.client()

@@ -62,6 +62,35 @@ struct AccountFileTests {
         #expect(refusal.contains(problem), "\(refusal)")
     }
 
+    private static let key = String(repeating: "A", count: 43) + "="
+
+    @Test
+    func readsVerifiers() throws {
+        let verifier = "SCRAM-SHA-256$4096:c2FsdA==$\(Self.key):\(Self.key)"
+        let accounts = try read(
+            "accounts:", "  - name: a", "    secretHashes: ['\(verifier)']", "    permissions: [read]",
+            "    tenants: [all]")
+        #expect(accounts[0].secretHashes == [verifier])
+    }
+
+    @Test(arguments: [
+        "SCRAM-SHA-256$4096:c2FsdA==$\(key)", "SCRAM-SHA-256$4096:c2FsdA==$\(key):\(key)$",
+        "SCRAM-SHA-256$many:c2FsdA==$\(key):\(key)", "SCRAM-SHA-256$0:c2FsdA==$\(key):\(key)",
+        "SCRAM-SHA-256$1000001:c2FsdA==$\(key):\(key)", "SCRAM-SHA-256$4096:$\(key):\(key)",
+        "SCRAM-SHA-256$4096:salt!$\(key):\(key)", "SCRAM-SHA-256$4096:c2FsdA==$AAAA:\(key)",
+        "SCRAM-SHA-256$4096$c2FsdA==$\(key)",
+    ])
+    func refusesWhatIsNoVerifier(hash: String) {
+        let text = """
+            accounts:
+              - name: a
+                secretHashes: ['\(hash)']
+                permissions: [read]
+                tenants: [all]
+            """
+        #expect(refusal(text)?.contains("secretHashes[0]: expected #") == true)
+    }
+
     @Test
     func wantsOneAccountAName() {
         let account = ["    secretHashes: ['\(Self.hash)']", "    permissions: [read]", "    tenants: [all]"]

@@ -110,7 +110,7 @@ import Testing
             #expect(answer.hasPrefix("(READONLY "))
             _ = try await port.server.send(RedisCommand("REPLICAOF", "NO", "ONE"))
             await port.redis.kill()
-            try await port.until("it is noticed") { try await append().contains("there is no connection") }
+            try await port.until("it is noticed") { try await append().contains("does not answer") }
             try await port.redis.start()
             try await port.until("it is back") { try await append().hasSuffix("-0") }
             await client.close()

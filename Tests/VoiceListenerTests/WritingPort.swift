@@ -39,7 +39,7 @@ struct WritingPort: Sendable {
         _ = try await server.send(RedisCommand("HSET", "cfg:{103}:tenant:103", "name", "Acme"))
         let store = PromptRedisStore(client: client)
         let tenants = TenantLookup(store: store, fixed: [101, 102])
-        let writes = VoiceWrites(region: region, store: store, tenants: tenants, peers: peers)
+        let writes = VoiceWrites(region: region, store: store, tenants: tenants, peers: peers, logger: silent)
         let states = VoiceStates(store: store, tenants: tenants)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let group = ServiceGroup(

@@ -36,7 +36,10 @@ extension PostgresProvisioning {
             }
             questions += 1
             questionsToPrune -= 1
-            if reason == nil, servers.count > 1, questions % Self.searchEvery == 0, await isOther(than: found.place) {
+            if reason == nil, servers.count > 1, questions % Self.searchEvery == 0,
+                let other = await rankOfOther(than: found.place),
+                let own = await inTime(connection, { try? await PrimarySearch.rank(connection) }), own < other
+            {
                 reason = "another server is the primary"
             }
             try? await Task.sleep(for: Self.interval)
@@ -69,23 +72,25 @@ extension PostgresProvisioning {
         }
     }
 
-    /// Whether a search finds another server than that at `place`: an old primary that lives takes writes that will be
-    /// lost.
-    private nonisolated func isOther(than place: Int) async -> Bool {
+    /// What the server is that a search finds, if it is another one than that at `place`. It is not the primary for that: the
+    /// one at `place` may only have been slow to answer. But an old primary that lives takes writes that will be lost.
+    private nonisolated func rankOfOther(than place: Int) async -> PrimarySearch.Rank? {
         let servers = servers
-        return await withTaskGroup(of: Bool.self) { group in
+        return await withTaskGroup(of: PrimarySearch.Rank?.self) { group in
             group.addTask {
-                guard let found = try? await PrimarySearch.connect(servers) else { return false }
+                guard let found = try? await PrimarySearch.connect(servers) else { return nil }
+                var rank: PrimarySearch.Rank?
+                if found.place != place { rank = try? await PrimarySearch.rank(found.connection) }
                 await found.connection.close()
-                return found.place != place
+                return rank
             }
             group.addTask {
                 try? await Task.sleep(for: Self.answerTime)
-                return false
+                return nil
             }
-            let isOther = await group.next() ?? false
+            let rank: PrimarySearch.Rank? = await group.next() ?? nil
             group.cancelAll()
-            return isOther
+            return rank
         }
     }
 

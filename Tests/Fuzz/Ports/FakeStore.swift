@@ -78,6 +78,7 @@ struct FakeStore: CacheSession {
         case "HMGET": .array(words.dropFirst(2).map { field($0) })
         case "HGET": words.count > 2 ? field(words[2]) : .null
         case "SMEMBERS": .texts(words.last == "rs:{_}:tenants" ? ["101", "109", "x"] : ["7", "12", "c1", ""])
+        case "SRANDMEMBER": .texts(["7", "12", "c1", ""])
         case "SSCAN": .array([.text("17"), .texts(["2", "10", "x"])])
         case "XADD": .text("7-1")
         case "XRANGE", "XREVRANGE", "XCLAIM": .array([entry, entry])

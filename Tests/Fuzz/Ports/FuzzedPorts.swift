@@ -74,7 +74,7 @@ final class FuzzedPorts: Sendable {
             store: store, tail: { _ in FakeTail() }, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: region, peers: ["eu-west"])
         let writes = VoiceWrites(
-            region: region, store: store, tenants: tenants, peers: [FakeCopies(temper: temper)])
+            region: region, store: store, tenants: tenants, peers: [FakeCopies(temper: temper)], logger: silent)
         let states = VoiceStates(store: store, tenants: tenants)
         Task.detached { await feed.run() }
         return serve("voice", CommandTable(reads.commands + writes.commands + states.commands))
