@@ -64,6 +64,11 @@ struct FeedMachine<Client: Sendable>: Sendable {
         var after: EntryID
         /// The journal's last ID when it was looked for in Redis.
         var seen = EntryID.zero
+
+        /// Whether the same is wanted, under the same name.
+        func isSame(as other: Place) -> Bool {
+            stream == other.stream && after == other.after && name == other.name
+        }
     }
 
     struct Stream: Sendable {
@@ -302,7 +307,9 @@ extension FeedMachine {
     /// What recent entries have for a wait: nil where they do not reach back far enough.
     mutating func reply(for waiter: Waiter) -> Reply? {
         guard case .entries(let limit) = waiter.wait.purpose else { return nil }
-        for made in recentReplies where made.limit == limit && made.places == waiter.places { return made.reply }
+        for made in recentReplies where made.limit == limit {
+            if made.places.elementsEqual(waiter.places, by: { $0.isSame(as: $1) }) { return made.reply }
+        }
         var pairs: [Reply.Pair] = []
         for place in waiter.places {
             guard let recent = streams[place.stream]?.recent else { return nil }

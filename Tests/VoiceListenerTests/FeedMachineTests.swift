@@ -51,6 +51,17 @@ import Testing
             ])
     }
 
+    @Test("who was looked for in Redis before shares them as well")
+    func sharedAfterLook() {
+        var talk = Self.waiting()
+        let early = talk.ask("b", "eu 2")
+        _ = talk.wanted()
+        talk.machine.foundNothing(for: early)
+        talk.read("eu", behind: 5, 6)
+        #expect(talk.machine.recentReplies.count == 1)
+        #expect(talk.wanted() == ["a: " + Self.entries("eu", 6), "b: " + Self.entries("eu", 6)])
+    }
+
     @Test("what memory does not reach back to is looked for in Redis, and waited for where it is not there")
     func behindMemory() {
         var talk = Self.waiting()
