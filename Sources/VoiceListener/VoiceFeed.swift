@@ -74,8 +74,10 @@ package final class VoiceFeed: Sendable {
         }
     }
 
-    /// Runs `body` on Swift's pool, while the feed runs.
-    func add(_ body: @escaping @Sendable () async -> Void) { jobs.add(.other(body)) }
+    /// Runs on Swift's pool what answers `pending`; where the feed does not run any more, it is refused.
+    func answer(_ pending: PendingReply, _ body: @escaping @Sendable () async -> Void) {
+        if !jobs.add(.other(body)) { pending.answer(.unavailable) }
+    }
 
     /// How many journals are followed, clients wait and watch, and bytes of recent entries are kept.
     package var size: (journals: Int, clients: Int, bytes: Int) {
@@ -136,10 +138,12 @@ extension VoiceFeed {
             case .push(let readers, let watch, let region, let chunk):
                 let push = Push(voice: chunk, watch: watch, region: region)
                 for reader in readers { mailing.add(push, to: reader.client) }
-            case .read(let waiter, let reader, let wait): add { await self.look(for: wait, of: reader, waiter) }
+            case .read(let waiter, let reader, let wait):
+                let isTaken = jobs.add(.other { await self.look(for: wait, of: reader, waiter) })
+                if !isTaken { mailing.add(.unavailable, to: reader.pending) }
             case .start(let reader): jobs.add(.reader(reader))
             case .interrupt(let reader):
-                if let tail = tails.withLock({ $0[reader] }) { add { await tail.interrupt() } }
+                if let tail = tails.withLock({ $0[reader] }) { jobs.add(.other { await tail.interrupt() }) }
             case .look: lookSoon.yield()
             }
         }
