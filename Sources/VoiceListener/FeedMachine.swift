@@ -188,6 +188,17 @@ extension FeedMachine {
         settle(id)
     }
 
+    /// The group is no more: its consumers look what becomes of them.
+    mutating func destroyed(_ group: String, of journal: JournalName) {
+        guard let stream = numbers[journal].flatMap({ streams[$0] }) else { return }
+        for id in stream.waiters.sorted() {
+            guard let waiter = waiters[id], case .group(group) = waiter.wait.purpose else { continue }
+            // Who looks just now may not have seen it.
+            for index in waiter.places.indices { waiters[id]?.places[index].seen = .zero }
+            if waiter.state == .parked { read(id) }
+        }
+    }
+
     /// Redis did not answer when something was looked for.
     mutating func foundNoAnswer(for id: Int) {
         guard let waiter = waiters[id] else { return lost() }

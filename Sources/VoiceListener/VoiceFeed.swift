@@ -103,6 +103,9 @@ extension VoiceFeed {
 
     private func cancel(_ id: Int) { apply { $0.cancelled(id) } }
 
+    /// The group is no more: its consumers hear of it.
+    func destroyed(_ group: String, of journal: JournalName) { apply { $0.destroyed(group, of: journal) } }
+
     /// Ends a watch and answers; what came before is sent before.
     func unwatch(_ id: Int, _ pending: PendingReply) {
         state.withLock { state in

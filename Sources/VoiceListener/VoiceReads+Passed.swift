@@ -106,7 +106,11 @@ extension VoiceReads {
             let (name, journal) = try await stream(place, of: invocation)
             let passed = PassedCommand(
                 request, place: place, name: name, journal: journal, replaced: try await withheld(request, journal))
-            return passed.reply(await store.run([passed.command]).first, as: shape)
+            let answer = await store.run([passed.command]).first
+            if request.isKeyword(0, "XGROUP"), request.isKeyword(1, "DESTROY"), case .success(.integer(1))? = answer {
+                feed.destroyed(request.text(3) ?? "", of: journal)
+            }
+            return passed.reply(answer, as: shape)
         } catch {
             return .error(error)
         }

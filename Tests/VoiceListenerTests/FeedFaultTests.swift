@@ -209,6 +209,22 @@ import Testing
         #expect(talk.machine.waiters.count == 2)
     }
 
+    @Test("consumers of a group that is destroyed look at once, those of another do not")
+    func destroyedGroup() {
+        var talk = FeedTalk()
+        let (parked, looking, other) = (talk.join("a", "g", "eu"), talk.join("b", "g", "eu"), talk.join("c", "h", "eu"))
+        talk.look(["eu": StreamFacts(5)])
+        talk.machine.foundNothing(for: parked)
+        talk.machine.foundNothing(for: other)
+        _ = talk.wanted()
+        talk.machine.destroyed("g", of: FeedTalk.journal("eu"))
+        #expect(talk.wanted() == ["read \(parked) for a: eu 5-0"])
+        talk.machine.foundNothing(for: looking)
+        #expect(talk.wanted() == ["read \(looking) for b: eu 0-0"])
+        talk.machine.destroyed("g", of: FeedTalk.journal("us"))
+        #expect(talk.wanted() == [])
+    }
+
     @Test("a watch begins with where the regions are, and is told what comes until it ends")
     func watches() {
         var talk = FeedTalk()

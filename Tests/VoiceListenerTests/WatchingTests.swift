@@ -87,6 +87,18 @@ import Testing
         }
     }
 
+    @Test("a consumer that waits hears that its group was destroyed")
+    func destroyedGroup() async throws {
+        try await ReadingPort.with { port in
+            try await port.tell("XGROUP", "CREATE", ReadingPort.key, "g", "0", "MKSTREAM")
+            let (waiting, other) = (try port.client(), try port.client())
+            waiting.send("XREADGROUP GROUP g c BLOCK 0 STREAMS \(Self.name) >")
+            try await port.untilWaiting(1)
+            #expect(await other.say("XGROUP DESTROY \(Self.name) g") == ":1\r\n")
+            #expect(await waiting.hear(until: "\r\n").hasPrefix("-NOGROUP "))
+        }
+    }
+
     @Test("a group of a copy that has not begun makes no stream under its key")
     func groupOfNoCopy() async throws {
         try await ReadingPort.with { port in
