@@ -178,7 +178,7 @@ extension VoiceFeed {
                 let reads = try await tail.read(behind: cursors)
                 apply { $0.read(reads, by: reader) }
             } catch {
-                apply { $0.readFailed(by: reader) }
+                apply { error.isRefusal ? $0.readRefused(by: reader) : $0.readFailed(by: reader) }
                 // What fails at once fails again; nobody hurries.
                 try? await Task.sleep(for: .milliseconds(50))
                 lookSoon.yield()

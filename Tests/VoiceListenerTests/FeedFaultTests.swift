@@ -172,9 +172,45 @@ import Testing
             journals.map {
                 ($0, $0.origin == "eu" ? StreamLook.refused(code: "WRONGTYPE", message: "no") : .facts(StreamFacts(5)))
             })
-        #expect(talk.wanted().contains("a: -WRONGTYPE no"))
+        #expect(talk.wanted().contains("a: -WRONGTYPE no: eu"))
         #expect(talk.machine.streams.count == 1)
         #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["us 5-0"])
+    }
+
+    @Test("a read that is refused: its journals are looked at, and but for the one that is none they are read on")
+    func refusedRead() {
+        var talk = Self.waiting()
+        talk.ask("b", "us 3")
+        talk.look(["us": StreamFacts(3)])
+        _ = talk.wanted()
+        talk.machine.readRefused(by: talk.reader)
+        #expect(talk.wanted() == [])
+        #expect(talk.cursors(talk.reader) == nil)
+        let journals = talk.machine.takeLooks(at: .milliseconds(50))
+        #expect(journals.map(\.origin) == ["eu", "us"])
+        talk.machine.looked(
+            journals.map {
+                ($0, $0.origin == "us" ? StreamLook.refused(code: "WRONGTYPE", message: "no") : .facts(StreamFacts(5)))
+            })
+        let next = talk.machine.readers.keys.first ?? 0
+        #expect(Set(talk.wanted()) == ["start \(next)", "b: -WRONGTYPE no: us"])
+        #expect(talk.cursors(next) == ["eu 5-0"])
+        #expect(talk.machine.isAway == false)
+    }
+
+    @Test("who watches what cannot be read any more is told once, and again when it can be")
+    func refusedWatch() {
+        var talk = FeedTalk()
+        talk.watch("w", 1, "eu")
+        talk.look(["eu": StreamFacts(5)])
+        _ = talk.wanted()
+        for time in 1...3 {
+            let journals = talk.machine.takeLooks(at: .seconds(time))
+            talk.machine.looked(journals.map { ($0, StreamLook.refused(code: "WRONGTYPE", message: "no")) })
+            #expect(talk.wanted().contains("push w: 1 eu STALE") == (time == 1))
+        }
+        talk.look(["eu": StreamFacts(9)], at: .seconds(4))
+        #expect(talk.wanted().contains("push w: 1 eu STALE"))
     }
 
     @Test("a batch that does not follow what is known, or comes from a reader of before, is passed over")

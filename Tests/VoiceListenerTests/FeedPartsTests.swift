@@ -158,6 +158,21 @@ import Testing
         #expect(ReplyError(.unreachable("10.0.0.1:6379")) == .unavailable)
     }
 
+    @Test("what Redis refuses of one journal is that one's trouble, and what it cannot do now everybody's")
+    func looks() {
+        func look(_ code: String) -> StreamLook {
+            StreamLook(meta: .failure(.server(code: code, message: "no")), info: .success(.array([])))
+        }
+        #expect(look("WRONGTYPE") == .refused(code: "WRONGTYPE", message: "no"))
+        guard case .refused(code: "UNAVAILABLE", _) = look("NOPERM") else {
+            Issue.record("the right to one key")
+            return
+        }
+        for code in ["LOADING", "NOAUTH", "MASTERDOWN"] { #expect(look(code) == .unreachable, "\(code)") }
+        let lost = StreamLook(meta: .success(.null), info: .failure(.unreachable("lost")))
+        #expect(lost == .unreachable)
+    }
+
     private static func call(_ line: String) throws(ReplyError) -> ReadCall {
         let request = Request(bytes: line.split(separator: " ").map { Array($0.utf8) })
         return try ReadCall(request, isGroup: request.isKeyword(0, "XREADGROUP"))
