@@ -20,8 +20,8 @@ extension FeedMachine {
         let interval = settings.lookInterval * Double(max(1, streams.count / 1000))
         var due: [JournalName] = []
         for (id, stream) in streams where stream.looked == nil {
-            let isDue = !stream.isKnown || isAway || (!stream.waiters.isEmpty && stream.nextLook <= now)
-            guard isDue else { continue }
+            // Also where nobody waits: who asks next is served from memory.
+            guard !stream.isKnown || isAway || stream.nextLook <= now else { continue }
             streams[id]?.looked = stream.recent.last
             streams[id]?.nextLook = now + interval
             due.append(stream.journal)
@@ -204,11 +204,7 @@ extension FeedMachine {
         guard let found = readers.removeValue(forKey: reader) else { return }
         for id in found.streams.sorted() {
             streams[id]?.reader = nil
-            if streams[id]?.waiters.isEmpty == true {
-                drop(id)
-            } else {
-                streams[id]?.nextLook = .zero
-            }
+            streams[id]?.nextLook = .zero
         }
     }
 

@@ -88,6 +88,18 @@ import Testing
         #expect(talk.cursors(talk.reader) == ["eu 9-0"])
     }
 
+    @Test("a stream that is born again while nobody waits for it: who comes next gets nothing of its old life")
+    func rebornMeanwhile() {
+        var talk = Self.waiting()
+        talk.read("eu", behind: 5, 6)
+        _ = talk.wanted()
+        talk.look(["eu": StreamFacts(3, birth: "other", first: 1)], at: .seconds(1))
+        _ = talk.wanted()
+        talk.ask("b", "eu 5")
+        let late = talk.ask("c", "eu 2")
+        #expect(talk.wanted() == ["b: " + Self.stale("1-0"), "read \(late) for c: eu 2-0"])
+    }
+
     @Test("a stream that ends before where it did: who is behind its end is told, also who comes later")
     func recreated() {
         var talk = Self.waiting()
