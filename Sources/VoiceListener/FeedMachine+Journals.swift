@@ -20,8 +20,8 @@ extension FeedMachine {
         let interval = settings.lookInterval * Double(max(1, streams.count / 1000))
         var due: [JournalName] = []
         for (id, stream) in streams where stream.looked == nil {
-            let isDue = !stream.isKnown || isAway || (!stream.waiters.isEmpty && stream.nextLook <= now)
-            guard isDue else { continue }
+            // Also where nobody waits: who asks next is served from memory.
+            guard !stream.isKnown || isAway || stream.nextLook <= now else { continue }
             streams[id]?.looked = stream.recent.last
             streams[id]?.nextLook = now + interval
             due.append(stream.journal)
@@ -44,7 +44,7 @@ extension FeedMachine {
             guard let id = numbers[journal], let last = before[id] else { continue }
             switch look {
             case .facts(let facts): looked(at: id, facts, sinceLast: last)
-            case .refused(let code, let message): refuse(id, .error(code, message))
+            case .refused(let code, let message): refuse(id, code, message)
             case .unreachable: break
             }
         }
@@ -58,6 +58,8 @@ extension FeedMachine {
         guard stream.isKnown else {
             streams[id]?.isKnown = true
             restart(id, behind: facts.generated)
+            // Nobody watches it yet, unless it could not be read for a while.
+            tellWatchers(of: id)
             for waiter in stream.waiters.sorted() { settle(waiter) }
             return
         }
@@ -70,6 +72,8 @@ extension FeedMachine {
             restart(id, behind: facts.generated)
             tellWatchers(of: id)
             for waiter in stream.waiters.sorted() { settle(waiter) }
+        } else if stream.reader == nil {
+            enlist(id)
         }
     }
 
@@ -111,10 +115,13 @@ extension FeedMachine {
     private mutating func tellWatchers(of id: Int) { push(nil, of: id) }
 
     /// The server does not let the journal be read.
-    private mutating func refuse(_ id: Int, _ error: Reply) {
+    private mutating func refuse(_ id: Int, _ code: String, _ message: String) {
         guard let stream = streams[id] else { return }
-        tellWatchers(of: id)
-        for waiter in stream.waiters.sorted() where waiters[waiter]?.state != .watching { finish(waiter, error) }
+        if stream.isKnown { tellWatchers(of: id) }
+        for waiter in stream.waiters.sorted() where waiters[waiter]?.state != .watching {
+            let name = waiters[waiter]?.places.first { $0.stream == id }?.name ?? ""
+            finish(waiter, .error(code, "\(message): \(name)"))
+        }
         if streams[id]?.waiters.isEmpty == true {
             drop(id)
         } else {
@@ -189,6 +196,16 @@ extension FeedMachine {
     /// A reader could not read.
     mutating func readFailed(by reader: Int) {
         if readers[reader] != nil { lost() }
+    }
+
+    /// Redis refused what a reader wanted, as it does where one of its journals is none: they are looked at, and all that can
+    /// be read are read on.
+    mutating func readRefused(by reader: Int) {
+        guard let found = readers.removeValue(forKey: reader) else { return }
+        for id in found.streams.sorted() {
+            streams[id]?.reader = nil
+            streams[id]?.nextLook = .zero
+        }
     }
 
     /// Redis does not answer. Who waits for what was known goes on waiting; who has to know more first is told.

@@ -64,6 +64,11 @@ struct FeedMachine<Client: Sendable>: Sendable {
         var after: EntryID
         /// The journal's last ID when it was looked for in Redis.
         var seen = EntryID.zero
+
+        /// Whether the same is wanted, under the same name.
+        func isSame(as other: Place) -> Bool {
+            stream == other.stream && after == other.after && name == other.name
+        }
     }
 
     struct Stream: Sendable {
@@ -181,6 +186,17 @@ extension FeedMachine {
         }
         waiters[id] = waiter
         settle(id)
+    }
+
+    /// The group is no more: its consumers look what becomes of them.
+    mutating func destroyed(_ group: String, of journal: JournalName) {
+        guard let stream = numbers[journal].flatMap({ streams[$0] }) else { return }
+        for id in stream.waiters.sorted() {
+            guard let waiter = waiters[id], case .group(group) = waiter.wait.purpose else { continue }
+            // Who looks just now may not have seen it.
+            for index in waiter.places.indices { waiters[id]?.places[index].seen = .zero }
+            if waiter.state == .parked { read(id) }
+        }
     }
 
     /// Redis did not answer when something was looked for.
@@ -302,7 +318,9 @@ extension FeedMachine {
     /// What recent entries have for a wait: nil where they do not reach back far enough.
     mutating func reply(for waiter: Waiter) -> Reply? {
         guard case .entries(let limit) = waiter.wait.purpose else { return nil }
-        for made in recentReplies where made.limit == limit && made.places == waiter.places { return made.reply }
+        for made in recentReplies where made.limit == limit {
+            if made.places.elementsEqual(waiter.places, by: { $0.isSame(as: $1) }) { return made.reply }
+        }
         var pairs: [Reply.Pair] = []
         for place in waiter.places {
             guard let recent = streams[place.stream]?.recent else { return nil }

@@ -23,7 +23,7 @@ enum PageSize {
 
 extension StoreReply {
     /// What it takes of a reply, about.
-    fileprivate var byteCount: Int {
+    var byteCount: Int {
         switch self {
         case .null, .integer: 8
         case .string(let bytes): bytes.readableBytes + 8

@@ -35,8 +35,9 @@ struct ReadCall: Sendable {
     private(set) var acknowledges = true
     private(set) var streams: [Stream] = []
 
-    /// Streams that one call may name.
+    /// Streams that one call may name, and one that waits.
     static let streamLimit = 1024
+    static let waitingStreamLimit = 256
     /// Entries of a stream that are read at once: a reader goes on behind them.
     static let entryLimit = 10_000
     /// Entries of all streams that are read at once.
@@ -85,6 +86,7 @@ struct ReadCall: Sendable {
             }
         }
         guard !streams.isEmpty else { throw .syntax }
+        if block != nil { try checkWait() }
         if isGroup, group == nil { throw ReplyError("Missing GROUP option for XREADGROUP") }
         if !isGroup { try checkStarts(of: request) }
     }
@@ -96,6 +98,16 @@ struct ReadCall: Sendable {
         for place in range {
             guard let name = request.validText(place) else { throw .noStream }
             streams.append(Stream(name: name, place: place, start: Self.start(request, place + range.count)))
+        }
+    }
+
+    /// What a client waits for is kept for as long as it waits.
+    private func checkWait() throws(ReplyError) {
+        guard streams.count <= Self.waitingStreamLimit else {
+            throw ReplyError(code: "LIMIT", message: "more than \(Self.waitingStreamLimit) streams with BLOCK")
+        }
+        guard Set(streams.map(\.name)).count == streams.count else {
+            throw ReplyError("the same stream twice with BLOCK")
         }
     }
 

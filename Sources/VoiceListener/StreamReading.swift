@@ -139,7 +139,19 @@ extension StreamLook {
     }
 
     private static func failed(_ failure: StoreFailure) -> StreamLook {
-        guard case .server("WRONGTYPE", let message) = failure else { return .unreachable }
-        return .refused(code: "WRONGTYPE", message: message)
+        guard failure.isRefusal, case .server(let code, let message) = failure else { return .unreachable }
+        // The worker's own rights are no business of clients.
+        if code == "NOPERM" {
+            return .refused(code: "UNAVAILABLE", message: "the region's Redis does not let the worker read this stream")
+        }
+        return .refused(code: code, message: message)
+    }
+}
+
+extension StoreFailure {
+    /// Whether it is about what was asked for, such as a key of another kind, and the server answers others.
+    var isRefusal: Bool {
+        guard case .server(let code, _) = self else { return false }
+        return code == "NOPERM" || !ReplyError.passing.contains(code)
     }
 }

@@ -34,7 +34,7 @@ extension ReplyError {
     }
 
     /// Errors of a server that cannot do now what it does at other times, and of the worker's own rights.
-    private static let passing: Set<String> = [
+    static let passing: Set<String> = [
         "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "READONLY", "OOM", "MISCONF", "NOREPLICAS",
         "NOPERM", "NOAUTH",
     ]

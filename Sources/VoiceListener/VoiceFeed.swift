@@ -74,8 +74,10 @@ package final class VoiceFeed: Sendable {
         }
     }
 
-    /// Runs `body` on Swift's pool, while the feed runs.
-    func add(_ body: @escaping @Sendable () async -> Void) { jobs.add(.other(body)) }
+    /// Runs on Swift's pool what answers `pending`; where the feed does not run any more, it is refused.
+    func answer(_ pending: PendingReply, _ body: @escaping @Sendable () async -> Void) {
+        if !jobs.add(.other(body)) { pending.answer(.unavailable) }
+    }
 
     /// How many journals are followed, clients wait and watch, and bytes of recent entries are kept.
     package var size: (journals: Int, clients: Int, bytes: Int) {
@@ -100,6 +102,9 @@ extension VoiceFeed {
     }
 
     private func cancel(_ id: Int) { apply { $0.cancelled(id) } }
+
+    /// The group is no more: its consumers hear of it.
+    func destroyed(_ group: String, of journal: JournalName) { apply { $0.destroyed(group, of: journal) } }
 
     /// Ends a watch and answers; what came before is sent before.
     func unwatch(_ id: Int, _ pending: PendingReply) {
@@ -136,10 +141,12 @@ extension VoiceFeed {
             case .push(let readers, let watch, let region, let chunk):
                 let push = Push(voice: chunk, watch: watch, region: region)
                 for reader in readers { mailing.add(push, to: reader.client) }
-            case .read(let waiter, let reader, let wait): add { await self.look(for: wait, of: reader, waiter) }
+            case .read(let waiter, let reader, let wait):
+                let isTaken = jobs.add(.other { await self.look(for: wait, of: reader, waiter) })
+                if !isTaken { mailing.add(.unavailable, to: reader.pending) }
             case .start(let reader): jobs.add(.reader(reader))
             case .interrupt(let reader):
-                if let tail = tails.withLock({ $0[reader] }) { add { await tail.interrupt() } }
+                if let tail = tails.withLock({ $0[reader] }) { jobs.add(.other { await tail.interrupt() }) }
             case .look: lookSoon.yield()
             }
         }
@@ -171,7 +178,7 @@ extension VoiceFeed {
                 let reads = try await tail.read(behind: cursors)
                 apply { $0.read(reads, by: reader) }
             } catch {
-                apply { $0.readFailed(by: reader) }
+                apply { error.isRefusal ? $0.readRefused(by: reader) : $0.readFailed(by: reader) }
                 // What fails at once fails again; nobody hurries.
                 try? await Task.sleep(for: .milliseconds(50))
                 lookSoon.yield()

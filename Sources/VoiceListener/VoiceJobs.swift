@@ -13,6 +13,10 @@ struct VoiceJobs: Sendable {
         (stream, intake) = AsyncStream.makeStream(of: Job.self)
     }
 
-    /// Adds a job, which begins as soon as somebody takes it. Not bounded by itself: a connection asks for one at a time.
-    func add(_ job: Job) { intake.yield(job) }
+    /// Adds a job, which begins as soon as somebody takes it; false once whoever took them was cancelled: it never will.
+    /// Not bounded by itself: a connection asks for one at a time.
+    @discardableResult
+    func add(_ job: Job) -> Bool {
+        if case .enqueued = intake.yield(job) { true } else { false }
+    }
 }

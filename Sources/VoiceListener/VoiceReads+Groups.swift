@@ -39,7 +39,7 @@ extension VoiceReads {
                         FeedWait(streams: streams, purpose: .group(group.name), deadline: deadline),
                         by: VoiceFeed.Reader(client: client, pending: pending) { _ in await attempt.run() })
                 } else {
-                    feed.add { pending.answer(await attempt.run().reply) }
+                    feed.answer(pending) { pending.answer(await attempt.run().reply) }
                 }
             }
         } catch {

@@ -106,26 +106,42 @@ extension VoiceReads {
             let (name, journal) = try await stream(place, of: invocation)
             let passed = PassedCommand(
                 request, place: place, name: name, journal: journal, replaced: try await withheld(request, journal))
-            return passed.reply(await store.run([passed.command]).first, as: shape)
+            let answer = await store.run([passed.command]).first
+            if request.isKeyword(0, "XGROUP"), request.isKeyword(1, "DESTROY"), case .success(.integer(1))? = answer {
+                feed.destroyed(request.text(3) ?? "", of: journal)
+            }
+            return passed.reply(answer, as: shape)
         } catch {
             return .error(error)
         }
     }
 
-    /// `XINFO STREAM … FULL COUNT 0` would answer everything there is, `XAUTOCLAIM … COUNT` as much as it says.
+    /// Most commands answer as much as they are asked for, `XINFO STREAM … FULL COUNT 0` everything there is.
     private func checkSize(_ request: Request) throws(ReplyError) {
+        let limit = ReadCall.groupLimit
         if request.isKeyword(0, "XAUTOCLAIM") {
             for index in 6..<max(request.count, 6) where request.isKeyword(index, "COUNT") {
-                guard let count = request.integer(index + 1), count > ReadCall.groupLimit else { continue }
-                throw ReplyError(code: "LIMIT", message: "COUNT is 1 to \(ReadCall.groupLimit)")
+                try checkCount(request, index + 1)
             }
-        }
-        let isFull = request.isKeyword(0, "XINFO") && request.isKeyword(4, "COUNT")
-        guard isFull, let count = request.integer(5) else { return }
-        guard 1...Int64(ReadCall.entryLimit) ~= count else {
-            throw ReplyError(code: "LIMIT", message: "COUNT is 1 to \(ReadCall.entryLimit)")
+        } else if request.isKeyword(0, "XPENDING") {
+            try checkCount(request, request.isKeyword(3, "IDLE") ? 7 : 5)
+        } else if request.isKeyword(0, "XCLAIM") {
+            // Behind the IDs there are ten words of options.
+            guard request.count <= 5 + limit + 10 else {
+                throw ReplyError(code: "LIMIT", message: "more than \(limit) IDs")
+            }
+        } else if request.isKeyword(0, "XINFO"), request.isKeyword(4, "COUNT") {
+            if request.integer(5) == 0 { throw Self.wrongCount }
+            try checkCount(request, 5)
         }
     }
+
+    private func checkCount(_ request: Request, _ index: Int) throws(ReplyError) {
+        if let count = request.integer(index), count > ReadCall.groupLimit { throw Self.wrongCount }
+    }
+
+    private static let wrongCount = ReplyError(
+        code: "LIMIT", message: "COUNT is 1 to \(ReadCall.groupLimit)")
 
     /// `MKSTREAM` of a copy that has not begun is left out: a stream of somebody else's under its key would keep the mirror
     /// from beginning it.

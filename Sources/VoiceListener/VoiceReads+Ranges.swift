@@ -28,21 +28,45 @@ extension VoiceReads {
         do throws(ReplyError) {
             let request = invocation.request
             let (name, journal) = try await stream(1, of: invocation)
-            let passed = Self.limited(request, name: name, journal: journal)
-            // A floor that rose meanwhile is seen.
-            let answers = await store.run([passed.command, StreamReading.floor(of: journal)])
-            if request.isKeyword(0, "XRANGE"), case .success(let floor)? = answers.last,
-                let start = RangeStart(request.text(2) ?? ""), start.misses(upTo: EntryID(floor: floor))
-            {
-                return try await stale(journal)
+            // Redis takes the last of several counts.
+            guard request.count <= 6 else { throw .syntax }
+            guard let wanted = Self.wanted(request) else {
+                let passed = PassedCommand(request, place: 1, name: name, journal: journal)
+                return passed.reply(await store.run([passed.command]).first, as: .entries)
             }
-            if case .success(.array(let entries))? = answers.first, entries.count > ReadCall.entryLimit {
-                throw ReplyError(
-                    code: "LIMIT", message: "more than \(ReadCall.entryLimit) entries: read them with COUNT, in parts")
-            }
-            return passed.reply(answers.first, as: .entries)
+            return try await pages(of: request, RangePages(wanted: wanted), name, journal)
         } catch {
             return .error(error)
+        }
+    }
+
+    /// Reads page by page: who gets entries gets all that there are between the first and the last of them.
+    private func pages(
+        of request: Request, _ empty: RangePages, _ name: String, _ journal: JournalName
+    ) async throws(ReplyError) -> Reply {
+        let isForward = request.isKeyword(0, "XRANGE")
+        var pages = empty
+        var birth: String?
+        var start = isForward ? RangeStart(request.text(2) ?? "") : nil
+        var passed = Self.page(request, behind: nil, count: pages.count, name, journal)
+        while true {
+            // A floor that rose meanwhile is seen.
+            let answers = await store.run([passed.command, RedisCommand("HMGET", journal.metaKey, "birth", "floor")])
+            guard case .success(let page)? = answers.first else { return passed.reply(answers.first, as: .entries) }
+            guard case .success(let meta)? = answers.last else { return passed.reply(answers.last, as: .plain) }
+            if let start, start.misses(upTo: EntryID(floor: meta.elements.last ?? .null)) {
+                return try await stale(journal)
+            }
+            let mark = meta.elements.first?.text
+            if let birth, let mark, mark != birth { return try await stale(journal) }
+            birth = mark ?? birth
+            switch pages.take(page.elements) {
+            case .done: return StreamReplies.reply(.array(pages.entries), as: .entries)
+            case .tooMuch: throw .tooLarge
+            case .read(let last, let count):
+                if isForward { start = RangeStart("(\(last)") }
+                passed = Self.page(request, behind: last, count: count, name, journal)
+            }
         }
     }
 
@@ -54,16 +78,27 @@ extension VoiceReads {
         }
     }
 
-    /// With a `COUNT` that shows whether there is more than is sent at once.
-    private static func limited(_ request: Request, name: String, journal: JournalName) -> PassedCommand {
-        let most = "\(ReadCall.entryLimit + 1)"
+    /// How many entries are asked for; nil where Redis has none for it, or an error.
+    private static func wanted(_ request: Request) -> Int? {
+        if request.count == 4 { return .max }
+        guard request.count == 6, request.isKeyword(4, "COUNT"), let count = request.integer(5), count > 0 else {
+            return nil
+        }
+        return Int(clamping: count)
+    }
+
+    /// Asks for a page; behind an entry where others were read before.
+    private static func page(
+        _ request: Request, behind last: String?, count: Int, _ name: String, _ journal: JournalName
+    ) -> PassedCommand {
+        var replaced: [Int: BulkStrings] = [:]
+        if let last { replaced[2] = BulkStrings(["(\(last)"]) }
         if request.count == 4 {
-            return PassedCommand(request, place: 1, name: name, journal: journal, more: ["COUNT", most])
+            return PassedCommand(
+                request, place: 1, name: name, journal: journal, replaced: replaced, more: ["COUNT", "\(count)"])
         }
-        if request.count == 6, let count = request.integer(5), count > ReadCall.entryLimit {
-            return PassedCommand(request, place: 1, name: name, journal: journal, replaced: [5: BulkStrings([most])])
-        }
-        return PassedCommand(request, place: 1, name: name, journal: journal)
+        replaced[5] = BulkStrings(["\(count)"])
+        return PassedCommand(request, place: 1, name: name, journal: journal, replaced: replaced)
     }
 }
 

@@ -70,8 +70,7 @@ extension VoiceReads {
             streams: wanted, purpose: .watch(number: number), deadline: VoiceFeed.now + Self.patience)
         var reader = VoiceFeed.Reader(client: client, pending: pending) { _ in .nothing }
         reader.refused = { [watches] in
-            _ = watches.end(number, for: client.id)
-            client.watchEnded()
+            if watches.end(number, for: client.id).isKnown { client.watchEnded() }
         }
         let id = feed.wait(wait, by: reader)
         if !watches.began(number, as: id, for: client.id) { feed.unwatch(id) }
@@ -80,8 +79,10 @@ extension VoiceReads {
     private func unwatch(_ invocation: Invocation, _ pending: PendingReply) {
         guard let number = invocation.request.integer(1) else { return pending.answer(.error(.notAnInteger)) }
         let client = invocation.client
-        guard let id = watches.end(number, for: client.id) else { return pending.answer(.noWatch) }
+        let watch = watches.end(number, for: client.id)
+        guard watch.isKnown else { return pending.answer(.noWatch) }
         client.watchEnded()
+        guard let id = watch.id else { return pending.answer(.ok) }
         feed.unwatch(id, pending)
     }
 }

@@ -37,7 +37,7 @@ package struct VoiceReads: Sendable {
             return pending.answer(.error(error))
         }
         let account = invocation.account
-        feed.add {
+        feed.answer(pending) {
             do throws(ReplyError) {
                 body(try await streams.journals(names, for: account))
             } catch {
@@ -79,7 +79,7 @@ extension VoiceReads {
                 if call.block != nil, let wait = wait(call, journals, deadline, ends: [:]) {
                     self.wait(wait, client, pending)
                 } else {
-                    feed.add { await readElsewhere(call, journals, deadline, client, pending) }
+                    feed.answer(pending) { await readElsewhere(call, journals, deadline, client, pending) }
                 }
             }
         } catch {

@@ -26,7 +26,7 @@ final class VoiceWatches: Sendable {
         }
     }
 
-    /// The feed's number of a watch; false where the client is gone meanwhile.
+    /// The feed's number of a watch; false where the watch has ended meanwhile, or its client is gone.
     func began(_ number: Int64, as id: Int, for client: Int64) -> Bool {
         clients.withLock { clients in
             guard clients[client]?.watches[number] != nil else { return false }
@@ -35,11 +35,12 @@ final class VoiceWatches: Sendable {
         }
     }
 
-    /// The feed's number of a watch that ends; nil where there is no such watch.
-    func end(_ number: Int64, for client: Int64) -> Int? {
+    /// Ends a watch: whether there was one, and the feed's number of it, if that is known yet. Where it is not, `began` will
+    /// say that the watch is not wanted.
+    func end(_ number: Int64, for client: Int64) -> (isKnown: Bool, id: Int?) {
         clients.withLock { clients in
-            guard let id = clients[client]?.watches.removeValue(forKey: number) else { return nil }
-            return id
+            guard let found = clients[client]?.watches.removeValue(forKey: number) else { return (false, nil) }
+            return (true, found)
         }
     }
 

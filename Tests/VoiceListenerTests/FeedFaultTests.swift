@@ -88,6 +88,18 @@ import Testing
         #expect(talk.cursors(talk.reader) == ["eu 9-0"])
     }
 
+    @Test("a stream that is born again while nobody waits for it: who comes next gets nothing of its old life")
+    func rebornMeanwhile() {
+        var talk = Self.waiting()
+        talk.read("eu", behind: 5, 6)
+        _ = talk.wanted()
+        talk.look(["eu": StreamFacts(3, birth: "other", first: 1)], at: .seconds(1))
+        _ = talk.wanted()
+        talk.ask("b", "eu 5")
+        let late = talk.ask("c", "eu 2")
+        #expect(talk.wanted() == ["b: " + Self.stale("1-0"), "read \(late) for c: eu 2-0"])
+    }
+
     @Test("a stream that ends before where it did: who is behind its end is told, also who comes later")
     func recreated() {
         var talk = Self.waiting()
@@ -172,9 +184,45 @@ import Testing
             journals.map {
                 ($0, $0.origin == "eu" ? StreamLook.refused(code: "WRONGTYPE", message: "no") : .facts(StreamFacts(5)))
             })
-        #expect(talk.wanted().contains("a: -WRONGTYPE no"))
+        #expect(talk.wanted().contains("a: -WRONGTYPE no: eu"))
         #expect(talk.machine.streams.count == 1)
         #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["us 5-0"])
+    }
+
+    @Test("a read that is refused: its journals are looked at, and but for the one that is none they are read on")
+    func refusedRead() {
+        var talk = Self.waiting()
+        talk.ask("b", "us 3")
+        talk.look(["us": StreamFacts(3)])
+        _ = talk.wanted()
+        talk.machine.readRefused(by: talk.reader)
+        #expect(talk.wanted() == [])
+        #expect(talk.cursors(talk.reader) == nil)
+        let journals = talk.machine.takeLooks(at: .milliseconds(50))
+        #expect(journals.map(\.origin) == ["eu", "us"])
+        talk.machine.looked(
+            journals.map {
+                ($0, $0.origin == "us" ? StreamLook.refused(code: "WRONGTYPE", message: "no") : .facts(StreamFacts(5)))
+            })
+        let next = talk.machine.readers.keys.first ?? 0
+        #expect(Set(talk.wanted()) == ["start \(next)", "b: -WRONGTYPE no: us"])
+        #expect(talk.cursors(next) == ["eu 5-0"])
+        #expect(talk.machine.isAway == false)
+    }
+
+    @Test("who watches what cannot be read any more is told once, and again when it can be")
+    func refusedWatch() {
+        var talk = FeedTalk()
+        talk.watch("w", 1, "eu")
+        talk.look(["eu": StreamFacts(5)])
+        _ = talk.wanted()
+        for time in 1...3 {
+            let journals = talk.machine.takeLooks(at: .seconds(time))
+            talk.machine.looked(journals.map { ($0, StreamLook.refused(code: "WRONGTYPE", message: "no")) })
+            #expect(talk.wanted().contains("push w: 1 eu STALE") == (time == 1))
+        }
+        talk.look(["eu": StreamFacts(9)], at: .seconds(4))
+        #expect(talk.wanted().contains("push w: 1 eu STALE"))
     }
 
     @Test("a batch that does not follow what is known, or comes from a reader of before, is passed over")
@@ -207,6 +255,22 @@ import Testing
         talk.machine.foundNothing(for: consumers[1])
         #expect(talk.wanted() == ["a: :1"])
         #expect(talk.machine.waiters.count == 2)
+    }
+
+    @Test("consumers of a group that is destroyed look at once, those of another do not")
+    func destroyedGroup() {
+        var talk = FeedTalk()
+        let (parked, looking, other) = (talk.join("a", "g", "eu"), talk.join("b", "g", "eu"), talk.join("c", "h", "eu"))
+        talk.look(["eu": StreamFacts(5)])
+        talk.machine.foundNothing(for: parked)
+        talk.machine.foundNothing(for: other)
+        _ = talk.wanted()
+        talk.machine.destroyed("g", of: FeedTalk.journal("eu"))
+        #expect(talk.wanted() == ["read \(parked) for a: eu 5-0"])
+        talk.machine.foundNothing(for: looking)
+        #expect(talk.wanted() == ["read \(looking) for b: eu 0-0"])
+        talk.machine.destroyed("g", of: FeedTalk.journal("us"))
+        #expect(talk.wanted() == [])
     }
 
     @Test("a watch begins with where the regions are, and is told what comes until it ends")

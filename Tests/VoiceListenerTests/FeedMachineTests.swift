@@ -51,6 +51,17 @@ import Testing
             ])
     }
 
+    @Test("who was looked for in Redis before shares them as well")
+    func sharedAfterLook() {
+        var talk = Self.waiting()
+        let early = talk.ask("b", "eu 2")
+        _ = talk.wanted()
+        talk.machine.foundNothing(for: early)
+        talk.read("eu", behind: 5, 6)
+        #expect(talk.machine.recentReplies.count == 1)
+        #expect(talk.wanted() == ["a: " + Self.entries("eu", 6), "b: " + Self.entries("eu", 6)])
+    }
+
     @Test("what memory does not reach back to is looked for in Redis, and waited for where it is not there")
     func behindMemory() {
         var talk = Self.waiting()
@@ -155,8 +166,8 @@ import Testing
         var talk = Self.waiting()
         talk.machine.cancelled(talk.waiter)
         _ = talk.wanted()
-        #expect(talk.look(at: .seconds(10)) == [])
-        #expect(talk.look(at: .seconds(70)) == [])
+        #expect(talk.look(["eu": StreamFacts(5)], at: .seconds(10)) == ["eu"])
+        #expect(talk.look(["eu": StreamFacts(5)], at: .seconds(70)) == ["eu"])
         #expect(talk.machine.streams.count == 1)
         #expect(talk.look(at: .seconds(71)) == [])
         #expect(talk.machine.streams.isEmpty && talk.machine.numbers.isEmpty)

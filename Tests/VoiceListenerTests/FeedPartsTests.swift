@@ -130,6 +130,20 @@ import Testing
         #expect(Self.refusal(line) == "LIMIT more than \(ReadCall.streamLimit) streams")
     }
 
+    @Test("a client that waits names fewer streams, each once")
+    func waitedStreams() throws {
+        let names = (1...ReadCall.waitingStreamLimit).map { "s\($0)" }
+        let ids = Array(repeating: "0", count: ReadCall.waitingStreamLimit)
+        let most = try Self.call((["XREAD", "BLOCK", "0", "STREAMS"] + names + ids).joined(separator: " "))
+        #expect(most.streams.count == ReadCall.waitingStreamLimit)
+        let line = (["XREAD", "BLOCK", "0", "STREAMS", "a"] + names + ids + ["0"]).joined(separator: " ")
+        #expect(Self.refusal(line) == "LIMIT more than \(ReadCall.waitingStreamLimit) streams with BLOCK")
+        let twice = "ERR the same stream twice with BLOCK"
+        #expect(Self.refusal("XREAD BLOCK 0 STREAMS a b a 0 0 1") == twice)
+        #expect(Self.refusal("XREADGROUP GROUP g c BLOCK 1 STREAMS a a > >") == twice)
+        #expect(Self.refusal("XREAD STREAMS a a 0 1").isEmpty)
+    }
+
     @Test("errors name streams as the client does, and hide what is the worker's own trouble")
     func errors() {
         let names = [(key: "rs:{1}:voice:eu", name: "voice:1@eu")]
@@ -142,6 +156,21 @@ import Testing
             #expect(ReplyError(.server(code: code, message: "rs:"), names: names).code == "UNAVAILABLE")
         }
         #expect(ReplyError(.unreachable("10.0.0.1:6379")) == .unavailable)
+    }
+
+    @Test("what Redis refuses of one journal is that one's trouble, and what it cannot do now everybody's")
+    func looks() {
+        func look(_ code: String) -> StreamLook {
+            StreamLook(meta: .failure(.server(code: code, message: "no")), info: .success(.array([])))
+        }
+        #expect(look("WRONGTYPE") == .refused(code: "WRONGTYPE", message: "no"))
+        guard case .refused(code: "UNAVAILABLE", _) = look("NOPERM") else {
+            Issue.record("the right to one key")
+            return
+        }
+        for code in ["LOADING", "NOAUTH", "MASTERDOWN"] { #expect(look(code) == .unreachable, "\(code)") }
+        let lost = StreamLook(meta: .success(.null), info: .failure(.unreachable("lost")))
+        #expect(lost == .unreachable)
     }
 
     private static func call(_ line: String) throws(ReplyError) -> ReadCall {

@@ -87,6 +87,18 @@ import Testing
         }
     }
 
+    @Test("a consumer that waits hears that its group was destroyed")
+    func destroyedGroup() async throws {
+        try await ReadingPort.with { port in
+            try await port.tell("XGROUP", "CREATE", ReadingPort.key, "g", "0", "MKSTREAM")
+            let (waiting, other) = (try port.client(), try port.client())
+            waiting.send("XREADGROUP GROUP g c BLOCK 0 STREAMS \(Self.name) >")
+            try await port.untilWaiting(1)
+            #expect(await other.say("XGROUP DESTROY \(Self.name) g") == ":1\r\n")
+            #expect(await waiting.hear(until: "\r\n").hasPrefix("-NOGROUP "))
+        }
+    }
+
     @Test("a group of a copy that has not begun makes no stream under its key")
     func groupOfNoCopy() async throws {
         try await ReadingPort.with { port in
@@ -135,10 +147,27 @@ import Testing
             #expect(await client.say("XINFO STREAM \(Self.name) FULL COUNT 0").hasPrefix("-LIMIT "))
             #expect(await client.say("XINFO STREAM \(Self.name) FULL COUNT \(count)").hasPrefix("-LIMIT "))
             #expect(await client.say("XAUTOCLAIM \(Self.name) g c 0 0 JUSTID COUNT \(count)").hasPrefix("-LIMIT "))
+            #expect(await client.say("XPENDING \(Self.name) g - + 1001").hasPrefix("-LIMIT "))
+            #expect(await client.say("XPENDING \(Self.name) g IDLE 1 - + 1001").hasPrefix("-LIMIT "))
             let part = await client.say("XREAD STREAMS \(Self.name) 0")
             #expect(part.hasPrefix("*1\r\n*2\r\n$17\r\n\(Self.name)\r\n*\(ReadCall.entryLimit)\r\n"))
             let all = await client.say("XRANGE \(Self.name) 2 +")
             #expect(all.hasPrefix("*\(ReadCall.entryLimit)\r\n"))
+        }
+    }
+
+    @Test("a range of more bytes than are sent at once is refused, and read with COUNT")
+    func largeRange() async throws {
+        try await ReadingPort.with { port in
+            let script = """
+                for i = 1, 280 do redis.call('XADD', KEYS[1], i .. '-0', 'n', string.rep('x', 65536)) end
+                """
+            try await port.tell("EVAL", script, "1", ReadingPort.key)
+            let client = try port.client()
+            #expect(await client.say("XRANGE \(Self.name) - +").hasPrefix("-LIMIT "))
+            #expect(await client.say("XREVRANGE \(Self.name) + - COUNT 279").hasPrefix("-LIMIT "))
+            #expect(await client.say("XREVRANGE \(Self.name) + - COUNT 2").hasPrefix("*2\r\n*2\r\n$5\r\n280-0\r\n"))
+            #expect(await client.say("XRANGE \(Self.name) 279 +").hasPrefix("*2\r\n*2\r\n$5\r\n279-0\r\n"))
         }
     }
 }
