@@ -47,7 +47,8 @@ package final class ProvisioningFeed: Sendable {
         region: String, journals: [JournalName], tail: any JournalTail, store: any ProjectionStore,
         progress: ProvisioningProgress, cache: TrackedCache? = nil, logger: Logger
     ) {
-        pages = ProvisioningPages(region: region, journals: journals, tail: tail, store: store, cache: cache)
+        pages = ProvisioningPages(
+            region: region, journals: journals, tail: tail, store: store, progress: progress, cache: cache)
         self.logger = logger
         (news, newsCame) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         (jobs, intake) = AsyncStream.makeStream(of: Job.self)

@@ -22,6 +22,8 @@ struct ProvisioningPages: Sendable {
     let journals: [JournalName]
     let tail: any JournalTail
     let store: any ProjectionStore
+    /// How far what is read is projected.
+    let progress: ProvisioningProgress
     /// What readers are served from memory; nil where nothing is.
     let cache: TrackedCache?
 
@@ -41,14 +43,19 @@ struct ProvisioningPages: Sendable {
                 bytes += event.data?.count ?? 0
             case .reload, .closed: page.steps.append(step)
             case .end:
-                page.isLast = true
-                return page
+                guard reading.isCut else {
+                    page.isLast = true
+                    return page
+                }
+                guard page.steps.isEmpty else { return page }
+                throw lost(reading)
             case .read(let cursors):
                 guard page.steps.isEmpty else { return page }
                 try await read(cursors, for: &reading)
             case .locate(let journal, let position):
                 guard page.steps.isEmpty else { return page }
-                let isClosing = try await isClosed(journal, at: position)
+                // It stood there a moment ago.
+                guard let isClosing = try await isClosed(journal, at: position) else { throw lost(reading) }
                 reading.located(journal, position, isClosing: isClosing)
             }
         }
@@ -87,13 +94,24 @@ struct ProvisioningPages: Sendable {
         }
     }
 
-    private func isClosed(_ journal: JournalName, at position: Position) async throws(Failure) -> Bool {
+    /// The journals lack what was projected of them. A Redis that went away may get it again, as long as it has not said how
+    /// far it is now.
+    private func lost(_ reading: ProvisioningReading) -> Failure {
+        guard let confirmed = progress.confirmed, confirmed >= reading.bound else {
+            return .store(.unreachable("the journals do not have again what was projected of them"))
+        }
+        return .missing
+    }
+
+    /// Whether the last entry at the position closes what stands there; nil where there is none.
+    private func isClosed(_ journal: JournalName, at position: Position) async throws(Failure) -> Bool? {
         let answer = try await answers([
             RedisCommand(
                 "XREVRANGE", journal.key, position.lastEntryID.description,
                 position.entryID(ordinal: 0).description, "COUNT", "1")
         ])
-        let fields = answer.first?.elements.first?.elements.last?.elements.map(\.text) ?? []
+        guard let entry = answer.first?.elements.first else { return nil }
+        let fields = entry.elements.last?.elements.map(\.text) ?? []
         guard let place = stride(from: 0, to: fields.count - 1, by: 2).first(where: { fields[$0] == "op" }) else {
             return false
         }

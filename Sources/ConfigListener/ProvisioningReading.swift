@@ -20,7 +20,7 @@ struct ProvisioningReading: Sendable {
         case read([JournalCursor])
         /// Look up the last entry at this position; answer with `located`.
         case locate(JournalName, Position)
-        /// Everything was told.
+        /// Everything that is there was told.
         case end
     }
 
@@ -39,10 +39,12 @@ struct ProvisioningReading: Sendable {
         case closed, abandoned, unknown
     }
 
-    private let bound: Position
+    let bound: Position
     private var sources: [Source]
     /// Up to here everything was told.
     private(set) var place: EntryID
+    /// At the end: the transaction at the bound was not there, although it was projected once.
+    var isCut: Bool { place < bound.lastEntryID }
 
     /// Begins behind `place` and ends with the transaction at `bound`.
     init(_ journals: [JournalName], behind place: EntryID, upTo bound: Position) {
@@ -91,10 +93,7 @@ struct ProvisioningReading: Sendable {
         while true {
             let needed = sources.filter(\.needsRead).map { JournalCursor($0.journal, behind: $0.last) }
             guard needed.isEmpty else { return .read(needed) }
-            guard let index = lowest() else {
-                place = max(place, bound.lastEntryID)
-                return .end
-            }
+            guard let index = lowest() else { return .end }
             if let step = take(index) { return step }
         }
     }

@@ -100,7 +100,11 @@ package struct ProvisioningFold: Sendable {
     var commitTimes: [Int64] = []
 
     /// The last transaction that was folded; its call may still take others.
-    var folded: Position
+    var folded: Position {
+        didSet { if folded.history > oldValue.history { ends.append(oldValue) } }
+    }
+    /// The last transactions of histories that were left behind, since they were taken.
+    private var ends: [Position] = []
     /// The last transaction all of whose actions are in `ready` or were given out.
     var settled: Position
     /// All transactions up to here have been given out whole.
@@ -221,6 +225,13 @@ package struct ProvisioningFold: Sendable {
     package mutating func takeCommitTimes() -> [Int64] {
         defer { commitTimes.removeAll(keepingCapacity: true) }
         return commitTimes
+    }
+
+    /// The last transactions that were folded of histories behind which the next one has begun, and that were given out whole
+    /// since the last call.
+    package mutating func takeEnds() -> [Position] {
+        defer { ends.removeAll { $0 <= completed } }
+        return ends.filter { $0 <= completed }
     }
 
     // MARK: Actions

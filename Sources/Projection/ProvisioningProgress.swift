@@ -21,7 +21,7 @@ package final class ProvisioningProgress: Sendable {
     package var confirmed: Position? { state.withLock { $0.isConfirmed ? $0.completed : nil } }
 
     /// Calls `action` whenever `completed` has changed or is confirmed again, from anywhere; it must not wait. For as
-    /// long as this lives.
+    /// long as this lives. Of a history that ends the last transaction is told, also where the next one came with it.
     package func observe(_ action: @escaping @Sendable (Position) -> Void) {
         state.withLock { $0.observers.append(action) }
     }

@@ -54,6 +54,8 @@ package struct ProvisioningProjection: Sendable {
     private struct Sent {
         let commands: SentCommands
         let completed: Position
+        /// The last transactions of histories that end among these.
+        let ends: [Position]
         let objects: Int
         let commitTimes: [Int64]
         /// Objects were quarantined with them, or before.
@@ -103,8 +105,9 @@ package struct ProvisioningProjection: Sendable {
                 CrashPoint.provisioningSent.pass()
                 inFlight.append(
                     Sent(
-                        commands: sent, completed: fold.completed, objects: fold.counts.objects - counts.objects,
-                        commitTimes: fold.takeCommitTimes(), isQuarantining: isQuarantining))
+                        commands: sent, completed: fold.completed, ends: fold.takeEnds(),
+                        objects: fold.counts.objects - counts.objects, commitTimes: fold.takeCommitTimes(),
+                        isQuarantining: isQuarantining))
                 isQuarantining = false
                 report.unreadable(
                     fold.counts.unreadable - counts.unreadable, first: fold.takeFirstUnreadable(),
@@ -229,6 +232,7 @@ package struct ProvisioningProjection: Sendable {
         CrashPoint.provisioningApplied.pass()
         report.applied(sent.objects)
         report.visible(sent.commitTimes)
+        for end in sent.ends { progress.reached(end) }
         progress.reached(sent.completed)
         return sent.completed
     }

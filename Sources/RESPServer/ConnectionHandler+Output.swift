@@ -54,13 +54,13 @@ extension ConnectionHandler {
     }
 
     /// Calls `action` when less waits for the client than may before its commands pause, or all that does now was taken; also
-    /// when the connection has ended.
+    /// when the connection has ended, and not before where it is being closed: nothing is sent any more.
     func whenDrained(_ action: @escaping @Sendable () -> Void) {
-        guard let context, !isClosing else { return action() }
+        guard let context, let client else { return action() }
         let bytes = output.readableBytes + waitingBytes(context)
-        guard bytes >= listener.limits.outputPause.lowerBound else { return action() }
+        if !isClosing, bytes < listener.limits.outputPause.lowerBound { return action() }
         flush()
-        guard !isClosing else { return action() }
+        guard !isClosing else { return client.whenEnded(action) }
         // Empty, and taken after all that left before.
         let taken = context.eventLoop.makePromise(of: Void.self)
         taken.futureResult.whenComplete { _ in action() }

@@ -124,6 +124,7 @@ import Testing
             let client = try await bench.watcher()
             #expect(await client.say("CFG.WATCH 101").hasPrefix("-UNAVAILABLE "))
             let (old, new) = (UInt64(1) << 52, UInt64(2) << 52)
+            try await bench.write(old + 50, "put 102 person 1 {}")
             bench.reached(old + 50)
             try await bench.tell("HSET", WatchBench.east.metaKey, "floor", "\(old + 20)-2")
             #expect(await client.say("CFG.WATCH 101 FROM \(old + 19)").hasPrefix("-STALE "))
@@ -133,6 +134,7 @@ import Testing
             try await bench.tell("HSET", WatchBench.west.metaKey, "missed:eu-west", "3 \(old + 30)-4")
             #expect(await client.say("CFG.WATCH 101 FROM \(old + 29)").hasPrefix("-STALE "))
             #expect(await client.say("CFG.WATCH 101 FROM \(new)").hasPrefix("-STALE "))
+            try await bench.write(new + 5, "put 102 person 1 {}", to: WatchBench.west)
             bench.reached(new + 5)
             #expect(await client.say("CFG.WATCH 101 FROM \(old + 51)").hasPrefix("-STALE "))
             #expect(await client.say("CFG.WATCH 101 FROM \(old + 50)") == begun(2, "\(old + 50)"))
@@ -228,12 +230,32 @@ import Testing
             let client = try await bench.watcher()
             #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
             await bench.server.kill()
-            bench.reached(15)
+            bench.reached(20)
+            bench.progress.interrupted()
             #expect(await client.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
             try await bench.server.start()
+            // It has lost what was projected of it, and gets it again.
+            try await bench.tell("PING")
+            #expect(await client.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
             try await bench.write(20, "put 101 person 1 {}")
             bench.reached(20)
             #expect(await client.hears(news(1, 20, "ObjectUpdated", "person", "1", "{}")))
+        }
+    }
+
+    @Test("Journals that were emptied behind the projection's back are not taken for quiet ones")
+    func emptied() async throws {
+        try await WatchBench.with { bench in
+            bench.reached(10)
+            let client = try await bench.watcher()
+            #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
+            try await bench.write(20, "put 101 person 1 {}")
+            try await bench.tell("FLUSHALL")
+            bench.reached(20)
+            #expect(await client.hears(stale(1, 20)))
+            #expect(await client.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-STALE "))
+            client.send("CFG.WATCH 101 FROM 10")
+            #expect(await client.hears(begun(2, "10") + stale(2, 20)))
         }
     }
 }

@@ -23,6 +23,25 @@ struct ProvisioningProgressTests {
         #expect(progress.confirmed == position)
         #expect(calls.positions.withLock { $0 } == [position, position])
     }
+
+    @Test("the last transaction of a history is known also where the next history came in the same read")
+    func ends() async throws {
+        let (east, west) = (JournalName.provisioning(origin: "us-east"), JournalName.provisioning(origin: "eu-west"))
+        let old = try #require(Position(history: 1, lsn: 5))
+        let last = try #require(Position(history: 1, lsn: 6))
+        let next = try #require(Position(history: 2, lsn: 1))
+        try await withRedis { redis in
+            var fold = ProvisioningFold(
+                journals: [east, west], layouts: IndexLayouts(Script.catalog), trailing: old, cursors: [:])
+            let change = Change.put(Script.person("101", 7), ["dbid": "7"])
+            try Script.write(.init(position: last.number, changes: [change]), to: east, redis)
+            try Script.write(.init(position: next.number, changes: [change]), to: west, redis)
+            for read in try await redis.read(behind: fold.wanted, patience: .zero) { try fold.read(read) }
+            while fold.nextAction() != nil {}
+            let (completed, taken, later) = (fold.completed, fold.takeEnds(), fold.takeEnds())
+            #expect(completed == next && taken == [last] && later == [])
+        }
+    }
 }
 
 private final class Calls: Sendable {
