@@ -18,6 +18,13 @@ extension MetricFamily {
         "regionsync_config_cache_reads", "Reads of one object, by whether memory had it: hit, miss.",
         labels: [.result])
 
+    package static let voiceJournals = gauge(
+        "regionsync_voice_journals", "Journals that are followed for who waits for their entries, or did lately.")
+    package static let voiceWaiting = gauge(
+        "regionsync_voice_waiting", "Who waits for entries of journals: calls that read, watches.", labels: [.kind])
+    package static let voiceBytes = gauge(
+        "regionsync_voice_bytes", "What the recent entries take that are kept for them.", unit: .bytes)
+
     package static let kafkaQueueMessages = gauge(
         "regionsync_kafka_queue_messages", "Messages handed to the producer and not yet acknowledged.")
     package static let kafkaDelivered = counter(
@@ -64,6 +71,7 @@ extension MetricFamily {
         verifyLastSuccessTimestampSeconds, verifyDriftObjects, verifyRepaired,
         listenerConnections, listenerCommands, listenerSeconds, listenerRejected,
         configCacheObjects, configCacheBytes, configCacheReads,
+        voiceJournals, voiceWaiting, voiceBytes,
         kafkaQueueMessages, kafkaDelivered, kafkaErrors,
         tenantHealthLevel, tenantRedisState, tenantConfigClients, tenantActiveCalls, tenantCampaignHealthLevel,
         processCPUSeconds, processResidentMemoryBytes, processVirtualMemoryBytes, processStartTimeSeconds,

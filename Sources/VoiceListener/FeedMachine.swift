@@ -55,6 +55,8 @@ struct FeedMachine<Client: Sendable>: Sendable {
         var hasWaited = false
         /// Whether its time was up while it was looked for.
         var isDue = false
+        /// Whether its group was destroyed while it was looked for: that may not have been seen.
+        var looksAgain = false
     }
 
     /// A journal of a wait.
@@ -181,11 +183,13 @@ extension FeedMachine {
         if waiter.isDue { return finish(id, .nullArray) }
         waiter.state = .parked
         waiter.hasWaited = true
+        let looksAgain = waiter.looksAgain
+        waiter.looksAgain = false
         for index in waiter.places.indices {
             waiter.places[index].after = max(waiter.places[index].after, waiter.places[index].seen)
         }
         waiters[id] = waiter
-        settle(id)
+        if looksAgain { read(id) } else { settle(id) }
     }
 
     /// The group is no more: its consumers look what becomes of them.
@@ -193,9 +197,11 @@ extension FeedMachine {
         guard let stream = numbers[journal].flatMap({ streams[$0] }) else { return }
         for id in stream.waiters.sorted() {
             guard let waiter = waiters[id], case .group(group) = waiter.wait.purpose else { continue }
-            // Who looks just now may not have seen it.
-            for index in waiter.places.indices { waiters[id]?.places[index].seen = .zero }
-            if waiter.state == .parked { read(id) }
+            switch waiter.state {
+            case .parked: read(id)
+            case .reading: waiters[id]?.looksAgain = true
+            case .looking, .watching: break
+            }
         }
     }
 

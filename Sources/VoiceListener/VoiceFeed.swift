@@ -79,9 +79,13 @@ package final class VoiceFeed: Sendable {
         if !jobs.add(.other(body)) { pending.answer(.unavailable) }
     }
 
-    /// How many journals are followed, clients wait and watch, and bytes of recent entries are kept.
-    package var size: (journals: Int, clients: Int, bytes: Int) {
-        state.withLock { ($0.machine.streams.count, $0.machine.waiters.count, $0.machine.keptBytes) }
+    /// How many journals are followed, clients wait or watch, those that watch, and bytes of recent entries are kept.
+    package var size: (journals: Int, clients: Int, watches: Int, bytes: Int) {
+        state.withLock { state in
+            let waiters = state.machine.waiters
+            let watches = waiters.values.count(where: { $0.state == .watching })
+            return (state.machine.streams.count, waiters.count, watches, state.machine.keptBytes)
+        }
     }
 
     /// The time that deadlines are told in.

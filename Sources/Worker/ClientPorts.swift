@@ -86,6 +86,7 @@ struct ClientPorts: Sendable {
             tail: {
                 RedisVoiceTail(endpoint: endpoint, name: "listeners-\($0)", eventLoop: eventLoop, client: client)
             }, eventLoop: eventLoop, executor: EventLoopTaskExecutor(eventLoop))
+        if region.listeners.voice != nil { feed.install(in: metrics) }
         voiceReads = VoiceReads(
             feed: feed, store: readingStore, tenants: tenants, region: region.name, peers: region.peers.map(\.region))
         voiceWrites = VoiceWrites(

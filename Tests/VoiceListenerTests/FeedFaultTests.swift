@@ -268,7 +268,7 @@ import Testing
         talk.machine.destroyed("g", of: FeedTalk.journal("eu"))
         #expect(talk.wanted() == ["read \(parked) for a: eu 5-0"])
         talk.machine.foundNothing(for: looking)
-        #expect(talk.wanted() == ["read \(looking) for b: eu 0-0"])
+        #expect(talk.wanted() == ["read \(looking) for b: eu 5-0"])
         talk.machine.destroyed("g", of: FeedTalk.journal("us"))
         #expect(talk.wanted() == [])
     }

@@ -1,4 +1,5 @@
 import NIOCore
+import Observability
 import RESP
 import RedisClient
 import ServerFixtures
@@ -168,6 +169,22 @@ import Testing
             #expect(await client.say("XREVRANGE \(Self.name) + - COUNT 279").hasPrefix("-LIMIT "))
             #expect(await client.say("XREVRANGE \(Self.name) + - COUNT 2").hasPrefix("*2\r\n*2\r\n$5\r\n280-0\r\n"))
             #expect(await client.say("XRANGE \(Self.name) 279 +").hasPrefix("*2\r\n*2\r\n$5\r\n279-0\r\n"))
+        }
+    }
+
+    @Test("metrics tell how many wait, and for how many journals")
+    func metrics() async throws {
+        try await ReadingPort.with { port in
+            let registry = MetricsRegistry()
+            port.feed.install(in: registry)
+            let client = try port.client()
+            client.send("XREAD BLOCK 0 STREAMS \(Self.name) 0")
+            try await port.untilWaiting(1)
+            let samples = registry.snapshot()
+            #expect(samples.number(.voiceJournals) == 1)
+            #expect(samples.number(.voiceWaiting, [.kind: "read"]) == 1)
+            #expect(samples.number(.voiceWaiting, [.kind: "watch"]) == 0)
+            #expect(samples.number(.voiceBytes) == 0)
         }
     }
 }
