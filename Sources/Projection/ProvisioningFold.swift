@@ -230,6 +230,7 @@ package struct ProvisioningFold: Sendable {
     /// The last transactions that were folded of histories behind which the next one has begun, and that were given out whole
     /// since the last call.
     package mutating func takeEnds() -> [Position] {
+        let completed = completed
         defer { ends.removeAll { $0 <= completed } }
         return ends.filter { $0 <= completed }
     }

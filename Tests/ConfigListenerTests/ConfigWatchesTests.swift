@@ -231,7 +231,7 @@ import Testing
             #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
             await bench.server.kill()
             bench.reached(20)
-            bench.progress.interrupted()
+            bench.interrupted()
             #expect(await client.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
             try await bench.server.start()
             // It has lost what was projected of it, and gets it again.

@@ -95,6 +95,9 @@ struct WatchBench: Sendable {
 
     func reached(_ position: UInt64) { progress.reached(Position(number: position)) }
 
+    /// The projection has lost its Redis.
+    func interrupted() { progress.interrupted() }
+
     @discardableResult
     func tell(_ words: String...) async throws -> RedisReply {
         try await redis.connection().send(RedisCommand(words: words, runs: []))
