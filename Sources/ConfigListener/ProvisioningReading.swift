@@ -122,7 +122,11 @@ struct ProvisioningReading: Sendable {
         }
         _ = sources[index].inbox.popFirst()
         place = max(place, entry.id)
-        guard let change = try? ProvisioningEntry(entry) else { return nil }
+        guard let change = try? ProvisioningEntry(entry) else {
+            guard entry.isClosing else { return nil }
+            place = max(place, position.lastEntryID)
+            return .closed(position)
+        }
         switch change {
         case .put(let name, let data), .patch(let name, let data):
             return .event(ProvisioningEvent(id: entry.id, kind: .updated, name: name, data: data))

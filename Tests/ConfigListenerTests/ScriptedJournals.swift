@@ -18,7 +18,7 @@ struct ScriptedJournals {
             let isSnapshot = changes.first?.hasPrefix("begin-snapshot") == true
             lines.append([
                 "op", isSnapshot ? "end-snapshot" : "commit", "count", "\(lines.count)", "end", "1", "xid",
-                "\(position)", "time", "1",
+                "\(UInt32(truncatingIfNeeded: position))", "time", "1",
             ])
         }
         for (index, line) in lines.enumerated() {

@@ -8,8 +8,9 @@ struct Conversation {
     private static let trailer = "DISCARD\r\nCLIENT REPLY ON\r\nECHO fuzz-end\r\n"
     private static let trailerCount = 3
     private static let end = Array("$8\r\nfuzz-end\r\n".utf8)
-    /// How long nothing may come from a port that may be waiting for something, and from one that may not.
-    private static let patience: (waiting: Int32, other: Int32) = (20, 5_000)
+    /// How long nothing may come from a port that may be waiting for something, and from one that may not: much else may
+    /// run on the machine.
+    private static let patience: (waiting: Int32, other: Int32) = (20, 60_000)
 
     private let port: Int
     /// What is sent.
