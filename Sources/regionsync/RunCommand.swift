@@ -52,6 +52,14 @@ struct RunCommand: AsyncParsableCommand {
                 services: [admin, worker], gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: output.logger("service")))
         output.logger("regionsync").info("Worker starts", [.region: "\(region.name)"])
+        let files = OpenFiles.raiseLimit()
+        let ports = [region.listeners.config, region.listeners.voice].compactMap(\.self).count
+        // A few hundred are the worker's own.
+        if let files, files < UInt64(ports * region.listeners.limits.clients + 500) {
+            output.logger("regionsync").warning(
+                "The process may have fewer files open than listeners.limits.clients asks for",
+                [.count: "\(files)"])
+        }
         if CrashPoint.isArmed {
             output.logger("regionsync").warning("The worker will kill itself at a step, for a test")
         }
