@@ -57,14 +57,14 @@ package final class JournalTokens: TokenWaiting {
         }
     }
 
-    /// Reads on to the end of all journals, to the commit, or until time is up: anybody can make up a token that many
-    /// entries stand behind. At least one page of each.
+    /// Reads on to the end of all journals, to the commit, or until time is up or nobody waits: anybody can make up a token
+    /// that many entries stand behind. At least one page of each.
     private func look(
         _ search: inout CommitSearch, until end: ContinuousClock.Instant
     ) async throws(StoreFailure) -> Position? {
         while let commands = search.nextCommands() {
             if let found = search.read(try await store.answers(commands)) { return found }
-            guard ContinuousClock.now < end else { break }
+            guard ContinuousClock.now < end, !Task.isCancelled else { break }
         }
         return nil
     }

@@ -90,7 +90,7 @@ extension ProvisioningFeed {
         var history = asked
         try await check(history.place)
         var left = Self.pageLimit
-        while left > 0, !history.isFull {
+        while left > 0, !history.isFull, !Task.isCancelled {
             let place = history.place
             let way = state.withLock { $0.histories.way(behind: place) }
             switch way {
@@ -100,7 +100,7 @@ extension ProvisioningFeed {
             case .read(let bound):
                 var reading = ProvisioningReading(pages.journals, behind: place, upTo: bound)
                 var isLast = false
-                while left > 0, !isLast, !history.isFull {
+                while left > 0, !isLast, !history.isFull, !Task.isCancelled {
                     left -= 1
                     do throws(ProvisioningPages.Failure) {
                         let page = try await pages.page(of: &reading)

@@ -55,7 +55,8 @@ final class SharedLooks: Sendable {
             if case .done(let outcome) = turn { return outcome }
             return .success(())
         }
-        if let next = state.withLock({ $0.next }) { try? await Task.sleep(until: next) }
+        // Waited for also where the caller is cancelled: clients that come and go must not bring looks closer together.
+        if let next = state.withLock({ $0.next }) { _ = await Task { try? await Task.sleep(until: next) }.value }
         let began = ContinuousClock.now
         let outcome: Outcome
         do throws(StoreFailure) {

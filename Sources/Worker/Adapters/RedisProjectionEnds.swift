@@ -88,7 +88,7 @@ actor RedisProjectionTail: JournalTail {
         }
         let command = StreamReads.command(cursors, count: count, blockTime: patience > .zero ? patience : nil)
         do {
-            let reply = try await send(command)
+            let reply = try await send(command, blocks: patience > .zero)
             let reads = try StreamReads.batches(in: reply, of: cursors)
             fit(reads, streams: cursors.count)
             return reads
@@ -110,14 +110,10 @@ actor RedisProjectionTail: JournalTail {
         connection = nil
     }
 
-    private func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
-        let open: RedisConnection
-        if let connection, connection.isOpen {
-            open = connection
-        } else {
-            open = try await RedisConnection.connect(to: endpoint, name: "regionsync-\(name)", on: eventLoop)
-            connection = open
-        }
+    private func send(_ command: RedisCommand, blocks: Bool) async throws(RedisError) -> RedisReply {
+        let open = try await opened()
+        // Others may read at the same time, whose connection must not end with one reader's task.
+        guard blocks else { return try await open.send(command) }
         // A read that blocks would keep a stopping worker waiting.
         let result: Result<RedisReply, RedisError> = await withTaskCancellationHandler {
             do throws(RedisError) {
@@ -129,6 +125,18 @@ actor RedisProjectionTail: JournalTail {
             open.closeSoon()
         }
         return try result.get()
+    }
+
+    /// The connection there is, or a new one; one of those that were opened at the same time.
+    private func opened() async throws(RedisError) -> RedisConnection {
+        if let connection, connection.isOpen { return connection }
+        let new = try await RedisConnection.connect(to: endpoint, name: "regionsync-\(name)", on: eventLoop)
+        if let connection, connection.isOpen {
+            new.closeSoon()
+            return connection
+        }
+        connection = new
+        return new
     }
 }
 
