@@ -160,7 +160,7 @@ package struct VoiceProjection: Sendable {
             if !reads.isEmpty, readAt - session.lastRead < Self.gathering {
                 try? await Task.sleep(until: readAt + Self.gathering)
             }
-            session.lastRead = readAt
+            session.lastRead = .now
         }
     }
 
@@ -172,6 +172,7 @@ package struct VoiceProjection: Sendable {
         var objection: StoreFailure?
         var lag = LagMeter()
         var nextMeasure = ContinuousClock.now
+        /// When the last read was over and done with, gathering included.
         var lastRead = ContinuousClock.now
         /// When it is looked for what is missing again.
         private(set) var nextGaps = ContinuousClock.now

@@ -102,8 +102,8 @@ class GWS(Peer):
         return numbers[:3]
 
     def agent(self):
-        dn, *_ = self.extensions()
-        # One of its own: the others may be logged in by somebody else's traffic.
+        # Both of its own: others may be logged in, or logged in at, by somebody else's traffic.
+        dn = f"7{time.time_ns() % 1_000_000:06}"
         agent = f"agent-{time.time_ns()}"
         self.client(EAST, "config").execute_command(
             "CFG.PUT", self.tenant, "person", "NEW", "user_name", agent, "employee_id", agent, "is_agent", "true")
