@@ -68,7 +68,7 @@ struct AppendedEvent {
             do throws(VoiceEventError) {
                 try JSONObject.check(bytes.span)
             } catch {
-                throw ReplyError("data: expected a JSON object: \(error)")
+                throw ReplyError("data: expected a JSON object of at most 32 levels")
             }
         }
     }

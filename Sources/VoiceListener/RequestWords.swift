@@ -39,7 +39,7 @@ enum RequestWords {
         do throws(VoiceEventError) {
             try JSONObject.check(bytes.span)
         } catch {
-            throw ReplyError("\(name): expected a JSON object: \(error)")
+            throw ReplyError("\(name): expected a JSON object of at most 32 levels")
         }
         return String(decoding: bytes, as: UTF8.self)
     }
