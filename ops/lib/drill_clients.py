@@ -1,5 +1,6 @@
 """Drills of clients that do not behave: slow ones, silent ones, very many (operations.md)."""
 
+import abc
 import select
 import socket
 import time
@@ -26,7 +27,7 @@ class OpenRegions(Regions):
         file.add("listeners.limits", f"{{{limits}}}")
 
 
-class ClientDrill(FaultDrill):
+class ClientDrill(FaultDrill, abc.ABC):
     """Clients misbehave at us-east, while others ask and follow."""
 
     limits = {}
@@ -55,9 +56,9 @@ class ClientDrill(FaultDrill):
         self.figures["others"] = {"answers": len(others.delays), "medianMs": round(1000 * others.median, 2),
                                   "slowestMs": round(1000 * others.slowest, 1), "events": len(others.followed)}
 
+    @abc.abstractmethod
     def misbehave(self):
         """Ends when all that misbehaved are gone."""
-        raise NotImplementedError
 
     def rejected(self, port, reason):
         """How many clients a port has cut off for this reason."""
