@@ -109,6 +109,14 @@ extension Request {
     fileprivate var changesVersion: Bool { isKeyword(0, "RESET") || isKeyword(0, "HELLO") && isKeyword(1, "2") }
 }
 
+/// What a system call answers, asked again when a signal interrupts it: the fuzzer's own clock is an alarm every few seconds.
+private func uninterrupted(_ call: () -> Int) -> Int {
+    while true {
+        let answer = call()
+        if answer >= 0 || errno != EINTR { return answer }
+    }
+}
+
 /// A TCP connection, which leaves nothing behind when it is over.
 private final class Connection {
     enum Received {
@@ -126,11 +134,12 @@ private final class Connection {
         address.sin_port = UInt16(truncatingIfNeeded: port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                uninterrupted { Int(connect(descriptor, address, socklen_t(MemoryLayout<sockaddr_in>.size))) }
             }
         }
-        guard connected == 0 else { return nil }
+        // What is interrupted goes on, and is done or nearly so when it is asked for again.
+        guard connected == 0 || errno == EISCONN || errno == EALREADY else { return nil }
         // Closed with a reset: thousands of connections a second would use up the ports otherwise.
         var reset = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
@@ -142,7 +151,9 @@ private final class Connection {
     func send(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = rest.withUnsafeBytes { start in
+                uninterrupted { Glibc.send(descriptor, start.baseAddress, start.count, Int32(MSG_NOSIGNAL)) }
+            }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }
@@ -151,9 +162,9 @@ private final class Connection {
     /// Waits for so many milliseconds.
     func receive(patience: Int32) -> Received {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&waiting, 1, patience) > 0 else { return .nothing }
+        guard uninterrupted({ Int(poll(&waiting, 1, patience)) }) > 0 else { return .nothing }
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        let count = uninterrupted { recv(descriptor, &chunk, chunk.count, 0) }
         return count > 0 ? .bytes(Array(chunk.prefix(count))) : .end
     }
 }
