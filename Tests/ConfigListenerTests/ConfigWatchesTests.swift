@@ -87,7 +87,7 @@ import Testing
             let client = try await bench.watcher()
             client.send("CFG.WATCH 101 FROM 0")
             #expect(await client.hears(begun(1, "0")))
-            try await Task.sleep(for: .milliseconds(200))
+            try await bench.untilNothingIsRead()
             #expect(bench.live == 0)
             for position in UInt64(1)...300 {
                 #expect(await client.hears(news(1, position, "ObjectUpdated", "person", "\(position)", data)))

@@ -173,4 +173,13 @@ extension RedisConnection {
             return "\(code) \(message)"
         }
     }
+
+    /// How often the server has carried out a command, whoever asked it to.
+    func calls(of command: String) async throws -> Int {
+        let statistics: RedisReply = try await send(RedisCommand("INFO", "commandstats"))
+        let name = "cmdstat_\(command):calls="
+        let lines = (statistics.string ?? "").split(whereSeparator: \.isNewline)
+        guard let line = lines.first(where: { $0.hasPrefix(name) }) else { return 0 }
+        return Int(line.dropFirst(name.count).prefix { $0.isNumber }) ?? 0
+    }
 }

@@ -231,15 +231,27 @@ struct TrackedCacheTests {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await cache.run() }
-            while cache.session == nil { try? await Task.sleep(for: .milliseconds(1)) }
+            let hasBegun = await holds { cache.session != nil }
+            #expect(hasBegun)
             let fill = memory.beginFill(of: ObjectAddress(tenant: 1, type: "person", id: "7"))
             tracking.end()
-            while cache.session?.serverRun != "2" { try? await Task.sleep(for: .milliseconds(1)) }
+            let hasChanged = await holds { cache.session?.serverRun == "2" }
+            #expect(hasChanged)
             memory.finish(fill, with: .null, size: 0)
             #expect(memory.usage.objects == 0)
             group.cancelAll()
         }
         #expect(cache.session == nil)
+    }
+
+    /// Whether `condition` comes to hold, at most within a minute.
+    private func holds(_ condition: () -> Bool) async -> Bool {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !condition() {
+            guard ContinuousClock.now < deadline else { return false }
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+        return true
     }
 }
 

@@ -121,6 +121,17 @@ struct WatchBench: Sendable {
         Issue.record("in vain: \(what)")
     }
 
+    /// Waits until journals have been read, and stay unread for one look after another.
+    func untilNothingIsRead() async throws {
+        var (reads, looks) = (0, 0)
+        try await until("nothing is read any more") {
+            let now = try await redis.connection().calls(of: "xread")
+            looks = now > 0 && now == reads ? looks + 1 : 0
+            reads = now
+            return looks == 30
+        }
+    }
+
     /// How many watches are told what happens as it happens.
     var live: Int { feed.state.withLock { $0.watches.size.live } }
 }

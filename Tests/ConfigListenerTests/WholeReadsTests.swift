@@ -32,22 +32,21 @@ struct WholeReadsTests {
         }
     }
 
-    @Test("They are answered when it is whole, whoever applied it", arguments: [true, false])
-    func becomesWhole(isTold: Bool) async throws {
+    @Test("They are answered when it is whole, whoever applied it", arguments: [true, false], reads)
+    func becomesWhole(isTold: Bool, words: [String]) async throws {
         try await ReadBench.with { bench in
             try await bench.write("HSET", "rs:{101}:projection", "applying", "100 1")
             try await bench.write("HSET", "cfg:{101}:person:7", "user_name", "half")
+            let looks = try await bench.redis.calls(of: "hmget")
             try await withThrowingTaskGroup(of: String.self) { group in
-                for words in Self.reads {
-                    group.addTask {
-                        let client = try await bench.client()
-                        let reply: RedisReply = try await client.send(RedisCommand(words + ["TIMEOUT", "60000"]))
-                        await client.close()
-                        return reply.description
-                    }
+                group.addTask {
+                    let client = try await bench.client()
+                    let reply: RedisReply = try await client.send(RedisCommand(words + ["TIMEOUT", "60000"]))
+                    await client.close()
+                    return reply.description
                 }
-                // Each of them has looked, and found that it is not whole.
-                try await Task.sleep(for: .milliseconds(300))
+                // What it was read with found the mark.
+                try await bench.eventually { try await bench.redis.calls(of: "hmget") > looks }
                 try await bench.write("HSET", "cfg:{101}:person:7", "user_name", "alice")
                 try await bench.write("HSET", "cfg:{101}:person:by:user_name", "alice", "7")
                 try await bench.write("SADD", "cfg:{101}:person", "7")

@@ -22,7 +22,11 @@ struct SharedLooksTests {
             for _ in 0..<50 {
                 group.addTask { @concurrent in _ = await looks.perform(look) }
             }
-            while looks.waitingCount < 49 { try? await Task.sleep(for: .milliseconds(1)) }
+            let deadline = ContinuousClock.now + .seconds(30)
+            while looks.waitingCount < 49, ContinuousClock.now < deadline {
+                try? await Task.sleep(for: .milliseconds(1))
+            }
+            #expect(looks.waitingCount == 49)
             #expect(begun.number.withLock { $0 } == 1)
             open.finish()
         }
