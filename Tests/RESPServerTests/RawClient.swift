@@ -63,7 +63,7 @@ final class RawClient: Sendable {
 
     /// So many bytes, or fewer if the other side closes before; nil if neither comes in time.
     func read(_ count: Int) async -> String? {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(60)
         var received: [UInt8] = []
         while received.count < count {
             var chunk = [UInt8](repeating: 0, count: min(count - received.count, 65_536))

@@ -34,7 +34,7 @@ import Testing
     func drain() async throws {
         let gate = Gate()
         let diary = Diary()
-        try await TestServer.with(table: Self.table(gate, diary)) { server in
+        try await TestServer.with(table: Self.table(gate, diary), { $0.drainTime = .seconds(60) }) { server in
             let idle = try server.client()
             idle.send("PING\r\n")
             await idle.expect("+PONG\r\n")
@@ -70,7 +70,7 @@ import Testing
                     return Task.isCancelled ? .null : .ok
                 })
         ])
-        try await TestServer.with(table: table) { server in
+        try await TestServer.with(table: table, { $0.drainTime = .seconds(60) }) { server in
             let reading = try server.client()
             reading.send("T.READ\r\n")
             try await eventually { diary.all == ["began"] }

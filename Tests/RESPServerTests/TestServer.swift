@@ -52,6 +52,19 @@ struct TestServer: Sendable {
         try RawClient(port: port, receiveBytes: receiveBytes)
     }
 
+    /// A client that was answered `answer` to what it said. For servers that do not wait long: a client that is late, on a
+    /// busy machine, is cut off, and another one tries.
+    func client(saying text: String, answered answer: String) async throws -> RawClient {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while true {
+            let client = try client()
+            client.send(text)
+            let heard = await client.read(answer.utf8.count)
+            if heard == answer { return client }
+            try #require(ContinuousClock.now < deadline, "heard last: \(heard ?? "nothing")")
+        }
+    }
+
     func rejected(_ reason: Rejection) -> UInt64 {
         registry.counter(.listenerRejected, [.port: "test", .reason: reason.rawValue]).value
     }
@@ -67,12 +80,25 @@ struct TestServer: Sendable {
 func eventually(
     _ condition: @Sendable () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
         if try await condition() { return }
         try await Task.sleep(for: .milliseconds(5))
     }
     Issue.record("it never came true", sourceLocation: sourceLocation)
+}
+
+/// Waits until `count` was above zero, and stays the same for one look after another.
+func untilSteady(_ count: () -> Int, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    var (last, looks) = (0, 0)
+    while looks < 30 {
+        let now = count()
+        looks = now > 0 && now == last ? looks + 1 : 0
+        last = now
+        try #require(ContinuousClock.now < deadline, "it never stood still", sourceLocation: sourceLocation)
+        try await Task.sleep(for: .milliseconds(5))
+    }
 }
 
 /// A door that commands wait at until the test opens it.
