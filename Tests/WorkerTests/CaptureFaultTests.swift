@@ -27,6 +27,13 @@ struct CaptureFaultTests {
         }
     }
 
+    /// Waits until the load's next hundreds of entries have come.
+    private static func flows(_ bench: CaptureBench) async throws {
+        let key = JournalName.provisioning(origin: "us-east").key
+        let before = try await bench.redis("XLEN", key).integer ?? 0
+        try await bench.eventually("the load comes") { try await bench.redis("XLEN", key).integer ?? 0 > before + 400 }
+    }
+
     @Test("Redis killed, PostgreSQL killed, worker stopped, all under load: every transaction arrives once")
     func survives() async throws {
         try await CaptureBench.with { bench in
@@ -35,20 +42,20 @@ struct CaptureFaultTests {
                 try await bench.whileCapturing {
                     try await bench.awaitState("streaming")
                     group.addTask { await Self.load(bench) }
-                    try await Task.sleep(for: .milliseconds(700))
+                    try await Self.flows(bench)
                     await bench.redis.kill()
                     try await bench.awaitState("blocked")
                     try await bench.redis.start()
                     try await bench.awaitState("streaming")
-                    try await Task.sleep(for: .milliseconds(500))
+                    try await Self.flows(bench)
                     await bench.postgres.kill()
                     try await bench.eventually("it notices") { bench.state?.name != "streaming" }
                     try await bench.postgres.start()
                     try await bench.awaitState("streaming")
-                    try await Task.sleep(for: .milliseconds(500))
+                    try await Self.flows(bench)
                 }
                 for _ in 0..<3 {
-                    try await bench.whileCapturing { try await Task.sleep(for: .milliseconds(400)) }
+                    try await bench.whileCapturing { try await Self.flows(bench) }
                 }
                 group.cancelAll()
                 try await group.waitForAll()

@@ -317,7 +317,7 @@ struct GuardedAppendTests {
             for closed in [peer.target.closed, source.closed] {
                 closed.whenComplete { _ in ends.withLock { $0 += 1 } }
             }
-            for _ in 0..<500 where ends.withLock({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(20)) }
+            for _ in 0..<3000 where ends.withLock({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(20)) }
             #expect(ends.withLock { $0 } == 2)
         }
     }

@@ -32,10 +32,12 @@ struct MirrorLinkTests {
     func survivesPeer() async throws {
         try await TwoRegions.run(settings: ["appendonly yes", "appendfsync always"]) { regions in
             let client = try await regions.client(of: regions.east)
+            let appended = regions.metrics.counter(.mirrorAppended, [.peer: "west", .topic: "voice"])
             var last: String?
             for round in 0..<3 {
+                let before = appended.value
                 async let ids = regions.write(4_000, through: client, label: "r\(round)")
-                try await Task.sleep(for: .milliseconds(40))
+                try await regions.until { appended.value > before }
                 await regions.west.kill()
                 try await regions.west.start()
                 last = try await ids.last
@@ -57,8 +59,9 @@ struct MirrorLinkTests {
             let first = try await regions.write(100, through: client, label: "a")
             try await regions.waitForCopy(first.last)
             _ = try await peer.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
+            let refusals = try await regions.refusals(by: peer)
             async let ids = regions.write(5_000, through: client, label: "b")
-            try await Task.sleep(for: .milliseconds(300))
+            try await regions.until { try await regions.refusals(by: peer) != refusals }
             _ = try await peer.send(RedisCommand("FUNCTION", "FLUSH"))
             _ = try await peer.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))
             try await regions.waitForCopy(try await ids.last)

@@ -200,12 +200,12 @@ struct ProjectionTests {
 
     @Test("Goes on where the server's state is after the server crashed and came back")
     func restarted() async throws {
-        try await withProjector(settings: ["appendonly yes", "appendfsync always"]) { server, client, _, _ in
+        try await withProjector(settings: ["appendonly yes", "appendfsync always"]) { server, client, states, _ in
             try await put(10, "5", "anna", client)
             try await ring("7", "c1", client)
             try await wait(["HGET", "cfg:{101}:person:by:user_name", "anna"], for: "\"5\"", client)
             await server.kill()
-            try await Task.sleep(for: .milliseconds(300))
+            try await wait("its waiting") { states.state(of: "projection provisioning")?.name == "waiting" }
             try await server.start()
             try await put(11, "6", "berta", client)
             try await ring("7", "c2", client)

@@ -116,6 +116,14 @@ struct TwoRegions {
         Issue.record("in vain: \(states.reports)")
     }
 
+    /// How many appends a server has refused or has failed in, as it says itself.
+    func refusals(by server: RedisConnection) async throws -> [String] {
+        let statistics = try await server.send(RedisCommand("INFO", "commandstats")).string ?? ""
+        return statistics.split(whereSeparator: \.isNewline)
+            .filter { $0.hasPrefix("cmdstat_xadd:") || $0.hasPrefix("cmdstat_fcall:") }
+            .map { $0.split(separator: ",").suffix(2).joined(separator: ",") }
+    }
+
     /// How many signs of life the link has left at its peer.
     func knocks(at peer: RedisConnection) async throws -> UInt64 {
         let knock = try await peer.send(RedisCommand("GET", knockKey(from: "east"))).string.flatMap { Knock(text: $0) }

@@ -8,6 +8,7 @@ import Verification
 final class WorkerProcess {
     enum Failure: Error {
         case command(String, log: String)
+        case doesNotEnd
     }
 
     let name: String
@@ -40,7 +41,7 @@ final class WorkerProcess {
     ) async throws -> (status: Int32, text: String) {
         let log = folder.appending(path: "\(arguments[0]).log")
         let process = try launch(arguments, environment, log: log)
-        while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
+        try await untilEnded(process)
         return (process.terminationStatus, try String(contentsOf: log, encoding: .utf8))
     }
 
@@ -61,7 +62,19 @@ final class WorkerProcess {
     /// SIGTERM; returns when it has ended.
     func stop() async throws {
         terminate()
-        while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
+        try await Self.untilEnded(process)
+    }
+
+    /// Waits until a process has ended; one that does not is killed.
+    private static func untilEnded(_ process: Process) async throws {
+        let deadline = ContinuousClock.now + .seconds(120)
+        while process.isRunning {
+            guard ContinuousClock.now < deadline else {
+                _ = Glibc.kill(process.processIdentifier, SIGKILL)
+                throw Failure.doesNotEnd
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
     }
 
     /// Whether it was ended by SIGKILL; nil while it runs.
