@@ -181,15 +181,17 @@ let package = Package(
             swiftSettings: testing),
 
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: testing),
+        .target(
+            name: "PortFixtures", dependencies: ["Observability", "RESPServer", lifecycle, logging],
+            path: "Tests/PortFixtures", swiftSettings: testing),
         tests(of: "AdminHTTP", ["Observability", lifecycle, logging]),
         tests(of: "Capture", ["Journal", "Observability", "PGOutput", "RegionConfig", "Traffic", logging, nioCore]),
         tests(
             of: "ConfigListener",
             [
-                "Journal", "Observability", "PostgresClient", "Projection", "Provisioning", "RESP", "RESPServer",
-                "RedisClient", "RegionConfig", "ServerFixtures", "Tenants", "Traffic", "Worker", lifecycle, logging,
-                nioCore,
-                nioPosix,
+                "Journal", "Observability", "PortFixtures", "PostgresClient", "Projection", "Provisioning", "RESP",
+                "RESPServer", "RedisClient", "RegionConfig", "ServerFixtures", "Tenants", "Traffic", "Worker",
+                lifecycle, logging, nioCore, nioPosix,
             ]),
         tests(of: "Failover", ["Journal", "Traffic"]),
         tests(

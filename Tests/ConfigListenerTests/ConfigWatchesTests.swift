@@ -1,4 +1,5 @@
 import Journal
+import PortFixtures
 import RESP
 import RedisClient
 import ServerFixtures

@@ -1,13 +1,11 @@
-import Glibc
 import Journal
 import Logging
 import NIOPosix
-import Observability
+import PortFixtures
 import RESP
 import RESPServer
 import RedisClient
 import ServerFixtures
-import ServiceLifecycle
 import Synchronization
 import Tenants
 import Testing
@@ -50,30 +48,17 @@ struct WatchBench: Sendable {
             tail: RedisProjectionTail(endpoint: endpoint, name: "watches", eventLoop: loop, entriesPerRead: 64),
             store: store, progress: progress, logger: logger)
         let watches = ConfigWatches(feed: feed, tenants: tenants, catalog: .reads)
-        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
-        var settings = RESPServer.Settings(
-            host: "127.0.0.1", port: 0, label: "config", identity: ServerIdentity(version: "1"))
-        settings.limits.outputBytes = outputBytes
-        let listener = RESPServer(
-            settings, table: CommandTable(watches.commands), accounts: AccountStore(.reads),
-            registry: MetricsRegistry(), logger: logger, onListening: { listening.yield($0) })
-        let group = ServiceGroup(services: [listener], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask { await client.run() }
             tasks.addTask { await feed.run() }
-            tasks.addTask { try await group.run() }
-            var iterator = ports.makeAsyncIterator()
-            let port = try #require(await iterator.next())
-            _ = try await client.connection()
-            let bench = WatchBench(server: server, redis: client, progress: progress, feed: feed, port: port)
-            do {
-                try await body(bench)
-            } catch {
-                await group.triggerGracefulShutdown()
-                throw error
+            try await ServedPort.with(
+                CommandTable(watches.commands), accounts: AccountStore(.reads), { $0.outputBytes = outputBytes }
+            ) { served in
+                _ = try await client.connection()
+                try await body(
+                    WatchBench(server: server, redis: client, progress: progress, feed: feed, port: served.port))
             }
-            await group.triggerGracefulShutdown()
         }
     }
 
@@ -103,10 +88,10 @@ struct WatchBench: Sendable {
         try await redis.connection().send(RedisCommand(words: words, runs: []))
     }
 
-    func talk() throws -> WatchTalk { try WatchTalk(port: port) }
+    func talk() throws -> PortTalk { try PortTalk(port: port) }
 
     /// A client that speaks RESP3.
-    func watcher() async throws -> WatchTalk {
+    func watcher() async throws -> PortTalk {
         let talk = try talk()
         _ = await talk.say("HELLO 3")
         return talk
@@ -134,76 +119,6 @@ struct WatchBench: Sendable {
 
     /// How many watches are told what happens as it happens.
     var live: Int { feed.state.withLock { $0.watches.size.live } }
-}
-
-/// A client that says words and hears bytes.
-final class WatchTalk: Sendable {
-    struct NotConnected: Error {}
-
-    private let descriptor: Int32
-
-    init(port: Int) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { throw NotConnected() }
-    }
-
-    deinit { close(descriptor) }
-
-    func send(_ line: String) {
-        let words = line.split(separator: " ")
-        let text = "*\(words.count)\r\n" + words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
-        let bytes = Array(text.utf8)
-        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-    }
-
-    /// What comes up to and with `end`; what there is where that does not come in time.
-    func hear(until end: String) async -> String {
-        let tail = Array(end.utf8)
-        return await hear { heard in heard.suffix(tail.count).elementsEqual(tail) ? 0 : 1 }
-    }
-
-    /// Whether what comes next is this.
-    func hears(_ text: String) async -> Bool {
-        let count = text.utf8.count
-        return await hear { heard in count - heard.count } == text
-    }
-
-    /// Hears as long as more is `wanted`, so many bytes.
-    private func hear(_ wanted: ([UInt8]) -> Int) async -> String {
-        let deadline = ContinuousClock.now + .seconds(60)
-        var heard: [UInt8] = []
-        while true {
-            let room = wanted(heard)
-            guard room > 0 else { break }
-            var bytes = [UInt8](repeating: 0, count: room)
-            let count = recv(descriptor, &bytes, room, Int32(MSG_DONTWAIT))
-            if count > 0 {
-                heard += bytes.prefix(count)
-            } else if count == 0 || ContinuousClock.now > deadline {
-                break
-            } else {
-                try? await Task.sleep(for: .milliseconds(2))
-            }
-        }
-        return String(decoding: heard, as: UTF8.self)
-    }
-
-    /// The reply to a request.
-    func say(_ line: String) async -> String {
-        let end = "$3\r\nend\r\n"
-        send(line)
-        send("ECHO end")
-        return String(await hear(until: end).dropLast(end.count))
-    }
 }
 
 /// The push of a change in tenant 101.
