@@ -2,12 +2,12 @@ import Journal
 import Logging
 import NIOPosix
 import Observability
+import PortFixtures
 import RESP
 import RESPServer
 import RedisClient
 import RegionConfig
 import ServerFixtures
-import ServiceLifecycle
 import Synchronization
 import Tenants
 import Testing
@@ -45,31 +45,18 @@ struct ReadBench: Sendable {
             let reads = ConfigReads(
                 region: "eu-west", cache: cache, tenants: TenantLookup(store: cache), catalog: .reads,
                 waiting: tokens, progress: progress, states: states)
-            let (ports, port) = AsyncStream.makeStream(of: Int.self)
-            let listener = RESPServer(
-                RESPServer.Settings(
-                    host: "127.0.0.1", port: 0, label: "config", identity: ServerIdentity(version: "1")),
-                table: CommandTable(reads.commands, information: { [reads.information] }),
-                accounts: AccountStore(.reads), registry: MetricsRegistry(), logger: logger,
-                onListening: { port.yield($0) })
-            let group = ServiceGroup(services: [listener], logger: logger)
+            let table = CommandTable(reads.commands, information: { [reads.information] })
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 defer { tasks.cancelAll() }
                 tasks.addTask { await cache.run() }
                 tasks.addTask { await reads.run() }
-                tasks.addTask { try await group.run() }
-                var iterator = ports.makeAsyncIterator()
-                let bench = ReadBench(
-                    server: server, redis: redis, cache: cache, tokens: tokens, progress: progress, states: states,
-                    port: try #require(await iterator.next()))
-                try await bench.tracks()
-                do {
+                try await ServedPort.with(table, accounts: AccountStore(.reads)) { served in
+                    let bench = ReadBench(
+                        server: server, redis: redis, cache: cache, tokens: tokens, progress: progress, states: states,
+                        port: served.port)
+                    try await bench.tracks()
                     try await body(bench)
-                } catch {
-                    await group.triggerGracefulShutdown()
-                    throw error
                 }
-                await group.triggerGracefulShutdown()
             }
             await redis.close()
         }
