@@ -1,10 +1,8 @@
-import Logging
 import NIOPosix
-import Observability
+import PortFixtures
 import RESP
 import RESPServer
 import RedisClient
-import ServiceLifecycle
 import Testing
 
 @testable import ConfigListener
@@ -59,33 +57,14 @@ struct WriteListenerTests {
         let read = Command(
             "T.READ", arity: 1, permission: .read, documentation: .init("Reads.", group: "test"),
             handler: .immediate { _ in .ok })
-        let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        let server = RESPServer(
-            RESPServer.Settings(
-                host: "127.0.0.1", port: 0, label: "test", identity: ServerIdentity(version: "1.2.3")),
-            table: CommandTable(writes.commands + [read], transaction: { await writes.transaction($0) }),
-            accounts: AccountStore(Accounts([], anonymous: .everywhere)), registry: MetricsRegistry(), logger: silent,
-            onListening: { port.yield($0) })
-        let group = ServiceGroup(services: [server], logger: silent)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            tasks.addTask {
-                do {
-                    var iterator = ports.makeAsyncIterator()
-                    let port = try #require(await iterator.next())
-                    let connection = try await RedisConnection.connect(
-                        to: RedisEndpoint(host: "127.0.0.1", port: port, connectTimeout: .seconds(10)), name: "tests",
-                        on: MultiThreadedEventLoopGroup.singleton.next())
-                    try await body(connection)
-                    await connection.close()
-                } catch {
-                    await group.triggerGracefulShutdown()
-                    throw error
-                }
-                await group.triggerGracefulShutdown()
-            }
-            try await tasks.waitForAll()
+        let table = CommandTable(writes.commands + [read], transaction: { await writes.transaction($0) })
+        let accounts = AccountStore(Accounts([], anonymous: .everywhere))
+        try await ServedPort.with(table, accounts: accounts) { served in
+            let connection = try await RedisConnection.connect(
+                to: RedisEndpoint(host: "127.0.0.1", port: served.port, connectTimeout: .seconds(10)), name: "tests",
+                on: MultiThreadedEventLoopGroup.singleton.next())
+            try await body(connection)
+            await connection.close()
         }
     }
 }
