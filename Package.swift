@@ -258,9 +258,9 @@ let package = Package(
         tests(
             of: "VoiceListener",
             [
-                "Generator", "Journal", "Mirror", "Observability", "Projection", "RESP", "RESPServer", "RedisClient",
-                "RegionConfig", "ServerFixtures", "Tenants", "Traffic", "VoiceEvents", "Worker", lifecycle, logging,
-                nioCore, nioPosix,
+                "Generator", "Journal", "Mirror", "Observability", "PortFixtures", "Projection", "RESP", "RESPServer",
+                "RedisClient", "RegionConfig", "ServerFixtures", "Tenants", "Traffic", "VoiceEvents", "Worker",
+                lifecycle, logging, nioCore, nioPosix,
             ]),
         tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", "Traffic", nioCore, nioPosix]),
         tests(

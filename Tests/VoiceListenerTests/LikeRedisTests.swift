@@ -1,4 +1,5 @@
 import NIOCore
+import PortFixtures
 import RESP
 import RedisClient
 import ServerFixtures
@@ -36,7 +37,7 @@ import Testing
     func alike(version: Int) async throws {
         try await ReadingPort.with { port in
             let ours = try port.client()
-            let theirs = try WireTalk(port: port.redis.port)
+            let theirs = try PortTalk(port: port.redis.port)
             for client in [ours, theirs] { _ = await client.say("HELLO \(version)") }
             for line in Self.script {
                 switch line.first {
@@ -63,7 +64,7 @@ import Testing
                 try await port.tell("XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", key, ">")
             }
             let ours = try port.client()
-            let theirs = try WireTalk(port: port.redis.port)
+            let theirs = try PortTalk(port: port.redis.port)
             for client in [ours, theirs] { _ = await client.say("HELLO \(version)") }
             for line in ["XPENDING K g - + 10", "XINFO CONSUMERS K g", "XINFO STREAM K FULL"] {
                 let own = await ours.say(Self.named(line, ReadingPort.name))

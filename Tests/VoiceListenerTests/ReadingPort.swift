@@ -1,14 +1,11 @@
-import Glibc
-import Logging
 import NIOCore
 import NIOPosix
-import Observability
+import PortFixtures
 import Projection
 import RESP
 import RESPServer
 import RedisClient
 import ServerFixtures
-import ServiceLifecycle
 import Tenants
 import Testing
 
@@ -47,40 +44,16 @@ struct ReadingPort: Sendable {
             tail: { RedisVoiceTail(endpoint: endpoint, name: "feed-\($0)", eventLoop: loop, client: client) },
             eventLoop: loop, executor: EventLoopTaskExecutor(loop))
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: "us-east", peers: ["eu-west"])
-        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
-        let group = ServiceGroup(
-            services: [
-                RESPServer(
-                    RESPServer.Settings(
-                        host: "127.0.0.1", port: 0, label: "voice", identity: ServerIdentity(version: "test")),
-                    table: CommandTable(reads.commands), accounts: AccountStore(accounts), registry: MetricsRegistry(),
-                    logger: silent, onListening: { listening.yield($0) })
-            ], logger: silent)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
+            defer { tasks.cancelAll() }
             tasks.addTask { await client.run() }
             tasks.addTask { await feed.run() }
-            tasks.addTask {
-                var iterator = ports.makeAsyncIterator()
-                let port = try #require(await iterator.next())
+            try await ServedPort.with(CommandTable(reads.commands), accounts: AccountStore(accounts)) { served in
                 _ = try await client.connection()
-                let result: Result<Void, any Error>
-                do {
-                    try await body(ReadingPort(redis: redis, port: port, feed: feed, server: client))
-                    result = .success(())
-                } catch {
-                    result = .failure(error)
-                }
-                await group.triggerGracefulShutdown()
-                try result.get()
+                try await body(ReadingPort(redis: redis, port: served.port, feed: feed, server: client))
             }
-            try await tasks.next()
-            try await tasks.next()
-            tasks.cancelAll()
         }
     }
-
-    private static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
     private static var accounts: Accounts {
         let sesame = SecretHash("#d0c04f4b1951e4aeaaec8223ed2039e542f3aae805a6fa7f6d794e5afff5d272")
@@ -105,7 +78,7 @@ struct ReadingPort: Sendable {
         try await tell("XADD", key, "\(id)-0", "n", "\(id)")
     }
 
-    func client() throws -> WireTalk { try WireTalk(port: port) }
+    func client() throws -> PortTalk { try PortTalk(port: port) }
 
     /// Waits until so many clients wait or watch.
     func untilWaiting(_ count: Int) async throws {
@@ -119,64 +92,5 @@ struct ReadingPort: Sendable {
             try await Task.sleep(for: .milliseconds(5))
         }
         Issue.record("in vain: \(what)")
-    }
-}
-
-/// A client that says words and hears bytes.
-final class WireTalk: Sendable {
-    struct NotConnected: Error {}
-
-    private let descriptor: Int32
-
-    init(port: Int) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { throw NotConnected() }
-    }
-
-    deinit { close(descriptor) }
-
-    /// Sends a request of words that stand apart at spaces.
-    func send(_ line: String) {
-        let words = line.split(separator: " ")
-        var text = "*\(words.count)\r\n"
-        for word in words { text += "$\(word.utf8.count)\r\n\(word)\r\n" }
-        let bytes = Array(text.utf8)
-        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-    }
-
-    /// What comes up to and with `end`; what there is where that does not come in time.
-    func hear(until end: String) async -> String {
-        let deadline = ContinuousClock.now + .seconds(60)
-        let tail = Array(end.utf8)
-        var heard: [UInt8] = []
-        while !heard.suffix(tail.count).elementsEqual(tail) {
-            var byte: UInt8 = 0
-            let count = recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT))
-            if count > 0 {
-                heard.append(byte)
-            } else if count == 0 || ContinuousClock.now > deadline {
-                break
-            } else {
-                try? await Task.sleep(for: .milliseconds(2))
-            }
-        }
-        return String(decoding: heard, as: UTF8.self)
-    }
-
-    /// The reply to a request that is answered at once.
-    func say(_ line: String) async -> String {
-        let end = "$3\r\nend\r\n"
-        send(line)
-        send("ECHO end")
-        return String(await hear(until: end).dropLast(end.count))
     }
 }

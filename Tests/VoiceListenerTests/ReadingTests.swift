@@ -1,5 +1,6 @@
 import Journal
 import NIOCore
+import PortFixtures
 import RESP
 import RedisClient
 import ServerFixtures
