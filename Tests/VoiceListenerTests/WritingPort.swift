@@ -1,13 +1,12 @@
 import Logging
 import NIOCore
 import NIOPosix
-import Observability
+import PortFixtures
 import Projection
 import RESP
 import RESPServer
 import RedisClient
 import ServerFixtures
-import ServiceLifecycle
 import Tenants
 import Testing
 
@@ -41,35 +40,14 @@ struct WritingPort: Sendable {
         let tenants = TenantLookup(store: store, fixed: [101, 102])
         let writes = VoiceWrites(region: region, store: store, tenants: tenants, peers: peers, logger: silent)
         let states = VoiceStates(store: store, tenants: tenants)
-        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
-        let group = ServiceGroup(
-            services: [
-                RESPServer(
-                    RESPServer.Settings(
-                        host: "127.0.0.1", port: 0, label: "voice", identity: ServerIdentity(version: "test")),
-                    table: CommandTable(writes.commands + states.commands), accounts: AccountStore(accounts),
-                    registry: MetricsRegistry(), logger: silent, onListening: { listening.yield($0) })
-            ], logger: silent)
+        let table = CommandTable(writes.commands + states.commands)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
+            defer { tasks.cancelAll() }
             tasks.addTask { await client.run() }
-            tasks.addTask {
-                var iterator = ports.makeAsyncIterator()
-                let port = try #require(await iterator.next())
+            try await ServedPort.with(table, accounts: AccountStore(accounts)) { served in
                 _ = try await client.connection()
-                let result: Result<Void, any Error>
-                do {
-                    try await body(WritingPort(redis: redis, port: port, server: server))
-                    result = .success(())
-                } catch {
-                    result = .failure(error)
-                }
-                await group.triggerGracefulShutdown()
-                try result.get()
+                try await body(WritingPort(redis: redis, port: served.port, server: server))
             }
-            try await tasks.next()
-            try await tasks.next()
-            tasks.cancelAll()
         }
         await server.close()
     }
