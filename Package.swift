@@ -230,7 +230,7 @@ let package = Package(
         tests(of: "RESP", [nioCore]),
         tests(
             of: "RESPServer",
-            ["Observability", "RESP", "RedisClient", "ServerFixtures", lifecycle, logging, nioCore, nioPosix]),
+            ["Observability", "PortFixtures", "RESP", "RedisClient", "ServerFixtures", logging, nioCore, nioPosix]),
         tests(of: "Reconciliation", ["Journal", "Provisioning", "Traffic"]),
         tests(of: "RedisClient", ["RESP", "ServerFixtures", "WANProxy", nioCore, nioPosix]),
         tests(of: "RegionConfig"),

@@ -138,7 +138,7 @@ import Testing
             let three = try server.client()
             three.send("HELLO 3\r\nPING\r\n")
             let hello = await three.read(until: "+PONG\r\n")
-            #expect(hello?.hasPrefix("%7\r\n") == true)
+            #expect(hello.hasPrefix("%7\r\n"))
             three.send("CLIENT REPLY OFF\r\nT.WATCH\r\nPING\r\nCLIENT REPLY ON\r\n")
             await three.expect(">2\r\n$4\r\nnews\r\n:1\r\n+OK\r\n")
         }

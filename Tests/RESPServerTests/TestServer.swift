@@ -1,7 +1,7 @@
 import Logging
 import Observability
+import PortFixtures
 import RESP
-import ServiceLifecycle
 import Synchronization
 import Testing
 
@@ -9,9 +9,7 @@ import Testing
 
 /// A server on a free port of loopback.
 struct TestServer: Sendable {
-    let port: Int
-    let registry: MetricsRegistry
-    private let group: ServiceGroup
+    private let served: ServedPort
 
     /// Runs a server for the length of `body`, then shuts it down gracefully.
     static func with(
@@ -19,34 +17,17 @@ struct TestServer: Sendable {
         _ change: (inout ListenerLimits) -> Void = { _ in },
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
-        let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let registry = MetricsRegistry()
-        var settings = RESPServer.Settings(
-            host: "127.0.0.1", port: 0, label: "test", identity: ServerIdentity(version: "1.2.3"))
-        change(&settings.limits)
-        let server = RESPServer(
-            settings, table: table, accounts: accounts, tls: tls, registry: registry, logger: .silent,
-            onListening: { port.yield($0) })
-        let group = ServiceGroup(services: [server], logger: .silent)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            tasks.addTask {
-                var iterator = ports.makeAsyncIterator()
-                let port = try #require(await iterator.next())
-                do {
-                    try await body(TestServer(port: port, registry: registry, group: group))
-                } catch {
-                    await group.triggerGracefulShutdown()
-                    throw error
-                }
-                await group.triggerGracefulShutdown()
-            }
-            try await tasks.waitForAll()
+        try await ServedPort.with(table, accounts: accounts, tls: tls, change) { served in
+            try await body(TestServer(served: served))
         }
     }
 
     /// Begins to shut the server down.
-    func shutDown() async { await group.triggerGracefulShutdown() }
+    func shutDown() async { await served.shutDown() }
+
+    var port: Int { served.port }
+
+    var registry: MetricsRegistry { served.registry }
 
     func client(receiveBytes: Int32? = nil) throws -> RawClient {
         try RawClient(port: port, receiveBytes: receiveBytes)
@@ -66,14 +47,14 @@ struct TestServer: Sendable {
     }
 
     func rejected(_ reason: Rejection) -> UInt64 {
-        registry.counter(.listenerRejected, [.port: "test", .reason: reason.rawValue]).value
+        registry.counter(.listenerRejected, [.port: ServedPort.label, .reason: reason.rawValue]).value
     }
 
     func answered(_ command: String, _ result: String = "ok") -> UInt64 {
-        registry.counter(.listenerCommands, [.port: "test", .command: command, .result: result]).value
+        registry.counter(.listenerCommands, [.port: ServedPort.label, .command: command, .result: result]).value
     }
 
-    var connections: Double? { registry.gauge(.listenerConnections, [.port: "test"]).value }
+    var connections: Double? { registry.gauge(.listenerConnections, [.port: ServedPort.label]).value }
 }
 
 /// Waits until `condition` holds; fails the test when it never does.
