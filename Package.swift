@@ -191,7 +191,7 @@ let package = Package(
             [
                 "Journal", "Observability", "PortFixtures", "PostgresClient", "Projection", "Provisioning", "RESP",
                 "RESPServer", "RedisClient", "RegionConfig", "ServerFixtures", "Tenants", "Traffic", "Worker",
-                lifecycle, logging, nioCore, nioPosix,
+                logging, nioCore, nioPosix,
             ]),
         tests(of: "Failover", ["Journal", "Traffic"]),
         tests(
@@ -260,7 +260,7 @@ let package = Package(
             [
                 "Generator", "Journal", "Mirror", "Observability", "PortFixtures", "Projection", "RESP", "RESPServer",
                 "RedisClient", "RegionConfig", "ServerFixtures", "Tenants", "Traffic", "VoiceEvents", "Worker",
-                lifecycle, logging, nioCore, nioPosix,
+                logging, nioCore, nioPosix,
             ]),
         tests(of: "WANProxy", ["RESP", "RedisClient", "ServerFixtures", "Traffic", nioCore, nioPosix]),
         tests(
