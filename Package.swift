@@ -283,13 +283,15 @@ if Context.environment["REGIONSYNC_FUZZ"] != nil {
         _ name: String, path: String, _ dependencies: [Target.Dependency], exclude: [String] = []
     ) -> Target {
         .executableTarget(
-            name: "Fuzz\(name)", dependencies: dependencies, path: "Tests/Fuzz/\(path)",
+            name: "Fuzz\(name)", dependencies: ["FuzzDriver"] + dependencies, path: "Tests/Fuzz/\(path)",
             exclude: ["corpus"] + exclude,
-            swiftSettings: testing + [
-                sanitizers, .unsafeFlags(["-parse-as-library"]), .enableExperimentalFeature("Extern"),
-            ], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
+            swiftSettings: testing + [sanitizers, .unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
     }
     package.targets += [
+        .target(
+            name: "FuzzDriver", path: "Tests/Fuzz/Driver",
+            swiftSettings: testing + [sanitizers, .enableExperimentalFeature("Extern")]),
         fuzzer("PGOutput", path: "PGOutput", ["PGOutput"]), fuzzer("RESP", path: "RESP", ["RESP", nioCore]),
         fuzzer("RegionConfig", path: "RegionFile", ["RegionConfig"]),
         fuzzer(

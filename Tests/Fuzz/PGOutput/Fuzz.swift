@@ -1,3 +1,4 @@
+import FuzzDriver
 import PGOutput
 
 /// libFuzzer's entry: any bytes must end in a value or a typed error, and every range that comes out must lie inside.
@@ -25,17 +26,8 @@ public func fuzzPGOutput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 
 public func main(
     _ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Int32 {
-    var argumentCount = argumentCount
-    var arguments = arguments
-    return runDriver(&argumentCount, &arguments, fuzzPGOutput)
+    runFuzzer(fuzzPGOutput, argumentCount, arguments)
 }
-
-@_extern(c, "LLVMFuzzerRunDriver")
-private func runDriver(
-    _ argumentCount: UnsafeMutablePointer<Int32>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
-) -> Int32
 
 private func check(_ message: PGOutputMessage, _ columns: [TupleColumn], _ count: Int) {
     check(columns: columns, count)

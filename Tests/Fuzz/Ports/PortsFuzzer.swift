@@ -1,3 +1,5 @@
+import FuzzDriver
+
 /// libFuzzer's entry: what a client sends to a port. Whatever it is, each request is answered with one reply, in good RESP.
 ///
 /// The first byte says which port (even: provisioning, odd: voice), the second how the servers behind it are: below 128 they
@@ -17,18 +19,5 @@ public func fuzzPorts(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 public func main(
     _ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Int32 {
-    var argumentCount = argumentCount
-    var arguments = arguments
-    return runDriver(&argumentCount, &arguments, fuzzPorts)
+    runFuzzer(fuzzPorts, argumentCount, arguments)
 }
-
-/// The leak check would report Swift's globals: enums with spare bits hide the pointers to them.
-@_cdecl("__lsan_is_turned_off")
-public func isLeakCheckOff() -> Int32 { 1 }
-
-@_extern(c, "LLVMFuzzerRunDriver")
-private func runDriver(
-    _ argumentCount: UnsafeMutablePointer<Int32>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
-) -> Int32

@@ -1,3 +1,4 @@
+import FuzzDriver
 import NIOCore
 import RESP
 
@@ -51,18 +52,5 @@ private func check(_ request: Request) {
 public func main(
     _ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Int32 {
-    var argumentCount = argumentCount
-    var arguments = arguments
-    return runDriver(&argumentCount, &arguments, fuzzRequests)
+    runFuzzer(fuzzRequests, argumentCount, arguments)
 }
-
-/// The leak check would report Swift's globals: enums with spare bits hide the pointers to them.
-@_cdecl("__lsan_is_turned_off")
-public func isLeakCheckOff() -> Int32 { 1 }
-
-@_extern(c, "LLVMFuzzerRunDriver")
-private func runDriver(
-    _ argumentCount: UnsafeMutablePointer<Int32>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
-) -> Int32

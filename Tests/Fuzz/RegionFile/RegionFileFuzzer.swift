@@ -1,3 +1,4 @@
+import FuzzDriver
 import RegionConfig
 
 /// libFuzzer's entry: the input is a region file; a first line of the form `#!NAME=VALUE` sets an environment variable.
@@ -29,18 +30,5 @@ public func fuzzRegionFile(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt
 public func main(
     _ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Int32 {
-    var argumentCount = argumentCount
-    var arguments = arguments
-    return runDriver(&argumentCount, &arguments, fuzzRegionFile)
+    runFuzzer(fuzzRegionFile, argumentCount, arguments)
 }
-
-/// The leak check would report Swift's globals: enums with spare bits hide the pointers to them.
-@_cdecl("__lsan_is_turned_off")
-public func isLeakCheckOff() -> Int32 { 1 }
-
-@_extern(c, "LLVMFuzzerRunDriver")
-private func runDriver(
-    _ argumentCount: UnsafeMutablePointer<Int32>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
-) -> Int32
