@@ -50,7 +50,7 @@ import Testing
             var last = 0
             var text = ""
             while last < 500 {
-                client.send("XREAD COUNT 7 BLOCK 5000 STREAMS \(Self.name) \(last)")
+                client.send("XREAD COUNT 7 BLOCK 30000 STREAMS \(Self.name) \(last)")
                 client.send("ECHO end")
                 let heard = await client.hear(until: "$3\r\nend\r\n")
                 let lines = heard.split(separator: "\r\n").filter { $0.hasSuffix("-0") }
