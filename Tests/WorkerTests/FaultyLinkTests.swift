@@ -98,6 +98,19 @@ private struct FarRegions {
         await peer.close()
     }
 
+    /// Waits until each side has heard of the other.
+    func untilHeard(_ client: RedisConnection) async throws {
+        let peer = try await self.client(of: west)
+        try await until {
+            for (server, region) in [(peer, "east"), (client, "west")] {
+                let left = try await server.send(RedisCommand("GET", knockKey(from: region))).string
+                guard let knock = left.flatMap({ Knock(text: $0) }), knock.seen > 0 else { return false }
+            }
+            return true
+        }
+        await peer.close()
+    }
+
     /// Waits until `condition` holds, at most about half a minute.
     func until(
         sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
@@ -119,7 +132,7 @@ struct FaultyLinkTests {
         ] as [([Direction], LinkHearing.Cut)])
     func cuts(_ directions: [Direction], _ told: LinkHearing.Cut) async throws {
         try await FarRegions.run { regions, client in
-            try await Task.sleep(for: .seconds(2))  // for each side to have heard of the other
+            try await regions.untilHeard(client)
             try await regions.write(2_000, through: client)
             try await regions.proxy.perform(.pass(.cut, directions))
             try await regions.write(2_000, through: client)
