@@ -175,12 +175,15 @@ extension Invocation {
 extension PendingReply {
     /// Answers with what `body` gives, whose task is cancelled when nobody waits for it any more.
     fileprivate func answer(cancellable body: @escaping @Sendable () async -> Reply) async {
-        let (cancelled, cancel) = AsyncStream.makeStream(of: Void.self)
-        onCancel { cancel.finish() }
+        let (over, end) = AsyncStream.makeStream(of: Void.self)
+        onCancel { end.finish() }
+        // One child is enough: the task itself waits for whichever comes first.
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { self.answer(await body()) }
-            group.addTask { for await _ in cancelled {} }
-            _ = await group.next()
+            group.addTask {
+                self.answer(await body())
+                end.finish()
+            }
+            for await _ in over {}
             group.cancelAll()
         }
     }
