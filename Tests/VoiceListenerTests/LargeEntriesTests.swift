@@ -98,6 +98,24 @@ import Testing
         }
     }
 
+    @Test("a part that fails keeps nobody from what was given before; who asks again is told")
+    func failing() async throws {
+        try await ReadingPort.with { port in
+            for id in 1...5 { try await port.append(id) }
+            try await port.tell("XGROUP", "CREATE", ReadingPort.key, "g", "0")
+            // More streams than are read in one part, of which the last has no group.
+            let count = PageSize.roundLimit
+            let streams = Array(repeating: Self.name, count: count) + ["voice:101@eu-west"]
+            let starts = Array(repeating: ">", count: count + 1)
+            let line = "XREADGROUP GROUP g c STREAMS " + (streams + starts).joined(separator: " ")
+            let client = try port.client()
+            let answer = await client.say(line)
+            #expect(answer.hasPrefix("*5\r\n") && (1...5).allSatisfy { answer.contains("$3\r\n\($0)-0\r\n") })
+            #expect(try await Self.pending("c", port).count == 5)
+            #expect(await client.say(line).hasPrefix("-NOGROUP "))
+        }
+    }
+
     @Test("the whole of a stream is told of by few of its entries")
     func wholeStream() async throws {
         try await Self.with { port, _ in
