@@ -11,6 +11,9 @@ extension ProvisioningFeed {
         case read(ProvisioningReading)
     }
 
+    /// How long a turn lasts, at most, where others may wait for it: what was read and not told by then is read again.
+    private static let turnTime = Duration.seconds(1)
+
     /// Tells a watch everything up to where the live ones are, as fast as its client takes it, and makes it one of them.
     func catchUp(_ watch: ProvisioningWatch) async {
         var watch = watch
@@ -47,21 +50,53 @@ extension ProvisioningFeed {
     }
 
     private func read(_ reading: inout ProvisioningReading, for watch: inout ProvisioningWatch) async {
+        switch await readInTurn(&reading, for: &watch) {
+        case nil: break
+        case .missing?: state.withLock { end(watch, at: $0.histories.completed ?? .zero, type: nil, &$0) }
+        case .store(let failure)?:
+            logger.debug("Provisioning journals cannot be read for a watcher", [.reason: "\(failure)"])
+            try? await Task.sleep(for: Self.pause)
+        }
+    }
+
+    /// Reads on when it is this watch's turn; answers what keeps it from that. A client that takes its time does not keep the
+    /// turn meanwhile.
+    private func readInTurn(
+        _ reading: inout ProvisioningReading, for watch: inout ProvisioningWatch
+    ) async -> ProvisioningPages.Failure? {
+        guard await turns.take() else { return nil }
+        defer { turns.pass() }
+        let end = ContinuousClock.now + Self.turnTime
         do throws(ProvisioningPages.Failure) {
-            while true {
+            while isWatched(watch) {
                 let page = try await pages.page(of: &reading)
-                guard tell(page, to: watch) else { return }
+                guard tell(page, to: watch) else { return nil }
                 watch.place = reading.place
-                guard !page.isLast, !Task.isCancelled else { return }
-                await watch.client.drained()
+                guard !page.isLast, await hasTaken(watch.client, by: end) else { return nil }
             }
+            return nil
         } catch {
-            switch error {
-            case .missing: state.withLock { end(watch, at: $0.histories.completed ?? .zero, type: nil, &$0) }
-            case .store(let failure):
-                logger.debug("Provisioning journals cannot be read for a watcher", [.reason: "\(failure)"])
-                try? await Task.sleep(for: Self.pause)
+            return error
+        }
+    }
+
+    private func isWatched(_ watch: ProvisioningWatch) -> Bool { state.withLock { $0.watches.has(watch) } }
+
+    /// Whether the client has taken what it was sent before the time is over.
+    private func hasTaken(_ client: Client, by end: ContinuousClock.Instant) async -> Bool {
+        guard ContinuousClock.now < end else { return false }
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await client.drained()
+                return !Task.isCancelled
             }
+            group.addTask {
+                try? await Task.sleep(until: end)
+                return false
+            }
+            let first = await group.next() ?? false
+            group.cancelAll()
+            return first
         }
     }
 

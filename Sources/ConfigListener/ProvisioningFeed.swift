@@ -10,7 +10,8 @@ internal import Synchronization
 /// journals up to where that is.
 ///
 /// One reading serves all watches that are live. While there are none, nothing is read. A watch that has to catch up reads
-/// for itself, a page at a time as its client takes them; so does a live one behind a page that is large.
+/// for itself, a page at a time as its client takes them; so does a live one behind a page that is large. Few do so at a time,
+/// the others wait their turn.
 package final class ProvisioningFeed: Sendable {
     typealias Job = @Sendable () async -> Void
 
@@ -26,6 +27,9 @@ package final class ProvisioningFeed: Sendable {
     let pages: ProvisioningPages
     let state = Mutex(State())
     let logger: Logger
+    /// Of watches that catch up, and of looks at history.
+    let turns = ReadingTurns(ProvisioningFeed.readers)
+    let historyTurns = ReadingTurns(ProvisioningFeed.readers)
     private let news: AsyncStream<Void>
     let newsCame: AsyncStream<Void>.Continuation
     private let jobs: AsyncStream<Job>
@@ -34,6 +38,8 @@ package final class ProvisioningFeed: Sendable {
     /// Bytes of a page behind which a client has to have taken what it was sent before it is sent more.
     private static let largePage = 64 << 10
     static let pause = Duration.milliseconds(500)
+    /// How many catch up at a time, and how many look at history.
+    static let readers = 4
 
     /// - Parameters:
     ///   - region: This region's name.

@@ -89,6 +89,9 @@ extension ProvisioningFeed {
     func history(_ asked: ProvisioningHistory) async throws(ReplyError) -> Reply {
         var history = asked
         try await check(history.place)
+        // Nobody waits any more for what a cancelled look answers.
+        guard await historyTurns.take() else { throw ReadError.away }
+        defer { historyTurns.pass() }
         var left = Self.pageLimit
         while left > 0, !history.isFull, !Task.isCancelled {
             let place = history.place

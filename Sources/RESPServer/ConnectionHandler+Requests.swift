@@ -1,5 +1,4 @@
 internal import NIOCore
-internal import NIOPosix
 internal import RESP
 
 /// Requests are decoded one by one, each when the one before has been answered.
@@ -38,7 +37,7 @@ extension ConnectionHandler {
     }
 
     /// Who watches and goes back to RESP2 could not tell what it watches from replies: its connection ends.
-    private func closeIfLowered(from version: RESPVersion) {
+    func closeIfLowered(from version: RESPVersion) {
         if watches > 0, version == .three, session.version == .two { close() }
     }
 
@@ -166,72 +165,6 @@ extension ConnectionHandler {
     }
 }
 
-// MARK: - Logins
-
-extension ConnectionHandler {
-    private func check(_ login: Login, at now: NIODeadline) {
-        guard let context else { return }
-        lastTicket += 1
-        let ticket = lastTicket
-        running = Running(ticket: ticket, began: now)
-        attempt(login, ticket: ticket, context)
-    }
-
-    /// Asks whether the login may be checked now.
-    private func attempt(_ login: Login, ticket: Int, _ context: ChannelHandlerContext) {
-        let now = Duration(uptimeOf: .now())
-        let eventLoop = context.eventLoop.assumeIsolatedUnsafeUnchecked()
-        switch listener.loginAttempted(from: source, at: now) {
-        case .now: verify(login, ticket: ticket)
-        case .later(let time):
-            eventLoop.scheduleTask(in: TimeAmount(time - now)) { self.verify(login, ticket: ticket) }
-        case .again(let time):
-            eventLoop.scheduleTask(in: TimeAmount(time - now)) {
-                if let context = self.context { self.attempt(login, ticket: ticket, context) }
-            }
-        case .refused:
-            listener.metrics.rejected(.throttled)
-            answered(session.loginPostponed(), ticket: ticket)
-        }
-    }
-
-    /// The login has its turn, which is given back if nobody waits any more.
-    private func verify(_ login: Login, ticket: Int) {
-        guard let context, running?.ticket == ticket, !isClosing else {
-            return listener.loginEnded(from: source, at: Duration(uptimeOf: .now()))
-        }
-        let accounts = listener.accounts.current
-        guard accounts.hasSlowSecrets else { return checked(accounts.account(for: login), ticket: ticket) }
-        NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) { accounts.account(for: login) }
-            .assumeIsolatedUnsafeUnchecked()
-            .whenComplete { result in
-                self.checked(try? result.get(), ticket: ticket)
-            }
-    }
-
-    private func checked(_ account: Account?, ticket: Int) {
-        let now = Duration(uptimeOf: .now())
-        // The accounts may have been replaced while the secret was checked.
-        let account = account.flatMap { listener.accounts.current.account(named: $0.name) }
-        if account != nil {
-            listener.loginEnded(from: source, at: now)
-        } else {
-            listener.metrics.rejected(.login)
-            listener.loginFailed(from: source, at: now)
-        }
-        guard let running, running.ticket == ticket, !isClosing else { return }
-        if let account {
-            let (before, version) = (session.account, session.version)
-            let reply = session.loggedIn(as: account)
-            cutOffIfChanged(since: before)
-            answered(reply, ticket: ticket)
-            closeIfLowered(from: version)
-        } else {
-            answered(session.loginRefused(), ticket: ticket)
-        }
-    }
-}
-
 extension Invocation {
     fileprivate init?(_ request: Request, _ account: Account, _ client: Client?, _ version: RESPVersion) {
         guard let client else { return nil }
@@ -242,12 +175,15 @@ extension Invocation {
 extension PendingReply {
     /// Answers with what `body` gives, whose task is cancelled when nobody waits for it any more.
     fileprivate func answer(cancellable body: @escaping @Sendable () async -> Reply) async {
-        let (cancelled, cancel) = AsyncStream.makeStream(of: Void.self)
-        onCancel { cancel.finish() }
+        let (over, end) = AsyncStream.makeStream(of: Void.self)
+        onCancel { end.finish() }
+        // One child is enough: the task itself waits for whichever comes first.
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { self.answer(await body()) }
-            group.addTask { for await _ in cancelled {} }
-            _ = await group.next()
+            group.addTask {
+                self.answer(await body())
+                end.finish()
+            }
+            for await _ in over {}
             group.cancelAll()
         }
     }

@@ -7,7 +7,7 @@ internal import RESP
 /// One client's connection on its event loop: requests in, their replies out in order, one command at a time.
 ///
 /// While a command runs elsewhere the requests behind it wait, up to a bound, and then the client does. So it does while
-/// it takes less than it is sent. See `+Requests`, `+Output` and `+Time`.
+/// it takes less than it is sent. See `+Requests`, `+Logins`, `+Output` and `+Time`.
 final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

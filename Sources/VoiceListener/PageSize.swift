@@ -7,6 +7,10 @@ enum PageSize {
     /// Bytes that the entries of one reply should have at most.
     static let wantedBytes = 16 << 20
 
+    /// Entries of one command whose answer is not to be given up for its size: the largest that clients write, of 1 MiB, are
+    /// still one that Redis may give.
+    static let roundLimit = 32
+
     /// Entries of each stream while nothing is known of their size.
     static func caution(streams: Int) -> Int { max(1, min(64, 1024 / max(streams, 1))) }
 

@@ -30,9 +30,10 @@ extension VoiceReads {
             // The request's bytes must not be kept for as long as the client waits.
             let words = Self.words(of: call, group, invocation.request)
             let (starts, client) = (Self.starts(of: call, invocation.request), invocation.client)
+            let limit = call.limit
             withJournals(call.streams.map(\.name), invocation, pending) { journals in
                 let names = zip(journals, call.streams).map { (key: $0.key, name: $1.name) }
-                let attempt = GroupAttempt(store: store, words: words, starts: starts, names: names)
+                let attempt = GroupAttempt(store: store, words: words, starts: starts, names: names, limit: limit)
                 if mayWait {
                     let streams = zip(call.streams, journals).map { FeedWait.Stream($0.name, $1) }
                     feed.wait(
@@ -52,39 +53,66 @@ extension VoiceReads {
         for place in [group.place, group.place + 1] {
             if let word = request[place] { words.append(word) }
         }
-        words.append(contentsOf: BulkStrings(["COUNT", "\(call.limit)"]))
         if !call.acknowledges { words.append("NOACK") }
-        words.append("STREAMS")
         return words
     }
 
-    private static func starts(of call: ReadCall, _ request: Request) -> BulkStrings {
-        var starts = BulkStrings()
-        for stream in call.streams {
-            if let word = request[stream.place + call.streams.count] { starts.append(word) }
-        }
-        return starts
+    private static func starts(of call: ReadCall, _ request: Request) -> [String] {
+        call.streams.map { request.text($0.place + call.streams.count) ?? "" }
     }
 }
 
 /// Looks in Redis for what a consumer gets, without waiting there.
 private struct GroupAttempt: Sendable {
     let store: any ProjectionStore
-    /// Everything between the command's name and the keys.
+    /// What stands before the count, but for the command's name.
     let words: BulkStrings
-    let starts: BulkStrings
+    /// What the client wants of each stream.
+    let starts: [String]
     let names: [(key: String, name: String)]
+    /// Entries of each stream, at most.
+    let limit: Int
 
     func run() async -> StreamReading.Outcome {
-        var keys = BulkStrings()
-        for (key, _) in names { keys.append(key) }
-        do throws(StoreFailure) {
-            let answers = try await store.answers([RedisCommand(["XREADGROUP"], words, keys, starts)])
-            let pairs = StreamReading.pairs(answers.first?.elements ?? [], names: names)
-            return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
-        } catch {
-            let wrong = ReplyError(error, names: names)
-            return wrong == .unavailable ? .unavailable : .found(.error(wrong))
+        var rounds = GroupRounds(streams: names.count, limit: limit)
+        while let round = rounds.next {
+            do throws(StoreFailure) {
+                let answers = try await store.answers([command(of: round, behind: rounds)])
+                rounds.took(entries(in: answers.first?.elements ?? [], of: round), of: round)
+            } catch {
+                // What was given before is the consumer's: it gets that, and the error when it asks again.
+                guard rounds.isEmpty else { break }
+                let wrong = ReplyError(error, names: names)
+                return wrong == .unavailable ? .unavailable : .found(.error(wrong))
+            }
+        }
+        let pairs = zip(names, rounds.found).compactMap { stream, entries in
+            entries.map { Reply.Pair(.text(stream.name), .entries($0)) }
+        }
+        return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
+    }
+
+    private func command(of round: GroupRounds.Round, behind rounds: GroupRounds) -> RedisCommand {
+        var streams = BulkStrings(["COUNT", "\(round.count)", "STREAMS"])
+        for stream in round.streams { streams.append(names[stream].key) }
+        for stream in round.streams {
+            let last = rounds.found[stream]?.last?.elements.first?.text
+            // What was given for `>` is not given again.
+            streams.append(starts[stream] == ">" ? ">" : last ?? starts[stream])
+        }
+        return RedisCommand(["XREADGROUP"], words, streams)
+    }
+
+    /// The streams of an answer, in the order in which they were asked for, but for those that have nothing.
+    private func entries(
+        in answer: [StoreReply], of round: GroupRounds.Round
+    ) -> [(stream: Int, entries: [StoreReply])] {
+        var rest = round.streams[...]
+        return answer.compactMap { stream in
+            let parts = stream.elements
+            guard parts.count == 2, let key = parts[0].text else { return nil }
+            while let next = rest.first, names[next].key != key { rest = rest.dropFirst() }
+            return rest.popFirst().map { ($0, parts[1].elements) }
         }
     }
 }

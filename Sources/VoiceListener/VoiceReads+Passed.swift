@@ -8,8 +8,6 @@ extension VoiceReads {
     var passedCommands: [Command] {
         let key = Command.Argument("key", .key)
         let group = Command.Argument("group")
-        let consumer = Command.Argument("consumer")
-        let idle = Command.Argument("min-idle-time", .integer)
         let id = Command.Argument("ID", isMultiple: true)
         return [
             passed("XLEN", 2, "Counts the entries of a stream.", [key]),
@@ -17,13 +15,6 @@ extension VoiceReads {
             passed("XPENDING", -3, "Tells what a group has not acknowledged.", [key, group, Self.rest]) {
                 $0.count == 3 ? .pending : .plain
             },
-            passed(
-                "XCLAIM", -6, "Gives entries that a consumer has not acknowledged to another.",
-                [key, group, consumer, idle, id, Self.rest], changes: true
-            ) { _ in .entries },
-            passed(
-                "XAUTOCLAIM", -6, "Gives a consumer what others have not acknowledged for long.",
-                [key, group, consumer, idle, Command.Argument("start"), Self.rest], changes: true),
             container(
                 "XGROUP", "Makes, moves and removes groups and their consumers.",
                 ["CREATE", "SETID", "DESTROY", "CREATECONSUMER", "DELCONSUMER"], changes: true),
@@ -118,30 +109,18 @@ extension VoiceReads {
 
     /// Most commands answer as much as they are asked for, `XINFO STREAM … FULL COUNT 0` everything there is.
     private func checkSize(_ request: Request) throws(ReplyError) {
-        let limit = ReadCall.groupLimit
-        if request.isKeyword(0, "XAUTOCLAIM") {
-            for index in 6..<max(request.count, 6) where request.isKeyword(index, "COUNT") {
-                try checkCount(request, index + 1)
+        if request.isKeyword(0, "XPENDING") {
+            let place = request.isKeyword(3, "IDLE") ? 7 : 5
+            if let count = request.integer(place), count > ReadCall.groupLimit { throw Self.wrongCount }
+        } else if request.isKeyword(0, "XINFO"), request.isKeyword(4, "COUNT"), let count = request.integer(5) {
+            // That many entries, and of each group and consumer as many that are pending.
+            guard count != 0, count <= PageSize.roundLimit else {
+                throw ReplyError(code: "LIMIT", message: "COUNT is 1 to \(PageSize.roundLimit)")
             }
-        } else if request.isKeyword(0, "XPENDING") {
-            try checkCount(request, request.isKeyword(3, "IDLE") ? 7 : 5)
-        } else if request.isKeyword(0, "XCLAIM") {
-            // Behind the IDs there are ten words of options.
-            guard request.count <= 5 + limit + 10 else {
-                throw ReplyError(code: "LIMIT", message: "more than \(limit) IDs")
-            }
-        } else if request.isKeyword(0, "XINFO"), request.isKeyword(4, "COUNT") {
-            if request.integer(5) == 0 { throw Self.wrongCount }
-            try checkCount(request, 5)
         }
     }
 
-    private func checkCount(_ request: Request, _ index: Int) throws(ReplyError) {
-        if let count = request.integer(index), count > ReadCall.groupLimit { throw Self.wrongCount }
-    }
-
-    private static let wrongCount = ReplyError(
-        code: "LIMIT", message: "COUNT is 1 to \(ReadCall.groupLimit)")
+    static let wrongCount = ReplyError(code: "LIMIT", message: "COUNT is 1 to \(ReadCall.groupLimit)")
 
     /// `MKSTREAM` of a copy that has not begun is left out: a stream of somebody else's under its key would keep the mirror
     /// from beginning it.

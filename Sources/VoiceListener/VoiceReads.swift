@@ -21,7 +21,7 @@ package struct VoiceReads: Sendable {
     }
 
     package var commands: [Command] {
-        [readCommand, readGroupCommand] + rangeCommands + passedCommands + watchCommands
+        [readCommand, readGroupCommand] + rangeCommands + claimCommands + passedCommands + watchCommands
     }
 
     var reading: StreamReading { StreamReading(store: store) }

@@ -76,15 +76,39 @@ package struct VoiceStates: Sendable {
             let tenant = try await tenant(of: call)
             let active = try await answers([RedisCommand("SMEMBERS", ProjectionKeys.activeCalls(tenant: tenant))])
             var calls = active.flatMap(\.elements).compactMap(\.text).sorted()
-            if let dn {
-                let keys = calls.map { ProjectionKeys.call(tenant: tenant, connID: $0) }
-                let isThere = try await answers(keys.map { RedisCommand("HEXISTS", $0, "party:\(dn)") })
-                calls = zip(calls, isThere).filter { $0.1 == .integer(1) }.map { $0.0 }
-            }
+            if let dn { calls = try await self.calls(calls, of: dn, tenant: tenant) }
             return .array(calls.map { .text($0) })
         } catch {
             return .error(error)
         }
+    }
+
+    /// Calls that Redis looks through in one command: others wait meanwhile.
+    static let callsPerLook = 1000
+
+    /// The places of those of the keys whose hashes have a field.
+    private static let havingField = """
+        #!lua flags=no-writes
+        local found = {}
+        for place, key in ipairs(KEYS) do
+            if type(redis.pcall('HGET', key, ARGV[1])) == 'string' then found[#found + 1] = place end
+        end
+        return found
+        """
+
+    /// Those of the calls in which a DN is a party.
+    private func calls(_ calls: [String], of dn: String, tenant: String) async throws(ReplyError) -> [String] {
+        var found: [String] = []
+        for start in stride(from: 0, to: calls.count, by: Self.callsPerLook) {
+            let some = Array(calls[start..<min(start + Self.callsPerLook, calls.count)])
+            let keys = some.map { ProjectionKeys.call(tenant: tenant, connID: $0) }
+            let look = RedisCommand(["EVAL", Self.havingField, "\(keys.count)"] + keys + ["party:\(dn)"])
+            for place in try await answers([look]).first?.elements ?? [] {
+                guard case .integer(let number) = place, let number = Int(exactly: number) else { continue }
+                if (1...some.count).contains(number) { found.append(some[number - 1]) }
+            }
+        }
+        return found
     }
 
     private func tenant(of call: Invocation) async throws(ReplyError) -> String {

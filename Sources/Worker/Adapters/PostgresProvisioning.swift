@@ -35,16 +35,12 @@ package actor PostgresProvisioning: ProvisioningDatabase {
 
     let servers: [PostgresOptions]
     let logger: Logger
-    private let limit: Int
     private var presence = Presence.unknown
     private var idle: [PostgresConnection] = []
     /// Those that transactions use.
     private var used: [ObjectIdentifier: PostgresConnection] = [:]
-    /// Transactions that have a connection, or open one.
-    private var begun = 0
+    private var turns: TransactionTurns
     private var lastTicket = 0
-    /// Who waits until another transaction is over, first come first.
-    private var queue: [(ticket: Int, continuation: CheckedContinuation<DatabaseFailure?, Never>)] = []
     /// Who wants to know when the presence changes.
     private var observers: [Int: AsyncStream<Presence>.Continuation] = [:]
 
@@ -59,7 +55,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
             server.settings["idle_in_transaction_session_timeout"] = "10s"
             return server
         }
-        limit = connections
+        turns = TransactionTurns(limit: connections)
         self.logger = logger
     }
 
@@ -72,7 +68,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         do throws(DatabaseFailure) {
             connection = try await open()
         } catch {
-            passTurn()
+            turns.pass()
             throw error
         }
         used[ObjectIdentifier(connection)] = connection
@@ -98,7 +94,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
             if case .away = presence { await connection.close() } else { idle.append(connection) }
         }
         // Last: whose turn it is takes this connection, rather than open one more.
-        passTurn()
+        turns.pass()
     }
 
     /// What a failure of a statement means.
@@ -183,10 +179,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     }
 
     private func takeTurn() async throws(DatabaseFailure) {
-        guard begun >= limit else {
-            begun += 1
-            return
-        }
+        guard !turns.take() else { return }
         let ticket = nextTicket()
         let failure = await withTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -194,21 +187,14 @@ package actor PostgresProvisioning: ProvisioningDatabase {
                 await self.leave(ticket)
             }
             // The turn is handed over taken.
-            let failure: DatabaseFailure? = await withCheckedContinuation { queue.append((ticket, $0)) }
+            let failure: DatabaseFailure? = await withCheckedContinuation { turns.wait(ticket, $0) }
             group.cancelAll()
             return failure
         }
         if let failure { throw failure }
     }
 
-    private func passTurn() {
-        if queue.isEmpty { begun -= 1 } else { queue.removeFirst().continuation.resume(returning: nil) }
-    }
-
-    private func leave(_ ticket: Int) {
-        guard let place = queue.firstIndex(where: { $0.ticket == ticket }) else { return }
-        queue.remove(at: place).continuation.resume(returning: .busy)
-    }
+    private func leave(_ ticket: Int) { turns.leave(ticket) }
 
     // MARK: Presence
 
@@ -251,8 +237,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
             logger.warning("PostgreSQL takes no writes of clients", [.reason: "\(reason)"])
         }
         change(to: .away)
-        for waiting in queue { waiting.continuation.resume(returning: Self.isAway) }
-        queue = []
+        turns.refuseAll(Self.isAway)
         for connection in used.values { await connection.close() }
         await closeIdle()
     }

@@ -1,0 +1,58 @@
+internal import Synchronization
+
+/// Lets only so many read at a time, first come, first served: what each holds of the journals is bounded, and so is what all
+/// hold together.
+final class ReadingTurns: Sendable {
+    private struct State {
+        var free: Int
+        var lastTicket = 0
+        var waiting: [(ticket: Int, continuation: CheckedContinuation<Bool, Never>)] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(_ limit: Int) { state = Mutex(State(free: limit)) }
+
+    /// How many wait.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    /// Waits for a turn, which has to be passed on; false where the task was cancelled before it came.
+    func take() async -> Bool {
+        let ticket = state.withLock { state in
+            state.lastTicket += 1
+            return state.lastTicket
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isTaken: Bool? = state.withLock { state in
+                    if Task.isCancelled { return false }
+                    if state.free > 0 {
+                        state.free -= 1
+                        return true
+                    }
+                    state.waiting.append((ticket, continuation))
+                    return nil
+                }
+                if let isTaken { continuation.resume(returning: isTaken) }
+            }
+        } onCancel: {
+            let waiting: CheckedContinuation<Bool, Never>? = state.withLock { state in
+                guard let place = state.waiting.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+                return state.waiting.remove(at: place).continuation
+            }
+            waiting?.resume(returning: false)
+        }
+    }
+
+    /// A turn is over: the first that waits has it next.
+    func pass() {
+        let next: CheckedContinuation<Bool, Never>? = state.withLock { state in
+            guard !state.waiting.isEmpty else {
+                state.free += 1
+                return nil
+            }
+            return state.waiting.removeFirst().continuation
+        }
+        next?.resume(returning: true)
+    }
+}
