@@ -98,11 +98,12 @@ package struct RegionWorker: Service {
         beside local: LocalRedis, on loops: MultiThreadedEventLoopGroup, clients clientLoop: (any EventLoop)?
     ) async {
         guard await local.becomesUsable() else { return }
+        let progress = ProvisioningProgress()
         await withDiscardingTaskGroup { tasks in
             // A link's tasks stay on its loop: a wake of the global executor a batch would cost more than the batch.
             let links = region.peers.map { peer in
                 let loop = loops.next()
-                let link = link(to: peer, on: loop)
+                let link = link(to: peer, on: loop, telling: progress)
                 tasks.addTask(executorPreference: EventLoopTaskExecutor(loop)) { await link.run() }
                 return link
             }
@@ -119,7 +120,6 @@ package struct RegionWorker: Service {
                 peers: region.peers.map(\.region), client: local.client, states: states, metrics: metrics,
                 logger: logger("clock"))
             tasks.addTask { await clocks.run() }
-            let progress = ProvisioningProgress()
             if projects {
                 // Voice readers wait, and their store answers, on one loop; provisioning uses the other and the pool.
                 let (loop, voiceLoop) = (loops.next(), loops.next())
@@ -224,7 +224,10 @@ package struct RegionWorker: Service {
             cache: cache, states: states, metrics: metrics, logger: logger("verification"))
     }
 
-    private func link(to peer: Region.Peer, on loop: any EventLoop) -> MirrorLink {
+    /// It tells the peer how far `progress` is, while this region captures.
+    private func link(
+        to peer: Region.Peer, on loop: any EventLoop, telling progress: ProvisioningProgress
+    ) -> MirrorLink {
         MirrorLink(
             settings: MirrorSettings(
                 region: region.name, peer: peer.region, windowBytes: peer.windowBytes,
@@ -233,6 +236,7 @@ package struct RegionWorker: Service {
                 region: region.name, local: RedisEndpoint(region.redis), remote: RedisEndpoint(peer.redis),
                 eventLoop: loop),
             report: MirrorReport(
-                peer: peer.region, states: states, metrics: metrics, logger: logger("mirror")), eventLoop: loop)
+                peer: peer.region, states: states, metrics: metrics, logger: logger("mirror")), eventLoop: loop,
+            captured: { [states] in Capture.streams(states) ? progress.completed : nil })
     }
 }
