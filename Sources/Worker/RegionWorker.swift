@@ -130,16 +130,18 @@ package struct RegionWorker: Service {
                     into: provisioning, on: loop, and: voice, on: voiceLoop, telling: progress)
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
-            if let clientLoop {
-                let clients = ClientPorts(
-                    region, links: links, progress: progress, on: clientLoop, states: states, metrics: metrics,
+            let clients = clientLoop.map { loop in
+                ClientPorts(
+                    region, links: links, progress: progress, on: loop, states: states, metrics: metrics,
                     logger: logger)
+            }
+            if let clients {
                 tasks.addTask { await clients.run() }
                 tasks.addTask { await listeners.run(clients.ports) }
             }
             let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
             if let cache {
-                let verification = verification(of: cache)
+                let verification = verification(of: cache) { await clients?.repaired($0) }
                 tasks.addTask { await verification.run() }
             }
             let source = captureSource(cache)
@@ -215,13 +217,16 @@ package struct RegionWorker: Service {
             metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
     }
 
-    private func verification(of cache: CachedObjects) -> ContinuousVerification {
+    /// It tells `repaired` of which types it has put objects right.
+    private func verification(
+        of cache: CachedObjects, repaired: @escaping @Sendable (_ type: String) async -> Void
+    ) -> ContinuousVerification {
         ContinuousVerification(
             settings: region.verification, catalog: region.catalog,
             source: PostgresRepairSource(
                 catalog: region.catalog, publication: region.postgres.publication,
                 servers: region.postgresServers(purpose: "verification")),
-            cache: cache, states: states, metrics: metrics, logger: logger("verification"))
+            cache: cache, states: states, metrics: metrics, logger: logger("verification"), repaired: repaired)
     }
 
     /// It tells the peer how far `progress` is, while this region captures.

@@ -4,22 +4,21 @@ import RedisClient
 import ServerFixtures
 import Testing
 
-/// What a client of a region's provisioning port is told of how fresh reads are.
-private struct ConfigPort {
+/// What a client of a region's provisioning port is told.
+struct ConfigPort {
     let port: Int
 
-    func state() async throws -> [String: RedisReply] {
+    func ask(_ words: [String]) async throws -> RedisReply {
         let client = try await RedisConnection.connect(
             to: RedisEndpoint(host: "127.0.0.1", port: port), name: "test",
             on: MultiThreadedEventLoopGroup.singleton.any())
-        let words: [RedisReply]
-        do {
-            words = Array(try await client.send(RedisCommand("CFG.STATE")).elements)
-        } catch {
-            await client.close()
-            throw error
-        }
+        let results = await client.pipeline([RedisCommand(words: words, runs: [])])
         await client.close()
+        return try #require(results.first).get()
+    }
+
+    func state() async throws -> [String: RedisReply] {
+        let words = Array(try await ask(["CFG.STATE"]).elements)
         return Dictionary(
             uniqueKeysWithValues: stride(from: 0, to: words.count - 1, by: 2).map { place in
                 (words[place].string ?? "", words[place + 1])
