@@ -55,6 +55,11 @@ package struct Capture: Sendable {
     /// The journal's, which has a state when there is something to say of it.
     package static let journalComponent = "capture journal"
 
+    /// Whether what PostgreSQL commits comes into the journal as it is committed, by what capture says in `states`.
+    package static func streams(_ states: ComponentStates) -> Bool {
+        states.state(of: component)?.name == ComponentState.streaming.name
+    }
+
     /// Without a `cache` what was missed is found by copying everything; without a `role` no other region can take over.
     package init(
         catalog: Catalog, source: any CaptureSource, journal: any CaptureJournal, cache: (any CaptureCache)? = nil,

@@ -84,7 +84,7 @@ extension ConfigReads {
     }
 
     /// One step of a walk over all ids of a type, which gives those at least once that are there from its first page to its
-    /// last; nil while a transaction is half there.
+    /// last; nil for another attempt: a transaction is half there, or Redis was emptied while the first page was read.
     private func page(_ type: String, of tenant: Int64, _ options: ReadOptions) async throws(ReplyError) -> Reply? {
         let life = cache.memory.life
         let session = try session()
@@ -99,7 +99,10 @@ extension ConfigReads {
             "\(options.count)")
         let read = try await session.read([scan], of: tenant)
         // What was read may be of before Redis was emptied, or of a part that is there again.
-        guard cache.memory.life == life else { throw ReadError.oldCursor }
+        guard cache.memory.life == life else {
+            guard cursor == nil else { throw ReadError.oldCursor }
+            return nil
+        }
         guard read.isWhole else { return nil }
         if cursor == nil, trailing == nil, read.position == nil { throw ReadError.nothingProjected }
         let position = cursor?.position ?? max(trailing ?? .zero, read.position ?? .zero)

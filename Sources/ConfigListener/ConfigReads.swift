@@ -33,7 +33,7 @@ package struct ConfigReads: Sendable {
     ///   - tenants: The tenants there are.
     ///   - catalog: The types there are.
     ///   - waiting: Knows which writes are visible here.
-    ///   - progress: How far provisioning is projected.
+    ///   - progress: How far provisioning is projected, and what other regions say of capture.
     ///   - states: What the worker's components say of themselves.
     package init(
         region: String, cache: TrackedCache, tenants: TenantLookup, catalog: Catalog, waiting: any TokenWaiting,
@@ -44,7 +44,7 @@ package struct ConfigReads: Sendable {
         self.catalog = catalog
         self.waiting = waiting
         self.progress = progress
-        freshness = Freshness(region: region, states: states)
+        freshness = Freshness(region: region, states: states, progress: progress)
         types = Set(catalog.tables.map(\.type))
         bell = ProgressBell(progress)
     }

@@ -1,7 +1,8 @@
 internal import Observability
+internal import Projection
 internal import Synchronization
 
-/// How fresh what is read of provisioning is, by what the worker's components say of themselves.
+/// How fresh what is read of provisioning is, by what the worker's components and other regions say of themselves.
 ///
 /// Looked at once a second: components that try again and again change their states all the while, and what counts is when
 /// all was well last.
@@ -9,9 +10,9 @@ final class Freshness: Sendable {
     /// How it is now.
     struct Report: Hashable, Sendable {
         let region: String
-        /// `fresh`, or the word of the component that keeps it from being so.
+        /// `fresh`, or the word for what keeps it from being so.
         let state: String
-        /// What that means for readers. The component's own reason may name hosts, and is for operators.
+        /// What that means for readers.
         let reason: String?
         /// `reachable`, `unreachable`, or `unknown` where this worker does not look.
         let postgres: String
@@ -22,71 +23,45 @@ final class Freshness: Sendable {
 
     private static let projection = "projection provisioning"
     private static let capture = "capture"
-    /// States of capture in which changes arrive here: its own stream, or another region's.
-    private static let capturing: Set<String> = ["streaming"]
-    private static let followed: Set<String> = ["other-region", "standby"]
     private static let interval = Duration.seconds(1)
-
-    /// What keeps reads from being fresh.
-    private struct Fault {
-        let state: ComponentState
-        let reason: String
-    }
 
     private let region: String
     private let states: ComponentStates
-    /// When all was well last, by the host's clock.
-    private let lastFresh = Mutex<Timestamp?>(nil)
+    private let progress: ProvisioningProgress
+    private let judgement = Mutex(FreshnessJudgement())
 
-    init(region: String, states: ComponentStates) {
+    init(region: String, states: ComponentStates, progress: ProvisioningProgress) {
         self.region = region
         self.states = states
+        self.progress = progress
     }
 
     /// Looks until cancelled.
     func run() async {
         while !Task.isCancelled {
-            look(at: .now)
+            _ = look(at: .now)
             try? await Task.sleep(for: Self.interval)
         }
     }
 
-    /// How it is at `time`; `isProjected` says whether anything of PostgreSQL is in the cache.
-    func now(isProjected: Bool, at time: Timestamp = .now) -> Report {
-        let amiss = look(at: time)
-        let since = lastFresh.withLock { $0 }
-        let behind = since.map { max(0, (time.nanoseconds - $0.nanoseconds) / 1_000_000_000) }
+    /// How it is at `moment`; `isProjected` says whether anything of PostgreSQL is in the cache.
+    func now(isProjected: Bool, at moment: Moment = .now) -> Report {
+        let (amiss, since) = look(at: moment)
+        let behind = amiss == nil ? 0 : since.map { max(0, (moment.instant - $0.instant).components.seconds) }
         return Report(
-            region: region, state: amiss?.state.name ?? "fresh", reason: amiss?.reason, postgres: postgres,
-            secondsBehind: isProjected ? behind : nil, staleSince: amiss == nil ? nil : since)
+            region: region, state: amiss?.state ?? "fresh", reason: amiss?.reason, postgres: postgres,
+            secondsBehind: isProjected ? behind : nil, staleSince: amiss == nil ? nil : since?.time)
     }
 
-    /// What keeps reads from being fresh; nil while they are, which is noted.
-    @discardableResult
-    private func look(at time: Timestamp) -> Fault? {
-        if let amiss { return amiss }
-        lastFresh.withLock { $0 = time }
-        return nil
-    }
-
-    private var amiss: Fault? {
-        let reasons = [
-            (TrackedCache.component, "the region's Redis cannot be read"),
-            (Self.projection, "what was captured does not get into the region's cache"),
-        ]
-        for (component, reason) in reasons {
-            let state = states.state(of: component) ?? ComponentState("unknown", .waiting)
-            if state.health != .working { return Fault(state: state, reason: reason) }
+    /// What keeps reads from being fresh, and when they were last.
+    private func look(at moment: Moment) -> (amiss: FreshnessJudgement.Fault?, lastFresh: Moment?) {
+        let facts = FreshnessJudgement.Facts(
+            cache: states.state(of: TrackedCache.component), projection: states.state(of: Self.projection),
+            capture: states.state(of: Self.capture), elsewhere: progress.captureElsewhere(at: moment.instant))
+        return judgement.withLock { judgement in
+            let amiss = judgement.judge(facts, at: moment)
+            return (amiss, judgement.lastFresh)
         }
-        let capture = states.state(of: Self.capture) ?? ComponentState("unknown", .waiting)
-        if Self.capturing.contains(capture.name) { return nil }
-        guard Self.followed.contains(capture.name) else {
-            return Fault(state: capture, reason: "changes in PostgreSQL are not captured")
-        }
-        // What another region captures comes over the link to it. Which region that is, is not known where it is one of
-        // several.
-        let link = states.reports.first { $0.isLink && $0.state.health != .working }
-        return link.map { Fault(state: $0.state, reason: "another region cannot be reached, or is behind") }
     }
 
     private var postgres: String {
@@ -95,13 +70,5 @@ final class Freshness: Sendable {
         case "looking", "waiting": "unreachable"
         default: "reachable"
         }
-    }
-}
-
-extension ComponentReport {
-    /// `mirror <peer>`, and not one of the components beside it.
-    fileprivate var isLink: Bool {
-        let words = component.split(separator: " ")
-        return words.count == 2 && words[0] == "mirror"
     }
 }

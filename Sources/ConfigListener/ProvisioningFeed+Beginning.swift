@@ -26,11 +26,13 @@ extension ProvisioningFeed {
     ) throws(ReplyError) -> (watch: ProvisioningWatch, isFirst: Bool) {
         let begun: Result<(watch: ProvisioningWatch, isFirst: Bool), ReplyError> = state.withLock { state in
             guard let place = state.place else { return .failure(ReadError.nothingProjected) }
+            if let from, state.repairs.hasRepaired(types, behind: from) { return .failure(WatchError.repaired) }
             guard let (number, isFirst) = state.watches.began(by: client.id, tenant: "\(tenant)") else {
                 return .failure(WatchError.tooMany)
             }
             let watch = ProvisioningWatch(
-                client: client, number: number, tenant: "\(tenant)", types: types, place: from ?? place)
+                client: client, number: number, tenant: "\(tenant)", types: types, place: from ?? place,
+                repairs: state.repairs.count)
             client.watchBegan()
             var mailing = Mailing()
             mailing.add(

@@ -30,6 +30,10 @@ extension ProvisioningFeed {
     private func goOn(_ watch: inout ProvisioningWatch) -> CatchingUp {
         state.withLock { state in
             guard state.watches.has(watch) else { return .over }
+            if let type = state.repairs.repaired(watch.types, since: watch.repairs) {
+                end(watch, at: state.histories.completed ?? .zero, type: type, &state)
+                return .over
+            }
             while true {
                 if let place = state.place, watch.place >= place {
                     state.watches.goLive(watch)

@@ -18,6 +18,7 @@ package final class ProvisioningFeed: Sendable {
     struct State {
         var histories = ProjectedHistories()
         var watches = ProvisioningWatches()
+        var repairs = ProvisioningRepairs()
         /// Up to here live watches were told everything; nil until it is known how far the projection is.
         var place: EntryID?
         /// Somebody reads on from `place`.
@@ -73,6 +74,22 @@ package final class ProvisioningFeed: Sendable {
 
     /// Does a job while the feed runs. Not bounded by itself: each connection asks for one at a time.
     func add(_ job: @escaping Job) { intake.yield(job) }
+
+    /// Objects of a type were put right in this region's state, of which no journal tells: who watches them has to list
+    /// again.
+    package func repaired(_ type: String) async {
+        // Who lists again must not find in memory what stood there before.
+        try? await pages.cache?.session?.heard()
+        state.withLock { state in
+            guard let completed = state.histories.completed else { return }
+            state.repairs.repaired(type, at: completed.lastEntryID)
+            var mailing = Mailing()
+            for watch in state.watches.allLive where watch.wants(type: type) {
+                lose(watch, at: completed, type: type, &state, &mailing)
+            }
+            mailing.send()
+        }
+    }
 
     private func reached(_ position: Position) {
         state.withLock { state in

@@ -116,6 +116,10 @@ extension ProvisioningFeed {
             }
         }
         guard !history.isStale else { throw WatchError.unnamed }
+        let isRepaired = state.withLock { state in
+            state.repairs.hasRepaired(asked.type.map { Set([$0]) }, behind: asked.place)
+        }
+        guard !isRepaired else { throw WatchError.repaired }
         return .map([
             "position": .text(history.place.placeText), "events": .array(history.events.map(\.reply)),
         ])

@@ -12,6 +12,8 @@ struct ProvisioningWatch: Sendable {
     let types: Set<String>?
     /// Up to here it was told everything, or does not want it.
     var place: EntryID
+    /// Repairs of which it need not be told: they were over when it began.
+    var repairs = 0
 
     func wants(_ event: ProvisioningEvent) -> Bool {
         event.name.tenant == tenant && event.id > place && wants(type: event.name.type)

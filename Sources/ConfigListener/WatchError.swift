@@ -13,6 +13,8 @@ enum WatchError {
         code: "STALE", message: "that position is of a history that this region does not know to its end; list again")
     static let unnamed = ReplyError(
         code: "STALE", message: "behind that position objects changed that are not named; list again")
+    static let repaired = ReplyError(
+        code: "STALE", message: "objects were put right in this region since that position; list again")
     static let countOutOfRange = ReplyError("COUNT is from 1 to \(ProvisioningFeed.historyLimit)")
 
     static func from(_ failure: ProvisioningPages.Failure) -> ReplyError {

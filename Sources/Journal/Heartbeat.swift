@@ -5,7 +5,8 @@ package import RESP
 ///
 /// Fields on the wire: `event` `probe`, `key` the peer's region, `voice` and `provisioning` entries. From the newest
 /// one that came through, and what it holds itself, a peer can tell how much it lacked then. A probe without the counts
-/// says that its region lives, and that they are not known: what was said before stands.
+/// says that its region lives, and that they are not known: what was said before stands. What else a probe says:
+/// `CaptureWord`.
 package struct Heartbeat: Hashable, Sendable {
     /// The region to which it is addressed.
     package let peer: String
@@ -31,14 +32,15 @@ package struct Heartbeat: Hashable, Sendable {
         self.init(peer: peer, voice: voice, provisioning: provisioning)
     }
 
-    /// Appends a probe to a control journal under an ID of Redis' own.
+    /// Appends a probe to a control journal under an ID of Redis' own. `captured`: where the region captures.
     package static func probe(
-        to peer: String, with heartbeat: Heartbeat?, appendingTo journal: JournalName
+        to peer: String, with heartbeat: Heartbeat?, captured: Position? = nil, appendingTo journal: JournalName
     ) -> RedisCommand {
         var words = ["XADD", journal.key, "*", "event", "probe", "key", peer]
         if let heartbeat {
             words += ["voice", "\(heartbeat.voice)", "provisioning", "\(heartbeat.provisioning)"]
         }
+        if let captured { words += ["captured", "\(captured)"] }
         return RedisCommand(words)
     }
 }

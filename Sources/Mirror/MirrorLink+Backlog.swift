@@ -47,7 +47,9 @@ extension MirrorLink {
         let since = NIODeadline.now()
         let id: EntryID
         do {
-            id = try await session.source.probe(.control(origin: settings.region), to: settings.peer, heartbeat).get()
+            id = try await session.source.probe(
+                .control(origin: settings.region), to: settings.peer, heartbeat, captured: captured()
+            ).get()
         } catch {
             guard self.session === session else { return }
             if probes.isEmpty { report.lag.set(nil as Double?) }

@@ -18,6 +18,7 @@ package actor MirrorLink {
     package nonisolated var peer: String { settings.peer }
     let connector: any MirrorConnector
     var report: MirrorReport
+    let captured: @Sendable () -> Position?
     var journals: [JournalName: MirroredJournal] = [:]
     var groups: [ReadGroup] = []
     var session: Session?
@@ -77,12 +78,15 @@ package actor MirrorLink {
         }
     }
 
+    /// `captured` says up to where this region has projected what it captures; nil while it does not capture.
     package init(
-        settings: MirrorSettings, connector: any MirrorConnector, report: MirrorReport, eventLoop: any EventLoop
+        settings: MirrorSettings, connector: any MirrorConnector, report: MirrorReport, eventLoop: any EventLoop,
+        captured: @escaping @Sendable () -> Position? = { nil }
     ) {
         self.settings = settings
         self.connector = connector
         self.report = report
+        self.captured = captured
         self.eventLoop = eventLoop
     }
 

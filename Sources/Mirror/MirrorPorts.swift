@@ -62,8 +62,11 @@ package protocol MirrorSource: Sendable {
     /// Entries ever added to each journal; nil where there is no stream.
     func entriesAdded(to journals: [JournalName]) -> EventLoopFuture<[UInt64?]>
     func identity() -> EventLoopFuture<ServerIdentity>
-    /// Writes a probe for a peer into a control journal, with the heartbeat if there is one; answers its ID.
-    func probe(_ journal: JournalName, to peer: String, _ heartbeat: Heartbeat?) -> EventLoopFuture<EntryID>
+    /// Writes a probe for a peer into a control journal, with the heartbeat if there is one, and with what is captured
+    /// where it is; answers its ID.
+    func probe(
+        _ journal: JournalName, to peer: String, _ heartbeat: Heartbeat?, captured: Position?
+    ) -> EventLoopFuture<EntryID>
     /// Makes a blocked read of `reader` answer at once with what there is.
     func interrupt(_ reader: any JournalReader)
     /// What the link of `peer` to this region has left here last.

@@ -12,6 +12,8 @@ package struct ControlNews: Sendable {
     }
 
     package let heard: (entry: EntryID, heartbeat: Heartbeat)?
+    /// What the last probe says of capture; nil where there is none for this region.
+    package let capture: (entry: EntryID, captured: Position?)?
     package let words: [String: Word]
     /// The last request to this region.
     package let request: RestateRequest?
@@ -19,10 +21,12 @@ package struct ControlNews: Sendable {
     /// Reads a batch for `region`. Throws `EntryBatch.Malformed`.
     package init(_ batch: EntryBatch, for region: String) throws {
         var heard: (entry: EntryID, heartbeat: Heartbeat)?
+        var capture: (entry: EntryID, captured: Position?)?
         var words: [String: Word] = [:]
         var rejoined: Set<String> = []
         var request: RestateRequest?
         try batch.forEachEntry { entry in
+            if let word = CaptureWord(entry), word.peer == region { capture = (entry.id, word.captured) }
             if let heartbeat = Heartbeat(entry) {
                 if heartbeat.peer == region { heard = (entry.id, heartbeat) }
             } else if let down = RegionDown(entry) {
@@ -35,6 +39,7 @@ package struct ControlNews: Sendable {
             }
         }
         self.heard = heard
+        self.capture = capture
         self.words = words
         self.request = request
     }

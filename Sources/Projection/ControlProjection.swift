@@ -3,8 +3,8 @@ internal import Journal
 internal import Observability
 internal import RESP
 
-/// Follows the other regions' control journals, until cancelled: notes when each was heard and what it had then, and takes
-/// over what a survivor declared of a third region.
+/// Follows the other regions' control journals, until cancelled: notes when each was heard and what it had then, tells what
+/// they say of capture, and takes over what a survivor declared of a third region.
 package struct ControlProjection: Sendable {
     private let region: String
     let peers: [String]
@@ -14,11 +14,14 @@ package struct ControlProjection: Sendable {
     let store: any ProjectionStore
     private let tail: any JournalTail
     let report: ProjectionReport
+    private let progress: ProvisioningProgress
 
-    /// `tenants` are followed whether or not they were ever provisioned; `tail` is read by nobody else.
+    /// `tenants` are followed whether or not they were ever provisioned; `tail` is read by nobody else; `progress` is told
+    /// what others say of capture.
     package init(
         region: String, peers: [String], tenants: [String] = [], rejoinPatience: Duration = .seconds(30),
-        store: any ProjectionStore, tail: any JournalTail, report: ProjectionReport
+        store: any ProjectionStore, tail: any JournalTail, report: ProjectionReport,
+        progress: ProvisioningProgress = ProvisioningProgress()
     ) {
         self.region = region
         self.peers = peers
@@ -27,6 +30,7 @@ package struct ControlProjection: Sendable {
         self.store = store
         self.tail = tail
         self.report = report
+        self.progress = progress
     }
 
     package func run() async {
@@ -52,6 +56,7 @@ package struct ControlProjection: Sendable {
             JournalCursor(journal, behind: cursor.text.flatMap { EntryID($0) } ?? .zero)
         }
         guard cursors.count == journals.count else { throw .unreachable("HMGET was answered with something else") }
+        let old = await newest(of: journals)
         var nextCount = ContinuousClock.now
         while !Task.isCancelled {
             let reads = try await reader.read(behind: cursors, patience: .seconds(1))
@@ -59,9 +64,12 @@ package struct ControlProjection: Sendable {
             for read in reads {
                 guard let index = cursors.firstIndex(where: { $0.journal == read.journal }) else { continue }
                 CrashPoint.controlRead.pass()
-                try await take(read, behind: cursors[index].last)
+                let news = try await take(read, behind: cursors[index].last)
                 CrashPoint.controlApplied.pass()
                 cursors[index] = JournalCursor(read.journal, behind: read.batch.last)
+                if let said = news.capture, said.entry > old[read.journal] ?? .zero {
+                    progress.said(by: read.journal.origin, captured: said.captured)
+                }
             }
             pause.aligned()
             report.set(ProjectionReport.control, ComponentState("projecting", .working))
@@ -72,8 +80,19 @@ package struct ControlProjection: Sendable {
         }
     }
 
+    /// The entries that are there already, which may be of any age: the last one of each journal that has any.
+    private func newest(of journals: [JournalName]) async -> [JournalName: EntryID] {
+        let looks = journals.map { RedisCommand("XREVRANGE", $0.key, "+", "-", "COUNT", "1") }
+        var newest: [JournalName: EntryID] = [:]
+        for (journal, look) in zip(journals, await store.run(looks)) {
+            let entry = (try? look.get())?.elements.first
+            newest[journal] = entry?.elements.first?.text.flatMap { EntryID($0) }
+        }
+        return newest
+    }
+
     /// Projects what was read of a control journal.
-    private func take(_ read: JournalRead, behind cursor: EntryID) async throws(StoreFailure) {
+    private func take(_ read: JournalRead, behind cursor: EntryID) async throws(StoreFailure) -> ControlNews {
         let origin = read.journal.origin
         let news: ControlNews
         do {
@@ -113,6 +132,7 @@ package struct ControlProjection: Sendable {
                     cursor == .zero ? "0" : cursor.description, read.batch.last.description,
                 ], commands.words)
         ])
+        return news
     }
 
     /// Takes over what `origin` says of a region, of which this is known.

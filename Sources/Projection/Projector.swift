@@ -27,7 +27,7 @@ package struct Projector: Sendable {
             ? nil
             : ControlProjection(
                 region: settings.region, peers: settings.peers, tenants: settings.tenants, store: voiceStore,
-                tail: tail("control"), report: report)
+                tail: tail("control"), report: report, progress: progress)
         restating = Restating(
             region: settings.region, peers: settings.peers, tenants: settings.tenants, store: voiceStore,
             report: report)

@@ -1,4 +1,5 @@
 package import Journal
+internal import Observability
 internal import Synchronization
 
 /// How far provisioning is projected into the local Redis, for those who wait for it.
@@ -10,6 +11,7 @@ package final class ProvisioningProgress: Sendable {
     }
 
     private let state = Mutex(State())
+    private let elsewhere = Mutex(CaptureElsewhere())
 
     package init() {}
 
@@ -39,4 +41,19 @@ package final class ProvisioningProgress: Sendable {
 
     /// The server is gone, or did not do what it was asked.
     func interrupted() { state.withLock { $0.isConfirmed = false } }
+}
+
+// MARK: - What other regions capture
+
+extension ProvisioningProgress {
+    /// A probe of another region came, and says of capture there what `CaptureWord` tells.
+    func said(by region: String, captured: Position?, at moment: Moment = .now) {
+        elsewhere.withLock { $0.said(by: region, captured: captured, at: moment) }
+    }
+
+    /// How far this region has what another one captures; nil while none is known to.
+    package func captureElsewhere(at instant: ContinuousClock.Instant) -> CaptureElsewhere.Standing? {
+        let completed = completed ?? .zero
+        return elsewhere.withLock { $0.standing(completed: completed, at: instant) }
+    }
 }

@@ -37,6 +37,8 @@ package struct TableVerification {
     private let objectsPerSecond: Int
     private var candidates: [RepairRound.Candidate] = []
     private var result = Result()
+    /// Whether objects in the cache are others than before, or may be where `run` threw.
+    package private(set) var mayHaveWritten = false
     /// By tenant, the buckets with objects that looked different, and those with objects that were put right.
     private var explained: [String: Set<Int>] = [:]
     private var mended: [String: Set<Int>] = [:]
@@ -99,6 +101,7 @@ package struct TableVerification {
         for _ in 0..<3 {
             var rebuild = CacheRebuild(
                 tenant: tenant, table: table, cache: cache, repairer: repairer, objectsPerSecond: objectsPerSecond)
+            mayHaveWritten = true
             let rebuilt = try await rebuild.run(mark: mark)
             result.rebuilt += rebuilt.written
             result.drifted += rebuilt.drifted
@@ -129,7 +132,10 @@ package struct TableVerification {
     private mutating func settle() async throws {
         let some = Array(candidates.prefix(Repairer.batch))
         candidates.removeFirst(some.count)
+        let hadWritten = mayHaveWritten
+        mayHaveWritten = hadWritten || repairer.mends
         let outcomes = try await repairer.settle(some)
+        mayHaveWritten = hadWritten || outcomes.byName.values.contains(.mended)
         for (name, outcome) in outcomes.byName {
             let bucket = Bucket.index(ofKey: name.key.utf8)
             explained[name.tenant, default: []].insert(bucket)

@@ -113,6 +113,9 @@ struct ClientPorts: Sendable {
         CommandTable(voiceReads.commands + voiceWrites.commands + voiceStates.commands)
     }
 
+    /// Objects of a type were put right in the region's cache.
+    func repaired(_ type: String) async { await changes.repaired(type) }
+
     /// Runs what the commands need, until cancelled.
     func run() async {
         await withDiscardingTaskGroup { tasks in

@@ -21,6 +21,8 @@ struct ContinuousVerification {
     let states: ComponentStates
     let metrics: MetricsRegistry
     let logger: Logger
+    /// Told of each type of which objects were put right, behind that.
+    let repaired: @Sendable (_ type: String) async -> Void
 
     /// Runs until cancelled.
     func run() async {
@@ -92,7 +94,10 @@ struct ContinuousVerification {
         var verification = TableVerification(
             table, of: catalog, source: source, cache: cache, repairer: repairer,
             objectsPerSecond: settings.objectsPerSecond)
-        let result = try await verification.run()
+        let outcome: Result<TableVerification.Result, any Error>
+        do { outcome = .success(try await verification.run()) } catch { outcome = .failure(error) }
+        if verification.mayHaveWritten { await repaired(type) }
+        let result = try outcome.get()
         metrics.gauge(.verifyDriftObjects, [.type: type]).set(result.drifted + result.unsettled)
         if let first = result.replaced.first {
             metrics.counter(.projectionReplaced).add(result.replaced.count)

@@ -98,11 +98,12 @@ package struct RegionWorker: Service {
         beside local: LocalRedis, on loops: MultiThreadedEventLoopGroup, clients clientLoop: (any EventLoop)?
     ) async {
         guard await local.becomesUsable() else { return }
+        let progress = ProvisioningProgress()
         await withDiscardingTaskGroup { tasks in
             // A link's tasks stay on its loop: a wake of the global executor a batch would cost more than the batch.
             let links = region.peers.map { peer in
                 let loop = loops.next()
-                let link = link(to: peer, on: loop)
+                let link = link(to: peer, on: loop, telling: progress)
                 tasks.addTask(executorPreference: EventLoopTaskExecutor(loop)) { await link.run() }
                 return link
             }
@@ -119,7 +120,6 @@ package struct RegionWorker: Service {
                 peers: region.peers.map(\.region), client: local.client, states: states, metrics: metrics,
                 logger: logger("clock"))
             tasks.addTask { await clocks.run() }
-            let progress = ProvisioningProgress()
             if projects {
                 // Voice readers wait, and their store answers, on one loop; provisioning uses the other and the pool.
                 let (loop, voiceLoop) = (loops.next(), loops.next())
@@ -130,16 +130,18 @@ package struct RegionWorker: Service {
                     into: provisioning, on: loop, and: voice, on: voiceLoop, telling: progress)
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
-            if let clientLoop {
-                let clients = ClientPorts(
-                    region, links: links, progress: progress, on: clientLoop, states: states, metrics: metrics,
+            let clients = clientLoop.map { loop in
+                ClientPorts(
+                    region, links: links, progress: progress, on: loop, states: states, metrics: metrics,
                     logger: logger)
+            }
+            if let clients {
                 tasks.addTask { await clients.run() }
                 tasks.addTask { await listeners.run(clients.ports) }
             }
             let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
             if let cache {
-                let verification = verification(of: cache)
+                let verification = verification(of: cache) { await clients?.repaired($0) }
                 tasks.addTask { await verification.run() }
             }
             let source = captureSource(cache)
@@ -215,16 +217,22 @@ package struct RegionWorker: Service {
             metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
     }
 
-    private func verification(of cache: CachedObjects) -> ContinuousVerification {
+    /// It tells `repaired` of which types it has put objects right.
+    private func verification(
+        of cache: CachedObjects, repaired: @escaping @Sendable (_ type: String) async -> Void
+    ) -> ContinuousVerification {
         ContinuousVerification(
             settings: region.verification, catalog: region.catalog,
             source: PostgresRepairSource(
                 catalog: region.catalog, publication: region.postgres.publication,
                 servers: region.postgresServers(purpose: "verification")),
-            cache: cache, states: states, metrics: metrics, logger: logger("verification"))
+            cache: cache, states: states, metrics: metrics, logger: logger("verification"), repaired: repaired)
     }
 
-    private func link(to peer: Region.Peer, on loop: any EventLoop) -> MirrorLink {
+    /// It tells the peer how far `progress` is, while this region captures.
+    private func link(
+        to peer: Region.Peer, on loop: any EventLoop, telling progress: ProvisioningProgress
+    ) -> MirrorLink {
         MirrorLink(
             settings: MirrorSettings(
                 region: region.name, peer: peer.region, windowBytes: peer.windowBytes,
@@ -233,6 +241,7 @@ package struct RegionWorker: Service {
                 region: region.name, local: RedisEndpoint(region.redis), remote: RedisEndpoint(peer.redis),
                 eventLoop: loop),
             report: MirrorReport(
-                peer: peer.region, states: states, metrics: metrics, logger: logger("mirror")), eventLoop: loop)
+                peer: peer.region, states: states, metrics: metrics, logger: logger("mirror")), eventLoop: loop,
+            captured: { [states] in Capture.streams(states) ? progress.completed : nil })
     }
 }

@@ -1,11 +1,21 @@
+import Journal
 import Observability
 import Testing
 
 @testable import ConfigListener
+@testable import Projection
 
 @Suite("How fresh reads are")
 struct FreshnessTests {
     private let states = ComponentStates()
+    private let progress = ProvisioningProgress()
+    private let start = ContinuousClock.now
+
+    private var freshness: Freshness { Freshness(region: "eu-west", states: states, progress: progress) }
+
+    private func moment(_ second: Int64) -> Moment {
+        Moment(instant: start + .seconds(second), time: seconds(second))
+    }
 
     private func seconds(_ count: Int64) -> Timestamp { Timestamp(nanoseconds: count * 1_000_000_000) }
 
@@ -22,47 +32,64 @@ struct FreshnessTests {
 
     @Test("is counted from when all was well last")
     func behind() {
-        let freshness = Freshness(region: "eu-west", states: states)
-        let unknown = freshness.now(isProjected: true, at: seconds(100))
+        let freshness = freshness
+        let unknown = freshness.now(isProjected: true, at: moment(100))
         #expect(unknown.state == "unknown" && unknown.postgres == "unknown")
         #expect(unknown.secondsBehind == nil && unknown.staleSince == nil)
         allIsWell()
-        let fresh = freshness.now(isProjected: true, at: seconds(110))
+        let fresh = freshness.now(isProjected: true, at: moment(110))
         #expect(fresh.state == "fresh" && fresh.postgres == "reachable" && fresh.reason == nil)
         #expect(fresh.secondsBehind == 0 && fresh.staleSince == nil && fresh.region == "eu-west")
         set("capture", "waiting", .waiting)
         set("capture", "looking", .waiting)
         set("capture", "waiting", .waiting)
-        let stale = freshness.now(isProjected: true, at: seconds(117))
+        let stale = freshness.now(isProjected: true, at: moment(117))
         #expect(stale.state == "waiting" && stale.postgres == "unreachable")
         #expect(stale.reason == "changes in PostgreSQL are not captured")
         #expect(stale.secondsBehind == 7 && stale.staleSince == seconds(110))
-        #expect(freshness.now(isProjected: false, at: seconds(117)).secondsBehind == nil)
+        #expect(freshness.now(isProjected: false, at: moment(117)).secondsBehind == nil)
         // The host's clock was put back.
-        #expect(freshness.now(isProjected: true, at: seconds(90)).secondsBehind == 0)
+        let putBack = freshness.now(isProjected: true, at: Moment(instant: moment(118).instant, time: seconds(90)))
+        #expect(putBack.secondsBehind == 8 && putBack.staleSince == seconds(110))
         allIsWell()
-        #expect(freshness.now(isProjected: true, at: seconds(91)).secondsBehind == 0)
+        #expect(freshness.now(isProjected: true, at: moment(119)).secondsBehind == 0)
     }
 
     @Test("depends on each of the components", arguments: [TrackedCache.component, "projection provisioning"])
     func components(component: String) {
         allIsWell()
-        let freshness = Freshness(region: "eu-west", states: states)
+        let freshness = freshness
         set(component, "away", .degraded)
         #expect(freshness.now(isProjected: true).state == "away")
     }
 
-    @Test("depends on links where another region captures", arguments: ["standby", "other-region"])
-    func links(capture: String) {
+    @Test(
+        "depends on what is heard of the region that captures, and on no link", arguments: ["standby", "other-region"])
+    func elsewhere(capture: String) {
         allIsWell(capture: capture)
-        let freshness = Freshness(region: "eu-west", states: states)
-        #expect(freshness.now(isProjected: true).state == "fresh")
-        set("mirror us-east journals", "stopped", .stopped)
-        #expect(freshness.now(isProjected: true).state == "fresh")
-        set("mirror us-east", "down", .waiting)
-        #expect(freshness.now(isProjected: true).state == "down")
-        #expect(freshness.now(isProjected: true).postgres == "reachable")
+        set("mirror us-east", "connecting", .waiting)
+        let freshness = freshness
+        let position = Position(number: 1 << 52 | 100)
+        progress.reached(position)
+        let unheard = freshness.now(isProjected: true, at: moment(1))
+        #expect(unheard.state == "unheard" && unheard.secondsBehind == nil && unheard.staleSince == nil)
+        progress.said(by: "us-east", captured: position, at: moment(2))
+        let fresh = freshness.now(isProjected: true, at: moment(4))
+        #expect(fresh.state == "fresh" && fresh.secondsBehind == 0 && fresh.staleSince == nil)
+        let silent = freshness.now(isProjected: true, at: moment(62))
+        #expect(silent.state == "silent" && silent.postgres == "reachable")
+        #expect(silent.reason == "region us-east, which captures, was not heard lately")
+        #expect(silent.secondsBehind == 60 && silent.staleSince == seconds(2))
+        progress.said(by: "us-east", captured: nil, at: moment(63))
+        let idle = freshness.now(isProjected: true, at: moment(63))
+        #expect(idle.state == "idle" && idle.secondsBehind == 61 && idle.staleSince == seconds(2))
+        let next = Position(number: 1 << 52 | 120)
+        progress.said(by: "us-east", captured: next, at: moment(64))
+        let behind = freshness.now(isProjected: true, at: moment(64))
+        #expect(behind.state == "behind" && behind.secondsBehind == 62)
+        progress.reached(next)
+        #expect(freshness.now(isProjected: true, at: moment(64)).state == "fresh")
         set("capture", "streaming")
-        #expect(freshness.now(isProjected: true).state == "fresh")
+        #expect(freshness.now(isProjected: true, at: moment(99)).state == "fresh")
     }
 }

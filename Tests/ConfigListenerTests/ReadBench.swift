@@ -28,9 +28,10 @@ struct ReadBench: Sendable {
     let port: Int
 
     /// Runs `body` beside all of these. Tenants 101 "Acme" and 102 "Other" are there, and everything up to position 100 is
-    /// projected.
+    /// projected. `through` may put something between the port and the server.
     static func with(
-        memory: Int = 1 << 20, _ body: @escaping @Sendable (ReadBench) async throws -> Void
+        memory: Int = 1 << 20, through: @escaping @Sendable (any CacheTracking) -> any CacheTracking = { $0 },
+        _ body: @escaping @Sendable (ReadBench) async throws -> Void
     ) async throws {
         try await RedisServer.with { server in
             let redis = try await connect(to: server.port)
@@ -38,9 +39,10 @@ struct ReadBench: Sendable {
             let (states, progress, tokens) = (ComponentStates(), ProvisioningProgress(), StandInTokens())
             let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             let cache = TrackedCache(
-                tracking: RedisCacheTracking(
-                    endpoint: RedisEndpoint(host: server.host, port: server.port),
-                    eventLoop: MultiThreadedEventLoopGroup.singleton.next()),
+                tracking: through(
+                    RedisCacheTracking(
+                        endpoint: RedisEndpoint(host: server.host, port: server.port),
+                        eventLoop: MultiThreadedEventLoopGroup.singleton.next())),
                 memory: ObjectMemory(limit: memory), states: states, logger: logger)
             let reads = ConfigReads(
                 region: "eu-west", cache: cache, tenants: TenantLookup(store: cache), catalog: .reads,

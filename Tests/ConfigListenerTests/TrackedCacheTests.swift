@@ -1,5 +1,6 @@
 import Journal
 import Logging
+import NIOCore
 import Observability
 import RESP
 import RedisClient
@@ -55,6 +56,27 @@ struct TrackedCacheTests {
                     == "STALE the region's Redis was lost or emptied since that cursor; list from the beginning")
             let again = try await client.send(RedisCommand("CFG.LIST", "101", "person")) as RedisReply
             #expect(again[3]?.string.map { ListCursor($0) != nil } == true)
+            await client.close()
+        }
+    }
+
+    @Test("A Redis that is emptied while a list is read: its first page is read again, a later one cannot go on")
+    func emptiedWhileListed() async throws {
+        let emptied = EmptiedWhileListed()
+        try await ReadBench.with(through: { EmptyingTracking(tracking: $0, emptied: emptied) }) { bench in
+            let client = try await bench.client()
+            let ids = (1...3000).map { "\($0)" }
+            _ = try await bench.redis.send(RedisCommand(["SADD", "cfg:{101}:person"] + ids)) as RedisReply
+            emptied.next(2)
+            let list = RedisCommand("CFG.LIST", "101", "person", "TIMEOUT", "60000")
+            let page = try await client.send(list) as RedisReply
+            #expect(emptied.isOver)
+            let cursor = try #require(page[3]?.string)
+            #expect(cursor != "0")
+            emptied.next(1)
+            #expect(
+                try await client.shown("CFG.LIST", "101", "person", "CURSOR", cursor)
+                    == "STALE the region's Redis was lost or emptied since that cursor; list from the beginning")
             await client.close()
         }
     }
@@ -261,6 +283,56 @@ private final class Flag: Sendable {
     var isSet: Bool { value.withLock { $0 } }
 
     func set() { value.withLock { $0 = true } }
+}
+
+/// How often more a server is to be emptied while it is asked for a page of a list.
+private final class EmptiedWhileListed: Sendable {
+    private let left = Mutex(0)
+
+    var isOver: Bool { left.withLock { $0 == 0 } }
+
+    func next(_ count: Int) { left.withLock { $0 = count } }
+
+    /// Whether it is to be emptied now.
+    func take() -> Bool {
+        left.withLock { left in
+            guard left > 0 else { return false }
+            left -= 1
+            return true
+        }
+    }
+}
+
+/// Says that everything is gone where `emptied` says so, which no test could do in time.
+private struct EmptyingTracking: CacheTracking {
+    private struct Session: CacheSession {
+        let session: any CacheSession
+        let isAsked: @Sendable () -> Void
+
+        var serverRun: String { session.serverRun }
+
+        func send(_ commands: [RedisCommand]) async -> SentCommands {
+            let sent = await session.send(commands)
+            if commands.contains(where: { String(buffer: $0.head).contains("SSCAN") }) { isAsked() }
+            return sent
+        }
+
+        func heard() async throws(StoreFailure) { try await session.heard() }
+
+        func ended() async -> StoreFailure { await session.ended() }
+    }
+
+    let tracking: any CacheTracking
+    let emptied: EmptiedWhileListed
+
+    func open(
+        onInvalidation: @escaping @Sendable (CacheInvalidation) -> Void
+    ) async throws(StoreFailure) -> any CacheSession {
+        let session = try await tracking.open(onInvalidation: onInvalidation)
+        return Session(session: session) { [emptied] in
+            if emptied.take() { onInvalidation(.all) }
+        }
+    }
 }
 
 /// Sessions that end when a test says so, which no server does at an instant.

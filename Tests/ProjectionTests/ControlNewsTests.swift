@@ -54,6 +54,20 @@ struct ControlNewsTests {
         #expect(try news([Self.rejoined]).request == nil)
     }
 
+    @Test("the last probe for this region says whether its region captures, with or without counts")
+    func capture() throws {
+        func probe(_ peer: String, _ further: String...) -> [String] { ["event", "probe", "key", peer] + further }
+        let first = probe("eu-west", "voice", "5", "provisioning", "4", "captured", "100")
+        let captures = try news([first, probe("ap-south", "captured", "70")]).capture
+        #expect(captures?.entry == EntryID(first: 1, second: 0) && captures?.captured == Position(number: 100))
+        for stopped in [probe("eu-west"), probe("eu-west", "captured", "-1")] {
+            let capture = try news([first, stopped]).capture
+            #expect(capture?.entry == EntryID(first: 2, second: 0) && capture?.captured == nil)
+        }
+        let none = try news([probe("ap-south", "captured", "70"), ["captured", "100", "key", "eu-west"]])
+        #expect(none.capture?.entry == nil)
+    }
+
     @Test("probes for others and entries that cannot be read say nothing")
     func nothing() throws {
         let probes = [("eu-west", 5), ("ap-south", 70)].map { peer, voice in

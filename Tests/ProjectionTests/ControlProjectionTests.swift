@@ -17,20 +17,25 @@ struct ControlProjectionTests {
     private let states = ComponentStates()
     private let metrics = MetricsRegistry()
 
-    private func projection(_ redis: PlainRedis, _ patience: Duration) -> ControlProjection {
+    private func projection(
+        _ redis: PlainRedis, _ patience: Duration, _ progress: ProvisioningProgress
+    ) -> ControlProjection {
         ControlProjection(
             region: "eu-west", peers: ["us-east", "ap-south"], tenants: ["101"], rejoinPatience: patience, store: redis,
             tail: redis,
-            report: ProjectionReport(states: states, metrics: metrics, logger: Logger(label: "test")))
+            report: ProjectionReport(states: states, metrics: metrics, logger: Logger(label: "test")),
+            progress: progress)
     }
 
     /// Runs the projection until `condition` holds; fails when that takes long.
     private func run(
-        _ redis: PlainRedis, patience: Duration = .seconds(3600), until condition: @Sendable @escaping () throws -> Bool
+        _ redis: PlainRedis, patience: Duration = .seconds(3600),
+        telling progress: ProvisioningProgress = ProvisioningProgress(),
+        until condition: @Sendable @escaping () throws -> Bool
     ) async throws {
         try redis.call(ProjectionFunctions.library.loadCommand)
         let held = try await withThrowingTaskGroup(of: Bool.self) { group in
-            let projection = projection(redis, patience)
+            let projection = projection(redis, patience, progress)
             group.addTask {
                 await projection.run()
                 return false
@@ -72,6 +77,22 @@ struct ControlProjectionTests {
             #expect(heard.entry == EntryID(first: 2, second: 0))
             #expect(heard.heartbeat == Heartbeat(peer: "eu-west", voice: 9, provisioning: 4))
             #expect(found["heard:ap-south"] == nil && found["down:ap-south"] == nil)
+        }
+    }
+
+    @Test("what probes say of capture is told, but for those that were there before: they may be of any age")
+    func captured() async throws {
+        try await withRedis { redis in
+            // Were it believed, what the other region says would be of a history that is over.
+            let old = Position(number: 5 << 52)
+            let probe = ["event", "probe", "key", "eu-west", "captured"]
+            try redis.call(["XADD", control, "1-0"] + probe + ["\(old)"])
+            let progress = ProvisioningProgress()
+            try await run(redis, telling: progress) {
+                guard try trailing("control:us-east", redis) == "1-0" else { return false }
+                try redis.call(["XADD", JournalName.control(origin: "ap-south").key, "*"] + probe + ["100"])
+                return progress.captureElsewhere(at: .now)?.region == "ap-south"
+            }
         }
     }
 

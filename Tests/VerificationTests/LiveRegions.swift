@@ -21,11 +21,12 @@ struct LiveRegions {
 
     static let names = TwoRegions.names
 
-    /// `verification` is that section of the region files.
+    /// `verification` is that section of the region files, `further` are lines of one region's, by its name.
     static func run(
-        verification: String = "{delay: 1d}", _ body: (LiveRegions) async throws -> Void
+        verification: String = "{delay: 1d}", further: [String: String] = [:],
+        _ body: (LiveRegions) async throws -> Void
     ) async throws {
-        let live = try await LiveRegions(verification: verification)
+        let live = try await LiveRegions(verification: verification, further: further)
         do {
             try await live.sql(schema)
             try await body(live)
@@ -36,7 +37,7 @@ struct LiveRegions {
         await live.discard()
     }
 
-    private init(verification: String) async throws {
+    private init(verification: String, further: [String: String]) async throws {
         postgres = try await PostgresServer.start()
         let settings = ["appendonly yes", "appendfsync everysec"]
         servers = [
@@ -47,8 +48,10 @@ struct LiveRegions {
         var regions: [Region] = []
         for name in Self.names {
             let path = folder.appending(path: "\(name).yaml").path
-            try Data((TwoRegions.regionFile(name, servers, postgres) + "\nverification: \(verification)\n").utf8).write(
-                to: URL(filePath: path))
+            let text =
+                TwoRegions.regionFile(name, servers, postgres)
+                + "\nverification: \(verification)\n\(further[name] ?? "")\n"
+            try Data(text.utf8).write(to: URL(filePath: path))
             regions.append(try RegionFile.load(path, environment: [:]))
         }
         self.regions = regions

@@ -312,7 +312,9 @@ struct GuardedAppendTests {
                 return
             }
             let heartbeat = Heartbeat(peer: "west", voice: 0, provisioning: 0)
-            await #expect(throws: Refusal.self) { try await source.probe(Peer.journal, to: "west", heartbeat).get() }
+            await #expect(throws: Refusal.self) {
+                try await source.probe(Peer.journal, to: "west", heartbeat, captured: nil).get()
+            }
             let ends = Mutex(0)
             for closed in [peer.target.closed, source.closed] {
                 closed.whenComplete { _ in ends.withLock { $0 += 1 } }

@@ -5,6 +5,7 @@ import Observability
 import RESP
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Testing
 
 @testable import Worker
@@ -22,6 +23,13 @@ extension TwoRegions {
             #expect(words.starts(with: ["event", "probe", "key", "west"]))
             return words.count > 5 && words[4] == "voice" ? UInt64(words[5]) : nil
         }
+    }
+
+    /// What the newest probe that the peer has says of capture.
+    fileprivate func captured() async throws -> String? {
+        let newest = try await ask(west, "XREVRANGE", JournalName.control(origin: "east").key, "+", "-", "COUNT", "1")
+        let words = newest[0]?[1]?.elements.compactMap(\.string) ?? []
+        return words.firstIndex(of: "captured").map { words[$0 + 1] }
     }
 }
 
@@ -41,6 +49,18 @@ struct MirrorBacklogTests {
             try await regions.until { try await regions.said(behind: last).contains(150) }
             #expect(regions.backlog(.provisioning) == 0)
             await client.close()
+        }
+    }
+
+    @Test("a peer is told up to where its region has captured, for as long as that captures")
+    func captures() async throws {
+        let position = Mutex<Position?>(Position(number: 7))
+        try await TwoRegions.run(captured: { position.withLock { $0 } }) { regions in
+            try await regions.until { try await regions.captured() == "7" }
+            position.withLock { $0 = Position(number: 9) }
+            try await regions.until { try await regions.captured() == "9" }
+            position.withLock { $0 = nil }
+            try await regions.until { try await regions.captured() == nil }
         }
     }
 

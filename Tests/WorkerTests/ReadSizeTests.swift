@@ -138,7 +138,9 @@ private struct LargeSource: MirrorSource {
 
     func identity() -> EventLoopFuture<ServerIdentity> { answer(ServerIdentity(runID: "r", replicationID: "r")) }
 
-    func probe(_ journal: JournalName, to peer: String, _ heartbeat: Heartbeat?) -> EventLoopFuture<EntryID> {
+    func probe(
+        _ journal: JournalName, to peer: String, _ heartbeat: Heartbeat?, captured: Position?
+    ) -> EventLoopFuture<EntryID> {
         answer(EntryID(first: 1, second: 0))
     }
 

@@ -41,13 +41,15 @@ struct TwoRegions {
 
     static let journal = JournalName.voice(tenant: "101", origin: "east")
 
-    /// Without `journals` the link is told of some, and that these are all, by the test.
+    /// Without `journals` the link is told of some, and that these are all, by the test. `captured` is what the first
+    /// region says of capture.
     static func run(
         settings: [String] = [], mirroring journals: [JournalName] = [journal, .control(origin: "east")],
-        _ body: (TwoRegions) async throws -> Void
+        captured: @escaping @Sendable () -> Position? = { nil }, _ body: (TwoRegions) async throws -> Void
     ) async throws {
         let regions = TwoRegions(
-            east: try await .start(settings: settings), west: try await .start(settings: settings))
+            east: try await .start(settings: settings), west: try await .start(settings: settings),
+            captured: captured)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await regions.link.run() }
             await regions.link.mirror(journals, areAll: !journals.isEmpty)
@@ -63,7 +65,7 @@ struct TwoRegions {
         await regions.west.discard()
     }
 
-    private init(east: RedisServer, west: RedisServer) {
+    private init(east: RedisServer, west: RedisServer, captured: @escaping @Sendable () -> Position?) {
         self.east = east
         self.west = west
         let loop = MultiThreadedEventLoopGroup.singleton.any()
@@ -75,7 +77,7 @@ struct TwoRegions {
             report: MirrorReport(
                 peer: "west", states: states, metrics: metrics,
                 logger: LogOutput(format: .logfmt, level: .info, write: { [log] in log.append($0) }).logger("mirror")),
-            eventLoop: loop)
+            eventLoop: loop, captured: captured)
     }
 
     func client(of server: RedisServer) async throws -> RedisConnection {

@@ -165,8 +165,10 @@ struct RedisMirrorSource: MirrorSource {
         }
     }
 
-    func probe(_ journal: JournalName, to peer: String, _ heartbeat: Heartbeat?) -> EventLoopFuture<EntryID> {
-        connection.send(Heartbeat.probe(to: peer, with: heartbeat, appendingTo: journal))
+    func probe(
+        _ journal: JournalName, to peer: String, _ heartbeat: Heartbeat?, captured: Position?
+    ) -> EventLoopFuture<EntryID> {
+        connection.send(Heartbeat.probe(to: peer, with: heartbeat, captured: captured, appendingTo: journal))
             .leavingElsewhere(connection).refusing().flatMapThrowing { reply in
                 guard let id = reply.entryID else { throw Refusal.unexpected("XADD answered \(reply)") }
                 return id
