@@ -53,7 +53,7 @@ package struct ConfigWatches: Sendable {
         do throws(ReplyError) {
             guard invocation.version == .three else { throw WatchError.needsPushes }
             let wanted = try watched(request)
-            feed.add {
+            let isAdded = feed.add {
                 do throws(ReplyError) {
                     let tenant = try await tenants.tenant(in: request, at: 1, for: account)
                     await feed.watch(tenant, types: wanted.types, from: wanted.from, for: client, pending)
@@ -61,6 +61,7 @@ package struct ConfigWatches: Sendable {
                     pending.answer(.error(error))
                 }
             }
+            if !isAdded { pending.answer(.error(.closing)) }
         } catch {
             pending.answer(.error(error))
         }

@@ -73,7 +73,11 @@ package final class ProvisioningFeed: Sendable {
     }
 
     /// Does a job while the feed runs. Not bounded by itself: each connection asks for one at a time.
-    func add(_ job: @escaping Job) { intake.yield(job) }
+    ///
+    /// - Returns: Whether the feed runs.
+    func add(_ job: @escaping Job) -> Bool {
+        if case .enqueued = intake.yield(job) { true } else { false }
+    }
 
     /// Objects of a type were put right in this region's state, of which no journal tells: who watches them has to list
     /// again.

@@ -6,13 +6,13 @@ struct InlineWords {
     private let bytes: [UInt8]
     private var place = 0
 
-    /// The words of `line`, none for an empty one.
+    /// The words of `line`, none for an empty one; of more than `limit` the first beyond it is the last that is taken.
     ///
     /// - Throws: `.unbalancedQuotes`.
-    static func split(_ line: [UInt8]) throws(RequestError) -> [[UInt8]] {
+    static func split(_ line: [UInt8], limit: Int) throws(RequestError) -> [[UInt8]] {
         var reader = InlineWords(bytes: line)
         var words: [[UInt8]] = []
-        while let word = try reader.next() { words.append(word) }
+        while words.count <= limit, let word = try reader.next() { words.append(word) }
         return words
     }
 

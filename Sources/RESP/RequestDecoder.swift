@@ -214,7 +214,7 @@ extension RequestDecoder {
     /// The words of a line; nil where it has none.
     private func inlineWords(_ line: Range<Int>) throws(RequestError) -> Request? {
         let bytes = buffer.getBytes(at: buffer.readerIndex + line.lowerBound, length: line.count) ?? []
-        let words = try InlineWords.split(bytes)
+        let words = try InlineWords.split(bytes, limit: limits.elements)
         guard words.count <= limits.elements else {
             throw limits.isAuthenticated ? .invalidMultibulkLength : .unauthenticatedMultibulkLength
         }

@@ -19,8 +19,15 @@ package struct Accounts: Hashable, Sendable {
     package let anonymous: Account?
     private let entries: [String: Entry]
     private let namesByCertificate: [String: String]
+    /// What no secret opens, as slow to check as the slowest there is; nil where all are checked fast. Names that there are
+    /// not take as long as others.
+    private let decoy: SCRAMVerifier?
+
+    /// How often what is said of a name that there is not is hashed; nil: once.
+    var decoyIterations: Int? { decoy?.iterations }
+
     /// Whether some secret is slow to check; then all are, lest time tell which names there are.
-    package let hasSlowSecrets: Bool
+    package var hasSlowSecrets: Bool { decoy != nil }
 
     /// Of entries with the same name, or the same certificate name, the first counts.
     package init(_ entries: [Entry], anonymous: Account? = nil) {
@@ -28,7 +35,8 @@ package struct Accounts: Hashable, Sendable {
         self.entries = Dictionary(entries.map { ($0.account.name, $0) }, uniquingKeysWith: { first, _ in first })
         let certificates = entries.flatMap { entry in entry.certificateNames.map { ($0, entry.account.name) } }
         namesByCertificate = Dictionary(certificates, uniquingKeysWith: { first, _ in first })
-        hasSlowSecrets = entries.contains { $0.secrets.contains(where: \.isSlow) }
+        let iterations = entries.flatMap(\.secrets).compactMap(\.iterations).max()
+        decoy = iterations.map { SCRAMVerifier(ofNobodyWith: $0) }
     }
 
     /// The account of this name as it is now; nil where there is none.
@@ -47,12 +55,12 @@ package struct Accounts: Hashable, Sendable {
         let entry = entries[login.name]
         var isRight = false
         var wasSlow = false
-        for secret in entry?.secrets ?? [] {
+        for secret in entry?.secrets ?? [.nobodys] {
             let fits = secret.matches(login.secret)
             isRight = isRight || fits
             wasSlow = wasSlow || secret.isSlow
         }
-        if hasSlowSecrets, !wasSlow { _ = SCRAMVerifier.nobodys.matches(login.secret) }
+        if let decoy, !wasSlow { _ = decoy.matches(login.secret) }
         return isRight ? entry?.account : nil
     }
 }

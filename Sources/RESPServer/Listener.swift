@@ -94,9 +94,9 @@ extension Listener {
     /// How many connections there are now, and have been.
     var connectionCounts: (open: Int, accepted: Int64) { state.withLock { ($0.counts.total, $0.accepted) } }
 
-    /// Lets no connection in any more and ends those there are, each when what was begun on it is over, or the limits'
-    /// time is up. Returns when the last has ended.
-    func drain(on eventLoop: any EventLoop) async {
+    /// Lets no connection in any more and ends those there are, each when what was begun on it is over, or the time is up.
+    /// Returns when the last has ended.
+    func drain(on eventLoop: any EventLoop, within time: Duration) async {
         let promise = eventLoop.makePromise(of: Void.self)
         let (clients, isEmpty) = state.withLock { state in
             state.isDraining = true
@@ -106,7 +106,7 @@ extension Listener {
         }
         if isEmpty { promise.succeed() }
         for client in clients { client.drain() }
-        let end = eventLoop.scheduleTask(in: TimeAmount(limits.drainTime)) { self.cutOffAll() }
+        let end = eventLoop.scheduleTask(in: TimeAmount(time)) { self.cutOffAll() }
         await withCheckedContinuation { continuation in
             promise.futureResult.whenComplete { _ in continuation.resume() }
         }

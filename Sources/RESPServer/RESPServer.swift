@@ -61,15 +61,19 @@ package struct RESPServer: Service {
         onListening(port)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await listener.jobs.run() }
-            // Cancelled, it stops in the same order, though what runs on the pool is cancelled at once.
-            try? await gracefulShutdown()
+            // Cancelled, it stops in the same order, though what runs on the pool is cancelled at once, and hardly anybody
+            // is waited for: what cancels it waits as well.
+            let isAsked = (try? await gracefulShutdown()) != nil
             try? await channel.close()
-            await listener.drain(on: channel.eventLoop)
+            let time = settings.limits.drainTime
+            await listener.drain(on: channel.eventLoop, within: isAsked ? time : min(time, Self.cancelledDrainTime))
             listener.jobs.finish()
             group.cancelAll()
         }
         logger.info("no longer listening", [.endpoint: "\(settings.host):\(port)"])
     }
+
+    private static let cancelledDrainTime = Duration.seconds(1)
 
     private func bind(_ listener: Listener) async throws(RESPServerError) -> any Channel {
         let pause = settings.limits.outputPause

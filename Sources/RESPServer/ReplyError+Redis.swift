@@ -1,12 +1,15 @@
-internal import RESP
+package import RESP
 
 /// Errors in the words that Redis 7 has for them.
 extension ReplyError {
     static let syntax = ReplyError("syntax error")
     static let notAnInteger = ReplyError("value is not an integer or out of range")
     static let notInTransaction = ReplyError("Command not allowed inside a transaction")
-    static let closing = ReplyError(code: "UNAVAILABLE", message: "the server is closing")
+    package static let closing = ReplyError(code: "UNAVAILABLE", message: "the server is closing")
     static let badClientName = ReplyError("Client names cannot contain spaces, newlines or special characters.")
+    /// Bytes of what a client calls itself and its library.
+    static let labelBytes = 128
+    static let labelTooLong = ReplyError(code: "LIMIT", message: "a name of more than \(labelBytes) bytes")
     static let helloWithoutLogin = ReplyError(
         code: "NOAUTH",
         message: "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "

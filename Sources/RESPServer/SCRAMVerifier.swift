@@ -5,7 +5,8 @@ internal import Foundation
 ///
 /// The secret is taken as its bytes are, without SASLprep; for ASCII that is the same.
 package struct SCRAMVerifier: Hashable, Sendable {
-    private let iterations: Int
+    /// How often a guess is hashed.
+    package let iterations: Int
     private let salt: [UInt8]
     private let storedKey: [UInt8]
 
@@ -34,9 +35,11 @@ package struct SCRAMVerifier: Hashable, Sendable {
     }
 
     /// A verifier that no secret is known for: checking against it takes the time that checking takes.
-    package static let nobodys = SCRAMVerifier(
-        iterations: 4096, salt: Array("nobody's own salt".utf8),
-        storedKey: Array(repeating: 0, count: SHA256.Digest.byteCount))
+    package init(ofNobodyWith iterations: Int) {
+        self.init(
+            iterations: iterations, salt: Array("nobody's own salt".utf8),
+            storedKey: Array(repeating: 0, count: SHA256.Digest.byteCount))
+    }
 
     /// Whether `secret` is the one the verifier was made of.
     package func matches(_ secret: [UInt8]) -> Bool {

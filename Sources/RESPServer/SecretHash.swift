@@ -21,11 +21,17 @@ package enum SecretHash: Hashable, Sendable {
         }
     }
 
+    /// A hash that no secret is known for.
+    static let nobodys = SecretHash.sha256(Array(repeating: 0, count: SHA256.Digest.byteCount))
+
     /// Whether checking takes milliseconds, which an event loop has not.
-    package var isSlow: Bool {
+    package var isSlow: Bool { iterations != nil }
+
+    /// How often a guess is hashed, where that is what makes it slow.
+    var iterations: Int? {
         switch self {
-        case .sha256: false
-        case .scram: true
+        case .sha256: nil
+        case .scram(let verifier): verifier.iterations
         }
     }
 

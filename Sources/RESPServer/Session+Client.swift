@@ -19,7 +19,9 @@ extension Session {
         case "HELP": return .answer(HelpLines.client)
         case "GETNAME": return .answer(name.isEmpty ? .null : .text(name))
         case "SETNAME":
-            guard let name = request.printable(2) else { return refuse(.badClientName) }
+            guard let name = request.printable(2) else {
+                return refuse(request.isTooLong(2) ? .labelTooLong : .badClientName)
+            }
             self.name = name
             return .answer(.ok)
         case "SETINFO": return setInfo(request)
@@ -35,6 +37,7 @@ extension Session {
             return refuse(ReplyError("Unrecognized option '\(attribute)'"))
         }
         guard let value = request.printable(3) else {
+            if request.isTooLong(3) { return refuse(.labelTooLong) }
             return refuse(ReplyError("\(attribute) cannot contain spaces, newlines or special characters."))
         }
         if attribute == "lib-name" { libraryName = value } else { libraryVersion = value }

@@ -72,7 +72,9 @@ extension Session {
                 login = Login(name: request.text(index + 1) ?? "", secret: request.bytes(index + 2))
                 index += 3
             } else if request.isKeyword(index, "SETNAME"), index + 1 < request.count {
-                guard let name = request.printable(index + 1) else { return refuse(.badClientName) }
+                guard let name = request.printable(index + 1) else {
+                    return refuse(request.isTooLong(index + 1) ? .labelTooLong : .badClientName)
+                }
                 greeting.name = name
                 index += 2
             } else {
@@ -104,9 +106,12 @@ extension Request {
         withBytes(index) { word in unsafe word.withUnsafeBytes { unsafe Array($0) } }
     }
 
-    /// The word at `index` where it has no spaces and no bytes but ASCII's printable ones, as Redis wants names.
+    /// The word at `index` where it has no spaces and no bytes but ASCII's printable ones, as Redis wants names, and is not
+    /// too long to be kept for as long as the client stays.
     func printable(_ index: Int) -> String? {
-        guard let text = text(index), text.utf8.allSatisfy({ 0x21...0x7e ~= $0 }) else { return nil }
+        guard !isTooLong(index), let text = text(index), text.utf8.allSatisfy({ 0x21...0x7e ~= $0 }) else { return nil }
         return text
     }
+
+    func isTooLong(_ index: Int) -> Bool { withBytes(index) { $0.byteCount } > ReplyError.labelBytes }
 }

@@ -119,7 +119,7 @@ extension Region.Listeners.Limits: RegionSection {
 
     static let shape = Shape(CodingKeys.self)
     static let defaults = Region.Listeners.Limits(
-        clients: 10_000, clientsPerSource: 10_000, idleTime: .seconds(600), handshakeTime: .seconds(10),
+        clients: 10_000, clientsPerSource: 2_000, idleTime: .seconds(600), handshakeTime: .seconds(10),
         drainTime: .seconds(10), outputBytes: 32 << 20, memoryBytes: 256 << 20)
 
     package init(from decoder: any Decoder) throws {

@@ -43,6 +43,16 @@ import Testing
         #expect(accounts.hasSlowSecrets)
     }
 
+    @Test("Names that there are not are as slow to check as the slowest secret")
+    func decoy() throws {
+        let slow = Self.pencil.replacing("$4096:", with: "$50000:")
+        let entries = [Self.pencil, slow].enumerated().compactMap { index, text in
+            SecretHash(text).map { Accounts.Entry(account: index == 0 ? .reader : .writer, secrets: [$0]) }
+        }
+        #expect(entries.count == 2 && Accounts(entries).decoyIterations == 50_000)
+        #expect(Accounts([.init(account: .reader, secrets: [])]).decoyIterations == nil)
+    }
+
     @Test("Tenants and permissions")
     func rights() {
         #expect(

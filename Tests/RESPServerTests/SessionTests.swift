@@ -54,6 +54,11 @@ import Testing
             let answer = talk.say(said)
             #expect(answer == sent, "\(said)")
         }
+        let label = String(repeating: "n", count: 129)
+        for words in ["CLIENT SETNAME \(label)", "CLIENT SETINFO lib-name \(label)", "HELLO 3 SETNAME \(label)"] {
+            let answer = talk.say(words)
+            #expect(answer == "-LIMIT a name of more than 128 bytes\r\n")
+        }
         let name = talk.say(Request("CLIENT", "SETNAME", "a b"))
         #expect(name == "-ERR Client names cannot contain spaces, newlines or special characters.\r\n")
         let long = talk.say(Request("NOPE", String(repeating: "a", count: 500), "b"))
