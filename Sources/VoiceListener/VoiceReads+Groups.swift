@@ -83,8 +83,7 @@ private struct GroupAttempt: Sendable {
             let pairs = StreamReading.pairs(answers.first?.elements ?? [], names: names)
             return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
         } catch {
-            let wrong = ReplyError(error, names: names)
-            return wrong == .unavailable ? .unavailable : .found(.error(wrong))
+            return StreamReading.Outcome(error, names: names)
         }
     }
 }

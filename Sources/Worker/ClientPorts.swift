@@ -85,7 +85,8 @@ struct ClientPorts: Sendable {
             store: store,
             tail: {
                 RedisVoiceTail(endpoint: endpoint, name: "listeners-\($0)", eventLoop: eventLoop, client: client)
-            }, eventLoop: eventLoop, executor: EventLoopTaskExecutor(eventLoop))
+            }, eventLoop: eventLoop, executor: EventLoopTaskExecutor(eventLoop), states: states,
+            logger: logger("voice"))
         if region.listeners.voice != nil { feed.install(in: metrics) }
         voiceReads = VoiceReads(
             feed: feed, store: readingStore, tenants: tenants, region: region.name, peers: region.peers.map(\.region))

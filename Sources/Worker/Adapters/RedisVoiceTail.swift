@@ -36,9 +36,9 @@ package actor RedisVoiceTail: VoiceTail {
         self.client = client
     }
 
-    package func read(behind cursors: [JournalCursor]) async throws(StoreFailure) -> [JournalRead] {
+    package func read(behind cursors: [JournalCursor], waits: Bool) async throws(StoreFailure) -> [JournalRead] {
         guard !cursors.isEmpty else { return [] }
-        let waits = !isInterrupted
+        let waits = waits && !isInterrupted
         isInterrupted = false
         reads += 1
         isReading = true

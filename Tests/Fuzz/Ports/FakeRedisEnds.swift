@@ -28,7 +28,7 @@ struct FakeTokens: TokenWaiting {
 struct FakeTail: VoiceTail {
     private static let last = EntryID(first: 12, second: 0)
 
-    func read(behind cursors: [JournalCursor]) async throws(StoreFailure) -> [JournalRead] {
+    func read(behind cursors: [JournalCursor], waits: Bool) async throws(StoreFailure) -> [JournalRead] {
         try? await Task.sleep(for: .milliseconds(1))
         return cursors.compactMap { cursor in
             guard cursor.last < Self.last else { return nil }

@@ -1,0 +1,18 @@
+internal import Journal
+internal import Projection
+
+/// What a reader of the feed found of one journal.
+struct FeedRead: Sendable {
+    let journal: JournalName
+    let chunk: EntryChunk
+
+    /// - Throws: `unreachable` where the batch does not hold what it says, as of a server that answers nonsense.
+    init(_ read: JournalRead) throws(StoreFailure) {
+        journal = read.journal
+        do {
+            chunk = try EntryChunk(read.batch)
+        } catch {
+            throw .unreachable("entries that cannot be read: \(error)")
+        }
+    }
+}
