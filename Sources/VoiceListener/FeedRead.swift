@@ -15,4 +15,12 @@ struct FeedRead: Sendable {
             throw .unreachable("entries that cannot be read: \(error)")
         }
     }
+
+    /// All that a read brought.
+    static func all(of reads: [JournalRead]) throws(StoreFailure) -> [FeedRead] {
+        var found: [FeedRead] = []
+        found.reserveCapacity(reads.count)
+        for read in reads { found.append(try FeedRead(read)) }
+        return found
+    }
 }

@@ -5,23 +5,46 @@ internal import Synchronization
 extension VoiceFeed {
     /// Reads what the reader is to read, until it is not needed any more or cannot.
     func read(_ reader: Int) async {
-        let tail = tail(reader)
-        tails.withLock { $0[reader] = tail }
-        while !Task.isCancelled, let (cursors, waits) = apply({ $0.wanted(by: reader) }) {
-            do throws(StoreFailure) {
-                var found: [FeedRead] = []
-                for read in try await tail.read(behind: cursors, waits: waits) { found.append(try FeedRead(read)) }
-                apply { [found] in $0.read(found, by: reader) }
-            } catch {
-                apply { $0.readFailed(by: reader, error, at: Self.now) }
-                // What fails at once fails again; nobody hurries.
-                try? await Task.sleep(for: .milliseconds(50))
-                lookSoon.yield()
-                break
+        do throws(StoreFailure) {
+            let tail = try await tail(reader)
+            tails.withLock { $0[reader] = tail }
+            // A read that waits would keep a worker waiting that stops.
+            let failure = await withTaskCancellationHandler {
+                await follow(reader, through: tail)
+            } onCancel: {
+                tail.close()
             }
+            tails.withLock { $0[reader] = nil }
+            tail.close()
+            if let failure { throw failure }
+        } catch {
+            apply { $0.readFailed(by: reader, error, at: Self.now) }
+            // What fails at once fails again; nobody hurries.
+            try? await Task.sleep(for: .milliseconds(50))
+            lookSoon.yield()
         }
-        tails.withLock { $0[reader] = nil }
-        await tail.close()
+    }
+
+    /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
+    /// here while they are written to.
+    private func follow(_ reader: Int, through tail: any VoiceTail) async -> StoreFailure? {
+        guard let first = apply({ $0.wanted(by: reader) }) else { return nil }
+        var sent = tail.send(behind: first.cursors, waits: first.waits)
+        do throws(StoreFailure) {
+            while !Task.isCancelled {
+                let found = try FeedRead.all(of: try await sent.reads())
+                let (next, actions) = tell { machine in
+                    machine.read(found, by: reader)
+                    return machine.wanted(by: reader)
+                }
+                if let next { sent = tail.send(behind: next.cursors, waits: next.waits) }
+                perform(actions)
+                if next == nil { return nil }
+            }
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Looks for what a client waits for; there may be nothing.

@@ -50,7 +50,7 @@ package final class VoiceFeed: Sendable {
 
     let state = Mutex(State())
     let store: any ProjectionStore
-    let tail: @Sendable (Int) -> any VoiceTail
+    let tail: @Sendable (Int) async throws(StoreFailure) -> any VoiceTail
     private let eventLoop: any EventLoop
     private let executor: (any TaskExecutor)?
     private let report: FeedReport
@@ -61,13 +61,14 @@ package final class VoiceFeed: Sendable {
 
     /// - Parameters:
     ///   - store: The local Redis; answers at once that it is away when it is.
-    ///   - tail: Makes the connection of a reader, whose number it is given.
+    ///   - tail: Opens the connection of a reader, whose number it is given.
     ///   - eventLoop: Where time is kept.
     ///   - executor: Where readers run: best the loop of their connections.
     ///   - states: Where it says how it is.
     ///   - logger: Where it says so as well.
     package init(
-        store: any ProjectionStore, tail: @escaping @Sendable (Int) -> any VoiceTail, eventLoop: any EventLoop,
+        store: any ProjectionStore,
+        tail: @escaping @Sendable (Int) async throws(StoreFailure) -> any VoiceTail, eventLoop: any EventLoop,
         executor: (any TaskExecutor)? = nil, states: ComponentStates, logger: Logger
     ) {
         self.store = store
@@ -147,7 +148,7 @@ extension VoiceFeed {
         return result
     }
 
-    /// Tells the machine something; what comes of it is to be performed.
+    /// Tells the machine something; what comes of it is to be performed, and nothing awaited before.
     func tell<Result: Sendable>(
         _ body: (inout FeedMachine<Reader>) -> Result
     ) -> (Result, [FeedMachine<Reader>.Action]) {

@@ -46,7 +46,10 @@ struct ReadingPort: Sendable {
         let states = ComponentStates()
         let feed = VoiceFeed(
             store: store,
-            tail: { RedisVoiceTail(endpoint: endpoint, name: "feed-\($0)", eventLoop: loop, client: client) },
+            tail: { (reader: Int) async throws(StoreFailure) -> any VoiceTail in
+                try await RedisVoiceTail.open(
+                    endpoint: endpoint, name: "feed-\(reader)", eventLoop: loop, client: client)
+            },
             eventLoop: loop, executor: EventLoopTaskExecutor(loop), states: states, logger: silent)
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: "us-east", peers: ["eu-west"])
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
