@@ -75,6 +75,7 @@ package final class ProvisioningFeed: Sendable {
     /// Does a job while the feed runs. Not bounded by itself: each connection asks for one at a time.
     ///
     /// - Returns: Whether the feed runs.
+    @discardableResult
     func add(_ job: @escaping Job) -> Bool {
         if case .enqueued = intake.yield(job) { true } else { false }
     }

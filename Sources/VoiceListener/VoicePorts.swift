@@ -17,11 +17,13 @@ package protocol VoiceTail: Sendable {
 
 /// A read that is on its way.
 package struct SentRead: Sendable {
+    private let answer: @Sendable () async throws(StoreFailure) -> [JournalRead]
+
+    package init(reads answer: @escaping @Sendable () async throws(StoreFailure) -> [JournalRead]) {
+        self.answer = answer
+    }
+
     /// Waits for what was found: only the journals that have something, each with a batch in order; nothing when the read
     /// was interrupted, has waited for long, or the next one will bring less at once.
-    package let reads: @Sendable () async throws(StoreFailure) -> [JournalRead]
-
-    package init(reads: @escaping @Sendable () async throws(StoreFailure) -> [JournalRead]) {
-        self.reads = reads
-    }
+    package func reads() async throws(StoreFailure) -> [JournalRead] { try await answer() }
 }

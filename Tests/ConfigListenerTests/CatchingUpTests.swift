@@ -1,4 +1,5 @@
 import Journal
+import PortFixtures
 import RedisClient
 import ServerFixtures
 import Testing
@@ -18,7 +19,7 @@ import Testing
             for _ in 0..<ProvisioningFeed.readers { #expect(await turns.take()) }
 
             let count = ProvisioningFeed.readers + 3
-            var clients: [WatchTalk] = []
+            var clients: [PortTalk] = []
             for _ in 0..<count {
                 let client = try await bench.watcher()
                 client.send("CFG.WATCH 101 FROM 1")
@@ -55,7 +56,7 @@ import Testing
             let last: UInt64 = 300
             for position in 1...last { try await bench.write(position, "put 101 person \(position) \(data)") }
             bench.reached(last)
-            var slow: [WatchTalk] = []
+            var slow: [PortTalk] = []
             for _ in 0..<2 * ProvisioningFeed.readers {
                 let client = try await bench.watcher()
                 client.send("CFG.WATCH 101 FROM 0")

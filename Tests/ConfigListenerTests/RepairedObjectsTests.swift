@@ -1,4 +1,5 @@
 import Journal
+import PortFixtures
 import Testing
 
 @testable import ConfigListener

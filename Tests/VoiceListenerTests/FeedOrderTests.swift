@@ -1,4 +1,5 @@
 import NIOCore
+import PortFixtures
 import RESP
 import RedisClient
 import ServerFixtures

@@ -1,4 +1,5 @@
 import NIOPosix
+import PortFixtures
 import RESP
 import RedisClient
 import ServerFixtures

@@ -1,5 +1,7 @@
+import Logging
 import NIOCore
 import NIOPosix
+import Observability
 import PortFixtures
 import Projection
 import RESP
@@ -47,7 +49,8 @@ struct ReadingPort: Sendable {
                 try await RedisVoiceTail.open(
                     endpoint: endpoint, name: "feed-\(reader)", eventLoop: loop, client: client)
             },
-            eventLoop: loop, executor: EventLoopTaskExecutor(loop), states: states, logger: silent)
+            eventLoop: loop, executor: EventLoopTaskExecutor(loop), states: states,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: "us-east", peers: ["eu-west"])
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }

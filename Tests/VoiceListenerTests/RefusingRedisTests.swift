@@ -1,5 +1,6 @@
 import NIOCore
 import Observability
+import PortFixtures
 import RESP
 import RedisClient
 import ServerFixtures
