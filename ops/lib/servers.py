@@ -246,6 +246,14 @@ class Program(abc.ABC):
                 living += int((task / "schedstat").read_text().split()[0])
         return max(whole, living / 1e9)
 
+    def cpu_wait_seconds(self):
+        """Time that its threads, those that live, were ready to run and had no CPU."""
+        waited = 0
+        with contextlib.suppress(OSError):
+            for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+                waited += int((task / "schedstat").read_text().split()[1])
+        return waited / 1e9
+
     def resident_mib(self):
         return int(self._status("VmRSS").split()[0]) / 1024
 
