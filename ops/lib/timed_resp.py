@@ -39,6 +39,7 @@ class Arrivals(io.RawIOBase):
 
     def readinto(self, buffer):
         count, ancillary, _, _ = self.connection.recvmsg_into([buffer], socket.CMSG_SPACE(TIMESPEC.size))
+        self.last = time.time_ns()  # the kernel takes a moment until it stamps, where nobody has asked for it before
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, SCM_TIMESTAMPNS):
                 seconds, nanoseconds = TIMESPEC.unpack(data[:TIMESPEC.size])
