@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import resource
 import statistics
 import subprocess
 import time
@@ -27,7 +28,6 @@ class ListenersBench:
         self.seconds = 2 if quick else 10
         self.readers = 20 if quick else 200
         self.idle = 500 if quick else 10_000
-        self.resident_before = None
         self.samples = 50 if quick else 500
         self.figures = Figures()
 
@@ -83,7 +83,7 @@ class ListenersBench:
         say("fan-out")
         self.fan_out(is_odd)
         say("delivery")
-        self.delivery()
+        self.delivery(is_odd)
         say("WAIT")
         self.waiting()
         say("tokens")
@@ -94,49 +94,60 @@ class ListenersBench:
     # Reads.
 
     def reads(self, depth, is_odd):
-        sides = {"Redis": (self.redis[EAST].port, ("HGETALL", self.key)),
-                 "ours": (self.port(EAST, "config"), ("CFG.GET", self.tenant, "person", self.person))}
-        speed = {name: self.benchmark(*sides[name], depth) for name in ordered(sides, is_odd)}
-        for name in sides:
-            self.figures.add(f"reads at depth {depth}, {name}", speed[name], "requests/s", 0)
+        sides = {"Redis": (self.redis[EAST], self.redis[EAST].port, ("HGETALL", self.key)),
+                 "ours": (self.workers[EAST], self.port(EAST, "config"),
+                          ("CFG.GET", self.tenant, "person", self.person))}
+        speed = {name: self.benchmark(name, *sides[name], depth) for name in ordered(sides, is_odd)}
         self.figures.add(f"reads at depth {depth}, ours ÷ Redis", speed["ours"] / speed["Redis"], "", 2, (">=", 0.8))
 
-    def benchmark(self, port, words, depth):
-        """Requests a second by redis-benchmark."""
+    def benchmark(self, name, server, port, words, depth):
+        """Requests a second by redis-benchmark; what each costs the server, and whether its client could do more."""
         count = self.requests * (1 if depth == 1 else 4)
         command = ["redis-benchmark", "-p", port, "-c", CLIENTS, "-n", count, "-P", depth, "--csv", *words]
-        answer = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-        # Errors of the server are told on standard error, the exit status says nothing of them.
+        used = server.cpu_seconds()
+        with Share() as client:
+            answer = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+        used = server.cpu_seconds() - used
+        # It ends at the first error of the server, which is told on standard error.
         if answer.returncode != 0 or "Error" in answer.stderr:
             raise ServerFailure(f"redis-benchmark failed: {answer.stderr.strip()[:500]}")
         [row] = [row for row in csv.reader(answer.stdout.splitlines()) if row and row[0] != "test"]
+        what = f"reads at depth {depth}, {name}"
+        self.figures.add(what, float(row[1]), "requests/s", 0)
+        self.figures.add(f"{what}: server's CPU a request", 1e6 * used / count, "µs", 2)
+        self.figures.add(f"{what}: client's CPU", client.percent, "% of a core", 0)
         return float(row[1])
 
     # Events.
 
-    def fan_out(self, is_odd):
-        east = self.redis[EAST]
-        voice = f"127.0.0.1:{self.port(EAST, 'voice')}"
+    def followers(self, is_odd):
+        """Where events are written and read, of both sides, neither of which always goes first."""
+        east, voice = self.redis[EAST], f"127.0.0.1:{self.port(EAST, 'voice')}"
         sides = {"Redis": (self.native.address, STREAM, self.native.address, STREAM),
                  "ours": (east.address, self.journal, voice, self.stream)}
-        speed = {name: self.load.fan_out(*sides[name], clients=self.readers, seconds=self.seconds)
-                 ["deliveriesPerSecond"] for name in ordered(sides, is_odd)}
-        self.native.ask("XTRIM", STREAM, "MAXLEN", 1)
-        for name in sides:
+        return [(name, sides[name]) for name in ordered(sides, is_odd)]
+
+    def fan_out(self, is_odd):
+        speed = {}
+        for name, places in self.followers(is_odd):
+            with Share() as client:
+                found = self.load.fan_out(*places, clients=self.readers, seconds=self.seconds)
+            speed[name] = found["deliveriesPerSecond"]
             self.figures.add(f"fan-out, {name}", speed[name], "deliveries/s", 0)
+            self.figures.add(f"fan-out, {name}: client's CPU", client.percent, "% of a core", 0)
+        self.native.ask("XTRIM", STREAM, "MAXLEN", 1)
         self.figures.add("fan-out, ours ÷ Redis", speed["ours"] / speed["Redis"], "", 2, (">=", 0.7))
 
-    def delivery(self):
-        east, voice = self.redis[EAST], f"127.0.0.1:{self.port(EAST, 'voice')}"
-        native = self.load.fan_out(self.native.address, STREAM, self.native.address, STREAM, clients=1, rate=2000,
-                                   seconds=self.seconds)
-        ours = self.load.fan_out(east.address, self.journal, voice, self.stream, clients=1, rate=2000,
-                                 seconds=self.seconds)
-        self.native.ask("XTRIM", STREAM, "MAXLEN", 1)
-        for name, found in (("Redis", native), ("ours", ours)):
+    def delivery(self, is_odd):
+        """From the moment an XADD is sent to Redis until one reader has decoded the entry, in one client."""
+        for name, places in self.followers(is_odd):
+            found = self.load.fan_out(*places, clients=1, rate=2000, seconds=self.seconds)
             self.figures.add(f"delivery p50, {name}", found["delay"]["p50Ms"], "ms", 3)
             self.figures.add(f"delivery p99, {name}", found["delay"]["p99Ms"], "ms", 3,
                              ("<=", 2) if name == "ours" else None)
+            # A writer that is late itself hides what it would have waited for.
+            self.figures.add(f"delivery, {name}: writer late p99", found["lateP99Ms"], "ms", 3)
+        self.native.ask("XTRIM", STREAM, "MAXLEN", 1)
 
     def waiting(self):
         """Time that WAIT takes once the event is in, beyond a round trip to the peer's Redis."""
@@ -182,11 +193,19 @@ class ListenersBench:
     # Idle clients.
 
     def idle_clients(self):
-        """What clients cost that have said who they are, and wait."""
+        """What clients that have said who they are, and wait, cost a worker that has served nobody before."""
         worker = self.workers[EAST]
-        # What clients of a round before have left behind is not free: all are measured against what was there first.
-        if self.resident_before is None:
-            self.resident_before = worker.resident_mib()
+        # Memory that other clients have left behind would be taken again, and look as if it cost nothing.
+        worker.stop()
+        worker.start()
+        worker.wait_working(f"mirror {WEST}", "projection provisioning")
+        worker.wait_listening()
+        for name in worker.ports:
+            first = RawConnection(self.port(EAST, name))
+            self.greet([first])
+            first.close()
+        time.sleep(1)
+        before = worker.resident_mib()
         clients = []
         try:
             for number in range(self.idle):
@@ -199,7 +218,7 @@ class ListenersBench:
                         for name in ("config", "voice"))
             if count < self.idle:
                 raise ServerFailure(f"{self.idle} clients connected, {count:.0f} are held open")
-            kib = (worker.resident_mib() - self.resident_before) * 1024 / self.idle
+            kib = (worker.resident_mib() - before) * 1024 / self.idle
             self.figures.add("an idle connection", kib, "KiB", 1, ("<=", 24))
             self.greet(clients)
         finally:
@@ -229,6 +248,22 @@ class ListenersBench:
             "waitAddedP50Ms": median("WAIT 1, p50 beyond a round trip"),
             "tokenReadP99Ms": max(median(f"token read in {region}, p99") for region in (EAST, WEST)),
         })
+
+
+class Share:
+    """How much of a core the programs take that are run, and end, within its block."""
+
+    def __enter__(self):
+        self._began, self._used = time.monotonic(), self._children()
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.percent = 100 * (self._children() - self._used) / (time.monotonic() - self._began)
+
+    @staticmethod
+    def _children():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
 
 
 def ordered(sides, is_odd):

@@ -1,6 +1,8 @@
 """Drills of clients that do not behave: slow ones, silent ones, very many (operations.md)."""
 
 import abc
+import contextlib
+import re
 import select
 import socket
 import time
@@ -44,30 +46,44 @@ class ClientDrill(FaultDrill, abc.ABC):
         return f"voice:{self.regions.tenant}@{EAST}"
 
     def disturb(self):
-        key = self.regions.quiet_journal(EAST)
-        with WellBehaved(self.ports, self.regions.tenant, self.stream) as others:
-            self.misbehave()
-        held = [entry for entry, _ in self.regions.redis[EAST].ask("XRANGE", key, f"({others.began}", "+")]
+        key, redis, worker = self.regions.quiet_journal(EAST), self.regions.redis[EAST], self.regions.workers[EAST]
+        asked = {**self.ports, "redis": redis.port}
+        used, waited = worker.cpu_seconds(), worker.cpu_wait_seconds()
+        with WellBehaved(asked, self.regions.tenant, self.stream, key) as others:
+            try:
+                expected = self.misbehave()
+            except (ConnectionError, TimeoutError) as error:
+                raise drilling.Broken(f"who did nothing wrong: {error}; cut off: {self.cut_off()}") from error
+        self.figures["worker"] = {"cpuSeconds": round(worker.cpu_seconds() - used, 1),
+                                  "waitedForCPUSeconds": round(worker.cpu_wait_seconds() - waited, 1)}
+        held = [entry for entry, _ in redis.ask("XRANGE", key, f"({others.began}", "+")]
         self.require(not others.errors, f"others are served without errors: {others.errors}")
         self.require(others.followed == held,
                      f"who follows the stream gets all {len(held)} events in order, not {len(others.followed)}")
-        self.promise("others are answered, at the slowest", others.slowest, ANSWER_SECONDS)
+        found = self.cut_off()
+        self.require(found == expected, f"cut off are {expected}, and nobody else, not {found}")
+        for name in self.ports:
+            self.promise(f"others are answered on {name}, at the slowest", others.answers[name].slowest, ANSWER_SECONDS)
         self.expect_moving(time.monotonic_ns())
-        self.figures["others"] = {"answers": len(others.delays), "medianMs": round(1000 * others.median, 2),
-                                  "slowestMs": round(1000 * others.slowest, 1), "events": len(others.followed)}
+        self.figures["cutOff"] = found
+        self.figures["others"] = {name: one.figures(self.began) for name, one in others.answers.items()}
+        self.figures["followed"] = len(others.followed)
 
     @abc.abstractmethod
     def misbehave(self):
-        """Ends when all that misbehaved are gone."""
+        """Ends when all that misbehaved are gone; returns how many of them are cut off or refused, as `cut_off`."""
 
-    def rejected(self, port, reason):
-        """How many clients a port has cut off for this reason."""
-        return self.regions.sample(EAST, f'listener_rejected_total{{port="{port}",reason="{reason}"}}') or 0
+    def cut_off(self):
+        """How many clients the worker has cut off or refused, by port and reason, such as `voice output`."""
+        found = servers.wait_until("metrics of the worker", self.regions.workers[EAST].metrics)
+        pattern = re.compile(r'regionsync_listener_rejected_total{port="(\w+)",reason="(\w+)"}')
+        return {" ".join(match.groups()): int(value) for name, value in found.items()
+                if value and (match := pattern.fullmatch(name))}
 
-    def wait_rejected(self, port, reason, count, seconds):
-        """Waits until so many were cut off for this reason."""
-        servers.wait_until(f"{count} clients of {port} cut off ({reason})",
-                           lambda: self.rejected(port, reason) >= count, seconds, 0.1)
+    def wait_cut_off(self, reason, count, seconds):
+        """Waits until so many were cut off for this reason, `voice output`, say."""
+        servers.wait_until(f"{count} clients cut off ({reason})",
+                           lambda: self.cut_off().get(reason, 0) >= count, seconds, 0.1)
 
     def burst(self, count, size=400):
         """Adds events to the drill's own stream, as fast as Redis takes them."""
@@ -90,16 +106,15 @@ class ClientsSlow(ClientDrill):
     events = 20_000  # more than the kernel keeps for a client, and the limit
 
     def misbehave(self):
-        before = {reason: self.rejected("voice", reason) for reason in ("output", "stalled")}
         watchers = [self.watcher() for _ in range(self.watchers)]
         self.burst(500)  # so that there is something to ask for
         askers = [self.asker() for _ in range(self.askers)]
         self.mark("clients stopped reading")
         self.burst(self.events)
-        self.wait_rejected("voice", "output", before["output"] + len(watchers), 30)
+        self.wait_cut_off("voice output", len(watchers), 30)
         self.mark("watchers cut off")
         # Half a minute is the time that a client may leave replies lying about.
-        self.wait_rejected("voice", "stalled", before["stalled"] + len(askers), 60)
+        self.wait_cut_off("voice stalled", len(askers), 60)
         self.mark("askers cut off")
         for one in askers:
             one.close()
@@ -109,6 +124,7 @@ class ClientsSlow(ClientDrill):
             one.close()
         self.rounds.append({"fault": self.name, "watchers": len(watchers), "askers": len(askers),
                             "events": self.events})
+        return {"voice output": len(watchers), "voice stalled": len(askers)}
 
     def watcher(self):
         """Watches, and reads no more."""
@@ -149,60 +165,60 @@ class ClientsSlowLoris(ClientDrill):
     name = "clients-slow-loris"
     summary = "clients send a byte now and then before they log in; cut off at the deadline"
     limits = {"handshakeTime": "2s", "idleTime": "5s"}
-    count = 500
+    count, silent = 500, 20
+    pause = 0.25  # seconds from byte to byte
 
     def misbehave(self):
-        before = {port: self.rejected(port, "handshake") for port in self.ports}
-        idle = self.rejected("config", "idle")
         # Who has said something, and then leaves half a command behind.
-        quiet = [RawConnection(self.ports["config"]) for _ in range(20)]
+        quiet = [RawConnection(self.ports["config"]) for _ in range(self.silent)]
         for one in quiet:
             one.ask("PING")
             one.socket.sendall(b"*1\r\n$4\r\nPI")
-        began = time.monotonic()
-        loris = [RawConnection(self.ports[port]) for _ in range(self.count // 2) for port in self.ports]
+        loris = [self.connected(self.ports[port]) for _ in range(self.count // 2) for port in self.ports]
         self.mark("clients connected")
-        text, ended = b"*1\r\n$4\r\nPING\r\n", {}
-        for number in range(len(text) - 1):
-            self.send_to_all(loris, text[number:number + 1])
-            self.note_ended(loris, ended, began)
-            if len(ended) == len(loris):
-                break
-            time.sleep(0.25)
-        servers.wait_until("the end of those that sent a byte now and then",
-                           lambda: self.note_ended(loris, ended, began) == len(loris), 30)
+        self.burst(500)
+        self.trickle(loris, b"*1\r\n$4\r\nPING\r\n"[:-1])
+        servers.wait_until("the end of those that sent a byte now and then", lambda: self.all_ended(loris), 30)
         self.mark("clients cut off")
-        self.promise("who does not say anything whole is cut off, at the latest", max(ended.values()), 4)
-        for port in self.ports:
-            self.wait_rejected(port, "handshake", before[port] + self.count // 2, 10)
-        self.wait_rejected("config", "idle", idle + len(quiet), 30)
+        took = [one.ended - one.began for one in loris]
+        self.promise("who does not say anything whole is cut off, at the latest", max(took), 4)
+        self.wait_cut_off("config idle", len(quiet), 30)
         self.mark("silent clients cut off")
         for one in [*loris, *quiet]:
             one.close()
         self.rounds.append({"fault": self.name, "clients": len(loris), "silent": len(quiet),
-                            "firstCutOffSeconds": round(min(ended.values()), 2),
-                            "lastCutOffSeconds": round(max(ended.values()), 2)})
+                            "firstCutOffSeconds": round(min(took), 2), "lastCutOffSeconds": round(max(took), 2)})
+        return {**{f"{port} handshake": self.count // 2 for port in self.ports}, "config idle": len(quiet)}
 
     @staticmethod
-    def send_to_all(clients, byte):
-        for one in clients:
-            try:
-                one.socket.send(byte)
-            except OSError:
-                pass  # it is cut off; noted elsewhere
+    def connected(port):
+        one = RawConnection(port)
+        one.began, one.ended = time.monotonic(), None
+        return one
+
+    def trickle(self, clients, text):
+        """Lets each send this, a byte now and then, for as long as it may."""
+        for number in range(len(text)):
+            for one in clients:
+                if not one.ended:
+                    with contextlib.suppress(OSError):  # it is cut off, which is noted in a moment
+                        one.socket.send(text[number:number + 1])
+            due = time.monotonic() + self.pause
+            while time.monotonic() < due:
+                if self.all_ended(clients):
+                    return
+                time.sleep(0.02)
 
     @staticmethod
-    def note_ended(clients, ended, began):
-        """Notes when the worker has closed which; returns how many it has."""
+    def all_ended(clients):
+        """Notes whom the worker has cut off by now; returns whether all are."""
         poll = select.poll()
-        numbers = {}
-        for number, one in enumerate(clients):
-            if number not in ended:
-                poll.register(one.socket, select.POLLIN | select.POLLHUP | select.POLLERR)
-                numbers[one.socket.fileno()] = number
+        left = {one.socket.fileno(): one for one in clients if not one.ended}
+        for descriptor in left:
+            poll.register(descriptor, select.POLLIN | select.POLLHUP | select.POLLERR)
         for descriptor, _ in poll.poll(0):
-            ended[numbers[descriptor]] = time.monotonic() - began
-        return len(ended)
+            left[descriptor].ended = time.monotonic()
+        return all(one.ended for one in clients)
 
 
 class ClientsMany(ClientDrill):
@@ -224,47 +240,62 @@ class ClientsMany(ClientDrill):
         worker = self.regions.workers[EAST]
         before, clients = worker.resident_mib(), []
         try:
-            for number in range(self.count - self.spare):
-                clients.append(RawConnection(self.ports["voice"]))
-                if number % 100 == 99:
-                    self.greet(clients[-100:])
-            self.greet(clients)
+            while len(clients) < self.count - self.spare:
+                clients += self.come(min(100, self.count - self.spare - len(clients)))
             self.mark("10,000 connections")
-            held = self.regions.sample(EAST, 'listener_connections{port="voice"}')
+            held = self.held()
             self.require(held >= len(clients), f"{len(clients)} connections are held open, not {held:.0f}")
             kib = (worker.resident_mib() - before) * 1024 / len(clients)
-            self.refused(clients)
+            told = self.refused(clients)
             self.burst(5_000)
-            self.greet(clients)
+            for first in range(0, len(clients), 100):
+                self.greet(clients[first:first + 100])
             self.mark("all answered")
-            self.rounds.append({"fault": self.name, "clients": len(clients), "residentKiBEach": round(kib, 1)})
+            self.rounds.append({"fault": self.name, "clients": len(clients), "refused": told,
+                                "residentKiBEach": round(kib, 1)})
+            return {"voice clients": told}
         finally:
             for one in clients:
                 one.close()
+            servers.wait_until("the worker letting them go", lambda: self.held() < self.spare, 60)
+            self.mark("all gone")
+
+    def held(self):
+        """Connections that the port holds open; as many as ever where the worker does not answer."""
+        return self.regions.sample(EAST, 'listener_connections{port="voice"}') or self.count
+
+    def come(self, count):
+        """New clients; each says something as soon as it is connected, before the time for that is up."""
+        clients = []
+        for _ in range(count):
+            clients.append(RawConnection(self.ports["voice"]))
+            clients[-1].send("PING")
+        for one in clients:
+            one.reply()
+        return clients
+
+    @staticmethod
+    def greet(clients):
+        """Lets each say something, and be answered."""
+        for one in clients:
+            one.send("PING")
+        for one in clients:
+            one.reply()
 
     def refused(self, clients):
-        """As many more as there is room for, and then some: those are told, and nobody else suffers."""
+        """As many more as there is room for, and then some: those are told, and nobody else suffers. How many were."""
         told = []
         for _ in range(self.spare + 50):
             one = RawConnection(self.ports["voice"])
             try:
                 one.ask("PING")
                 clients.append(one)
-            except RuntimeError as error:
+            except (RuntimeError, OSError) as error:
                 told.append(str(error))
                 one.close()
-            except OSError:
-                told.append("")
-                one.close()
         self.require(len(told) >= 50, f"connections above the limit are refused, {len(told)} of 50 were")
-        self.require(all("clients" in text for text in told if text), f"they are told why: {set(told)}")
-
-    @staticmethod
-    def greet(clients):
-        for one in clients:
-            one.send("PING")
-        for one in clients:
-            one.reply()
+        self.require(all("max number of clients" in text for text in told), f"they are told why: {set(told)}")
+        return len(told)
 
 
 DRILLS = [ClientsSlow, ClientsSlowLoris, ClientsMany]

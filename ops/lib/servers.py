@@ -246,6 +246,14 @@ class Program(abc.ABC):
                 living += int((task / "schedstat").read_text().split()[0])
         return max(whole, living / 1e9)
 
+    def cpu_wait_seconds(self):
+        """Time that its threads, those that live, were ready to run and had no CPU."""
+        waited = 0
+        with contextlib.suppress(OSError):
+            for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+                waited += int((task / "schedstat").read_text().split()[1])
+        return waited / 1e9
+
     def resident_mib(self):
         return int(self._status("VmRSS").split()[0]) / 1024
 
@@ -564,15 +572,21 @@ class Worker(Program):
 
     def wait_working(self, *components, seconds=30):
         """Waits until `/status` says of each component, such as `mirror eu-west`, that it works."""
+        def states():
+            return {one["component"]: one["state"] for one in self.status()["components"]}
+
         def working():
             self.require_running()
-            found = {one["component"]: one["state"]["health"] for one in self.status()["components"]}
-            return all(found.get(name) == "working" for name in components)
+            found = states()
+            return all(name in found and found[name]["health"] == "working" for name in components)
 
         try:
             wait_until(f"{', '.join(components)} of {self.name} working", working, seconds)
         except ServerFailure as failure:
-            raise ServerFailure(f"{failure}; /status says {json.dumps(self.status())}") from None
+            found = states()
+            said = [f"{name}: {words(found[name])}" if name in found else f"{name}: it has no such component"
+                    for name in components if found.get(name, {}).get("health") != "working"]
+            raise ServerFailure("\n".join([str(failure), *said])) from None
 
     def wait_listening(self, seconds=30):
         """Waits until the ports are open that the region file names."""
@@ -591,6 +605,11 @@ class Worker(Program):
     def get(self, path):
         """What the admin port answers to a path, whatever the status; None where it does not answer."""
         return http_get(self.admin_port, path)
+
+
+def words(state):
+    """A component's state for people."""
+    return "; ".join(filter(None, (state["name"], state.get("reason"), state.get("advice"))))
 
 
 SERVED = ("config", "voice")
