@@ -36,16 +36,20 @@ extension VoiceWrites {
         return .integer(Int64(count))
     }
 
-    /// The answer, unless the region's Redis has lost what was written before any peer had it: then a peer may hold what was
-    /// written later. While it does not answer, nothing later was written either.
+    /// The answer, unless the region's Redis has lost what was written before any peer had it, or cannot be asked whether it
+    /// has: a peer may hold what others wrote later, and not that.
     private func confirmed(_ count: Int, _ entries: [JournalName: EntryID]) async -> Reply {
         let all = Array(entries)
-        // The answers carry the entries whole.
-        for start in stride(from: 0, to: all.count, by: Self.pageSize) {
-            let lost = await lost(of: all[start..<min(start + Self.pageSize, all.count)])
-            if let (journal, entry) = lost.first {
-                return .error("STALE", "the region's Redis has lost \(entry) of tenant \(journal.tenant)")
+        do throws(ReplyError) {
+            // The answers carry the entries whole.
+            for start in stride(from: 0, to: all.count, by: Self.pageSize) {
+                let lost = try await lost(of: all[start..<min(start + Self.pageSize, all.count)])
+                if let (journal, entry) = lost.first {
+                    return .error("STALE", "the region's Redis has lost \(entry) of tenant \(journal.tenant)")
+                }
             }
+        } catch {
+            return .error(error)
         }
         return .integer(Int64(count))
     }
@@ -53,14 +57,18 @@ extension VoiceWrites {
     /// Those entries that are not there any more and were not trimmed.
     private func lost(
         of entries: ArraySlice<(key: JournalName, value: EntryID)>
-    ) async -> [(journal: JournalName, entry: EntryID)] {
-        let found = await store.run(
-            entries.map { RedisCommand("XRANGE", $0.key.key, $0.value.description, $0.value.description) })
-        let floors = await store.run(entries.map { RedisCommand("HGET", $0.key.metaKey, "floor") })
-        return zip(entries, zip(found, floors)).compactMap { asked, answers in
-            guard case .success(let entry) = answers.0, case .success(let floor) = answers.1 else { return nil }
-            let isTrimmed = floor.text.flatMap { EntryID($0) }.map { $0 >= asked.value } ?? false
-            return entry.elements.isEmpty && !isTrimmed ? (journal: asked.key, entry: asked.value) : nil
+    ) async throws(ReplyError) -> [(journal: JournalName, entry: EntryID)] {
+        do throws(StoreFailure) {
+            let found = try await store.answers(
+                entries.map { RedisCommand("XRANGE", $0.key.key, $0.value.description, $0.value.description) })
+            let floors = try await store.answers(entries.map { RedisCommand("HGET", $0.key.metaKey, "floor") })
+            return zip(entries, zip(found, floors)).compactMap { asked, answers in
+                let (entry, floor) = answers
+                let isTrimmed = floor.text.flatMap { EntryID($0) }.map { $0 >= asked.value } ?? false
+                return entry.elements.isEmpty && !isTrimmed ? (journal: asked.key, entry: asked.value) : nil
+            }
+        } catch {
+            throw ReplyError(ofRead: error)
         }
     }
 

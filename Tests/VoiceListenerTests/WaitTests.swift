@@ -191,6 +191,27 @@ import Testing
         }
     }
 
+    @Test("what cannot be looked for, since Redis is away, is not said to be held, whatever peers say")
+    func unknownIsNotHeld() async throws {
+        try await RedisServer.with { redis in
+            try await WritingPort.with(redis: redis, peers: [Everything()]) { port in
+                let client = try await port.client()
+                let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
+                _ = try await client.say(words: append)
+                #expect(try await client.say("WAIT", "1", "0") == "1")
+                await redis.kill()
+                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(UNAVAILABLE "))
+                // Its Redis begins empty: what was written is nowhere.
+                try await redis.start()
+                try await port.until("it is looked for") {
+                    try await !client.say("WAIT", "1", "0").hasPrefix("(UNAVAILABLE ")
+                }
+                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(STALE "))
+                await client.close()
+            }
+        }
+    }
+
     @Test(
         "what is not written as Redis has it is refused in its words",
         arguments: [
