@@ -147,7 +147,7 @@ import VoiceEvents
             // Another tenant's keys are others.
             #expect(try await other.say("CALL.MAKE", "102", "1001", "1003", "ONCE", "k1") == "1")
             #expect(try await port.server.send(RedisCommand("XLEN", Self.key)).integer == 2)
-            let key = RequestJournal.onceKey("k1", of: "default", tenant: "101", region: "us-east")
+            let key = OnceMemory.key("k1", of: "default", tenant: "101", region: "us-east")
             let lifetime = try await port.server.send(RedisCommand("TTL", key)).integer
             #expect((86_000...86_400).contains(lifetime ?? 0))
             // And another account's.
