@@ -57,8 +57,10 @@ extension VoiceWrites {
     private func append(_ call: Invocation) async -> Reply {
         do throws(ReplyError) {
             let event = try AppendedEvent(call.request)
+            let born = event.stream.region ?? region
+            guard born == region || peers.contains(where: { $0.region == born }) else { throw .noStream }
             let tenant = try await tenants.tenant(event.stream.tenant, for: call.account)
-            guard event.stream.region ?? region == region else {
+            guard born == region else {
                 throw ReplyError(
                     code: "READONLY", message: "this is a copy: events are written in the region they are born in")
             }

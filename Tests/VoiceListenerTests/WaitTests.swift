@@ -240,16 +240,10 @@ import Testing
         }
     }
 
-    /// A peer that says it holds everything.
-    private struct Everything: PeerCopies {
-        func holds(_ entries: [JournalName: EntryID]) async -> Bool { true }
-        func areWhole(upTo entries: [JournalName: EntryID]) async -> Bool { true }
-    }
-
     @Test("what Redis has lost is not said to be held because something later is; what was trimmed is")
     func noticesLoss() async throws {
         try await RedisServer.with { redis in
-            try await WritingPort.with(redis: redis, peers: [Everything()]) { port in
+            try await WritingPort.with(redis: redis, peers: [Everything(region: "eu-west")]) { port in
                 let client = try await port.client()
                 let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
                 let id = try await client.say(words: append)
@@ -267,7 +261,7 @@ import Testing
     @Test("what cannot be looked for, since Redis is away, is not said to be held, whatever peers say")
     func unknownIsNotHeld() async throws {
         try await RedisServer.with { redis in
-            try await WritingPort.with(redis: redis, peers: [Everything()]) { port in
+            try await WritingPort.with(redis: redis, peers: [Everything(region: "eu-west")]) { port in
                 let client = try await port.client()
                 let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
                 _ = try await client.say(words: append)

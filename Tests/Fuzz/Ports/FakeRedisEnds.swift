@@ -49,6 +49,7 @@ struct FakeTail: VoiceTail {
 
 /// A peer that holds everything, or nothing for as long as it is waited for.
 struct FakeCopies: PeerCopies {
+    let region = "eu-west"
     let temper: Temper
 
     func holds(_ entries: [JournalName: EntryID]) async -> Bool {
