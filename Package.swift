@@ -144,8 +144,8 @@ let package = Package(
         layer(
             "Generator",
             [
-                "Connections", "Journal", "PostgresClient", "Provisioning", "RESP", "RedisClient", "RegionConfig",
-                "Traffic", "VoiceEvents", histogram, nioCore, nioPosix,
+                "Connections", "Journal", "PostgresClient", "Projection", "Provisioning", "RESP", "RedisClient",
+                "RegionConfig", "Traffic", "VoiceEvents", histogram, nioCore, nioPosix,
             ]),
 
         layer(

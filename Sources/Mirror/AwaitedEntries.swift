@@ -45,6 +45,14 @@ package struct AwaitedEntries: Sendable {
         return over
     }
 
+    /// The peer may never hold what a journal has behind one entry and through another. Gives the waits for those, which
+    /// are over.
+    package mutating func lost(_ journal: JournalName, behind: EntryID, through: EntryID) -> [Int] {
+        let over = (marks[journal] ?? []).filter { behind < $0.entry && $0.entry <= through }.map(\.wait)
+        for wait in over { _ = gaveUp(wait) }
+        return over
+    }
+
     /// Nobody waits for `wait` any more. Answers whether it was not over.
     package mutating func gaveUp(_ wait: Int) -> Bool {
         guard let lacking = missing.removeValue(forKey: wait) else { return false }

@@ -93,6 +93,7 @@ extension MirrorLink {
         journal.isCaughtUp = false
         journal.passed = source.passed ?? copy.count + journal.missed
         journal.isUncounted = true
+        compared(journal, resumption, copy, source)
         journal.wasAligned = true
         journal.wantedRead = nil
         let missed = journal.passed - copy.count  // a verdict to resume found no fewer
@@ -201,7 +202,10 @@ extension MirrorLink {
                 journal.machine.readCursor == cursors[index].last
             else { continue }
             journal.isUncounted = false
-            guard count != journal.passed else { continue }
+            guard count != journal.passed else {
+                journal.compared = cursors[index].last
+                continue
+            }
             // Of provisioning the peer hears when it is aligned anew: what came of behind the gap until then is in its cache, which
             // it compares as a whole.
             if count > journal.passed, journal.name.topic != .provisioning {
@@ -209,6 +213,7 @@ extension MirrorLink {
                 settle(lost, of: journal, in: session)
                 note(missed: journal.missed + lost, of: journal, in: session)
                 noteGap(journal.missed, through: cursors[index].last, of: journal, in: session)
+                journal.isGapOpen = true
                 journal.passed = count
             }
             reconsider(journal)

@@ -24,6 +24,12 @@ final class MirroredJournal {
     var missed: UInt64 = 0
     /// The same as it is noted beside the copy.
     var gap: CopyGap?
+    /// Where those are, as far as this was found since the link began.
+    var gaps = EntryGaps()
+    /// Up to where entries were counted at both ends: what the copy lacks up to here is in `gaps`.
+    var compared = EntryID.zero
+    /// Whether the copy was found to lack some beyond, and not yet up to where.
+    var isGapOpen = false
     /// Entries of the journal up to the read cursor: those read and those missed. What the source counts beyond it, it
     /// lost between two reads.
     var passed: UInt64 = 0

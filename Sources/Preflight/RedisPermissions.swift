@@ -3,6 +3,7 @@ internal import Lease
 internal import RESP
 internal import RedisClient
 internal import RegionConfig
+internal import VoiceListener
 
 extension RedisCheck {
     /// A command the worker sends, or its functions call with the worker's rights.
@@ -94,7 +95,7 @@ extension RedisCheck {
         case .own(let region):
             Self.journals(of: region).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("GET", knockKey(from: "probe"))] + Self.projectionProbes + Self.leaseProbes
-                + Self.roleProbes(of: region) + Self.trackingProbes
+                + Self.roleProbes(of: region) + Self.trackingProbes + Self.clientProbes(of: region)
         case .peer(_, let writer):
             Self.journals(of: writer).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("SET", knockKey(from: writer), "1 0")]
@@ -139,6 +140,18 @@ extension RedisCheck {
         Probe("CLIENT", "TRACKING", "ON", "REDIRECT", "1", "OPTIN"), Probe("CLIENT", "CACHING", "YES"),
         Probe("SUBSCRIBE", "__redis__:invalidate"),
     ]
+
+    /// What clients write through the voice port besides journals.
+    private static func clientProbes(of region: String) -> [Probe] {
+        let requests = RequestJournal.name(tenant: "1", region: region).key
+        let counter = RequestJournal.counterKey(tenant: "1", region: region)
+        let once = OnceMemory.key("probe", of: "probe", tenant: "1", region: region)
+        return [
+            Probe("FCALL", "regionsync_probe", "3", requests, counter, once), Probe("XADD", requests, "*", "f", "v"),
+            Probe("XTRIM", requests, "MINID", "1-0"), Probe("GET", counter), Probe("SET", counter, "1"),
+            Probe("GET", once), Probe("SET", once, "v", "EX", "1"),
+        ]
+    }
 
     /// What several workers of the region agree by.
     private static let leaseProbes = [

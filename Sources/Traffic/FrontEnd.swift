@@ -4,8 +4,9 @@ package import VoiceEvents
 /// A stand-in for the voice front end of one tenant in one region: answers requests with the events that a switch would
 /// give, at DNs of any name. A value without I/O.
 ///
-/// What it knows of calls and agents it has from the tenant's voice journal alone: the driver reports every entry, also
-/// those that came of what `requested` gave. So one that begins anew behind another knows what that one knew.
+/// What it knows of calls and agents it has from their records, as the region keeps them up to some entry of the tenant's
+/// voice journal, and from that journal: the driver reports the records first and then every entry, also those that came of
+/// what `requested` gave. So one that begins anew behind another knows what that one knew, however long ago it was.
 package struct FrontEnd: Sendable {
     /// Why a consult call was made.
     enum Purpose: String {
@@ -27,6 +28,8 @@ package struct FrontEnd: Sendable {
     private(set) var purposes: [String: Purpose] = [:]
     /// The last entry of the journal that was reported.
     package private(set) var lastRead = EntryID.zero
+    /// Up to here all entries are in the records.
+    private var recordedThrough = EntryID.zero
 
     /// - Parameters:
     ///   - region: Where it is.
@@ -41,6 +44,19 @@ package struct FrontEnd: Sendable {
 
     // MARK: Facts
 
+    /// The record of a call was read.
+    package mutating func recordRead(_ call: CallMachine) {
+        if call.region == region { keep(call) }
+    }
+
+    /// The record of an agent was read.
+    package mutating func recordRead(_ agent: AgentMachine) {
+        if agent.sessions.contains(where: { $0.region == region }) { agents[agent.agentID] = agent }
+    }
+
+    /// All records were read, which have every entry up to this one in them. Those of calls may have later ones.
+    package mutating func recordsRead(through entry: EntryID) { recordedThrough = entry }
+
     /// An entry of the tenant's voice journal was read. What is no event is passed over.
     package mutating func entryRead(_ fields: [(String, String)], at entry: EntryID) {
         lastRead = entry
@@ -48,10 +64,10 @@ package struct FrontEnd: Sendable {
         do { event = try VoiceEvent(fields: fields) } catch { return }
         switch event.subject {
         case .call(let connID): fold(event, into: connID, at: entry)
-        case .agent(let agentID):
+        case .agent(let agentID) where entry > recordedThrough:
             var agent = agents[agentID] ?? AgentMachine(agentID: agentID)
             if agent.eventRead(event, at: entry, from: region).isLegal { agents[agentID] = agent }
-        case .none: break
+        case .agent, .none: break
         }
     }
 
@@ -79,15 +95,21 @@ package struct FrontEnd: Sendable {
 
     private mutating func fold(_ event: VoiceEvent, into connID: String, at entry: EntryID) {
         var call = calls[connID] ?? CallMachine(connID: connID, region: region)
-        if call.eventRead(event, at: entry, from: region).isLegal { keep(call) }
-        if let left = event.connIDLeft, var call = calls[left] {
+        if isAhead(entry, of: call), call.eventRead(event, at: entry, from: region).isLegal { keep(call) }
+        if let left = event.connIDLeft, var call = calls[left], isAhead(entry, of: call) {
             if call.partyMoved(event, at: entry, from: region).isLegal { keep(call) }
         }
+        // Records do not have it.
         if event.name == .dialing, event.callType == .consult {
             let purpose = event.extensions.flatMap { JSONObject.value(of: Purpose.name, in: $0) }
             purposes[connID] = purpose.flatMap { Purpose(rawValue: $0) }
         }
         if calls[connID] == nil { purposes[connID] = nil }
+    }
+
+    /// Whether the call's record does not have the entry in it.
+    private func isAhead(_ entry: EntryID, of call: CallMachine) -> Bool {
+        entry > max(recordedThrough, call.lastEntry ?? .zero)
     }
 
     private mutating func keep(_ call: CallMachine) {

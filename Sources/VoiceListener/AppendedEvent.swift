@@ -2,7 +2,7 @@ internal import NIOCore
 internal import RESP
 internal import VoiceEvents
 
-/// What `XADD voice:<tenant> * event <name> key <key> data <JSON> [<field> <value> …]` asks to be appended.
+/// What `XADD voice:<tenant> * [ONCE <key>] event <name> key <key> data <JSON> [<field> <value> …]` asks to be appended.
 struct AppendedEvent {
     /// Bytes that `data`, or another field, may have.
     static let valueBytes = 64 << 10
@@ -11,6 +11,8 @@ struct AppendedEvent {
     static let furtherFields = 16
 
     let stream: VoiceStream
+    /// The key under which it is appended once.
+    let once: String?
     /// All fields and their values, as they came.
     let words: BulkStrings
 
@@ -21,12 +23,17 @@ struct AppendedEvent {
         guard request.text(2) == "*" else {
             throw ReplyError("expected * behind the stream: IDs are Redis' own, and trimming is the worker's")
         }
-        guard request.count.isMultiple(of: 2) == false else {
+        let isOnce = request.isKeyword(3, "ONCE")
+        let first = isOnce ? 5 : 3
+        let once = try isOnce ? RequestWords.onceKey(request, 4) : nil
+        guard request.count >= first, (request.count - first).isMultiple(of: 2) else {
             throw ReplyError("wrong number of arguments for 'xadd' command")
         }
         var found: Set<String> = []
         var words = BulkStrings(capacity: request.byteCount + 64)
-        for index in stride(from: 3, to: request.count, by: 2) {
+        for index in stride(from: first, to: request.count, by: 2) {
+            // Stored as a field it would not do what it is meant for.
+            guard !request.isKeyword(index, "ONCE") else { throw ReplyError("ONCE: expected directly behind *") }
             let field = request.text(index) ?? ""
             let value = request[index + 1] ?? ByteBuffer()
             if Self.isOurs(field) {
@@ -47,6 +54,7 @@ struct AppendedEvent {
                 code: "LIMIT", message: "an event may have \(Self.furtherFields) fields besides its own at most")
         }
         self.stream = stream
+        self.once = once
         self.words = words
     }
 

@@ -6,7 +6,10 @@ extension ReplyError {
     /// Why a write was not done, or may not have been: what the region's Redis has against it.
     init(ofWrite failure: StoreFailure) {
         switch failure {
-        case .server("READONLY", _): self.init(code: "READONLY", message: "the region's Redis takes no writes now")
+        // It is a replica. READONLY is for copies of what is born elsewhere: who gets that asks another region.
+        case .server("READONLY", _):
+            self.init(
+                code: "UNAVAILABLE", message: "the region's Redis takes no writes now, so this was not done")
         case .server("CONFLICT", _):
             self.init(code: "CONFLICT", message: "something else was asked for under this key")
         case .server(let code, _):

@@ -3,6 +3,12 @@ internal import Projection
 internal import RESP
 internal import RESPServer
 
+/// Whether a peer holds what it was asked for.
+private struct PeerAnswer: Sendable {
+    let peer: any PeerCopies
+    let holds: Bool
+}
+
 // How a connection learns that other regions hold what it has written.
 extension VoiceWrites {
     /// A client that wants to wait longer asks again.
@@ -31,57 +37,87 @@ extension VoiceWrites {
                 "LIMIT", "this connection has written to more than \(WrittenEntries.limit) tenants: use several")
         }
         let patience = milliseconds == 0 ? nil : min(.milliseconds(milliseconds), Self.longestPatience)
-        let count = await count(of: entries, wanted: regions, patience: patience)
-        guard count == 0 || entries.isEmpty else { return await confirmed(count, entries) }
-        return .integer(Int64(count))
+        let holding = await holding(entries, wanted: regions, patience: patience)
+        guard !holding.isEmpty, !entries.isEmpty else { return .integer(Int64(holding.count)) }
+        do throws(ReplyError) {
+            return .integer(Int64(try await confirmed(holding, entries)))
+        } catch {
+            return .error(error)
+        }
     }
 
-    /// The answer, unless the region's Redis has lost what was written before any peer had it: then a peer may hold what was
-    /// written later. While it does not answer, nothing later was written either.
-    private func confirmed(_ count: Int, _ entries: [JournalName: EntryID]) async -> Reply {
+    /// How many of the peers hold the entries indeed: one may hold what was written later and not these, where the region's
+    /// Redis has lost them, which throws, as it does where that cannot be asked, or where they were trimmed too early.
+    private func confirmed(
+        _ holding: [any PeerCopies], _ entries: [JournalName: EntryID]
+    ) async throws(ReplyError) -> Int {
         let all = Array(entries)
+        var trimmed: [JournalName: EntryID] = [:]
         // The answers carry the entries whole.
         for start in stride(from: 0, to: all.count, by: Self.pageSize) {
-            let lost = await lost(of: all[start..<min(start + Self.pageSize, all.count)])
-            if let (journal, entry) = lost.first {
-                return .error("STALE", "the region's Redis has lost \(entry) of tenant \(journal.tenant)")
+            for absent in try await absent(of: all[start..<min(start + Self.pageSize, all.count)]) {
+                guard absent.isTrimmed else {
+                    throw ReplyError(
+                        code: "STALE",
+                        message: "the region's Redis has lost \(absent.entry) of tenant \(absent.journal.tenant)")
+                }
+                trimmed[absent.journal] = absent.entry
             }
         }
-        return .integer(Int64(count))
+        // What is there still was there when the mirror read what came behind it.
+        guard !trimmed.isEmpty else { return holding.count }
+        var count = 0
+        for peer in holding {
+            let isWhole = await peer.areWhole(upTo: trimmed)
+            if isWhole { count += 1 }
+        }
+        return count
     }
 
-    /// Those entries that are not there any more and were not trimmed.
-    private func lost(
+    /// Those entries that are not there any more.
+    private func absent(
         of entries: ArraySlice<(key: JournalName, value: EntryID)>
-    ) async -> [(journal: JournalName, entry: EntryID)] {
-        let found = await store.run(
-            entries.map { RedisCommand("XRANGE", $0.key.key, $0.value.description, $0.value.description) })
-        let floors = await store.run(entries.map { RedisCommand("HGET", $0.key.metaKey, "floor") })
-        return zip(entries, zip(found, floors)).compactMap { asked, answers in
-            guard case .success(let entry) = answers.0, case .success(let floor) = answers.1 else { return nil }
-            let isTrimmed = floor.text.flatMap { EntryID($0) }.map { $0 >= asked.value } ?? false
-            return entry.elements.isEmpty && !isTrimmed ? (journal: asked.key, entry: asked.value) : nil
+    ) async throws(ReplyError) -> [(journal: JournalName, entry: EntryID, isTrimmed: Bool)] {
+        do throws(StoreFailure) {
+            let found = try await store.answers(
+                entries.map { RedisCommand("XRANGE", $0.key.key, $0.value.description, $0.value.description) })
+            let floors = try await store.answers(entries.map { RedisCommand("HGET", $0.key.metaKey, "floor") })
+            return zip(entries, zip(found, floors)).compactMap { asked, answers in
+                let (entry, floor) = answers
+                guard entry.elements.isEmpty else { return nil }
+                let isTrimmed = floor.text.flatMap { EntryID($0) }.map { $0 >= asked.value } ?? false
+                return (journal: asked.key, entry: asked.value, isTrimmed: isTrimmed)
+            }
+        } catch {
+            throw ReplyError(ofRead: error)
         }
     }
 
-    /// How many peers hold the entries: once `wanted` of them do, when `patience` is over, or when the task is cancelled.
-    private func count(of entries: [JournalName: EntryID], wanted: Int64, patience: Duration?) async -> Int {
-        await withTaskGroup(of: Bool?.self) { tasks in
-            for peer in peers { tasks.addTask { await peer.holds(entries) } }
+    /// The peers that hold the entries: once `wanted` of them do, or all have answered, when `patience` is over, or when the
+    /// task is cancelled.
+    private func holding(
+        _ entries: [JournalName: EntryID], wanted: Int64, patience: Duration?
+    ) async -> [any PeerCopies] {
+        await withTaskGroup(of: PeerAnswer?.self) { tasks in
+            for peer in peers { tasks.addTask { PeerAnswer(peer: peer, holds: await peer.holds(entries)) } }
             if let patience {
                 tasks.addTask {
                     try? await Task.sleep(for: patience)
                     return nil
                 }
             }
-            var count = 0
-            while count < wanted, count < peers.count, let holds = await tasks.next(), let holds {
-                if holds { count += 1 }
+            var holding: [any PeerCopies] = []
+            var answered = 0
+            while holding.count < wanted, answered < peers.count, let next = await tasks.next(), let answer = next {
+                answered += 1
+                if answer.holds { holding.append(answer.peer) }
             }
             // Those who hold it by now say so also when cancelled.
             tasks.cancelAll()
-            for await holds in tasks where holds == true { count += 1 }
-            return count
+            for await answer in tasks {
+                if let answer, answer.holds { holding.append(answer.peer) }
+            }
+            return holding
         }
     }
 }

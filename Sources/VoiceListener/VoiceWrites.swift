@@ -46,6 +46,7 @@ extension VoiceWrites {
                 "Appends an event to a tenant's voice journal of this region.", group: "voice",
                 arguments: [
                     Command.Argument("stream", .key), Command.Argument("id-selector", .pureToken, token: "*"),
+                    Command.Argument("once", token: "ONCE", isOptional: true),
                     Command.Argument(
                         "data", .block, isMultiple: true,
                         parts: [Command.Argument("field"), Command.Argument("value")]),
@@ -56,13 +57,15 @@ extension VoiceWrites {
     private func append(_ call: Invocation) async -> Reply {
         do throws(ReplyError) {
             let event = try AppendedEvent(call.request)
+            let born = event.stream.region ?? region
+            guard born == region || peers.contains(where: { $0.region == born }) else { throw .noStream }
             let tenant = try await tenants.tenant(event.stream.tenant, for: call.account)
-            guard event.stream.region ?? region == region else {
+            guard born == region else {
                 throw ReplyError(
                     code: "READONLY", message: "this is a copy: events are written in the region they are born in")
             }
             let journal = event.stream.journal(tenant: tenant, here: region)
-            let entry = try await append(event, to: journal)
+            let entry = try await append(event, to: journal, by: call.account.name)
             written.wrote(entry, to: journal, call.client)
             return .text(entry.description)
         } catch {
@@ -70,15 +73,24 @@ extension VoiceWrites {
         }
     }
 
-    private func append(_ event: AppendedEvent, to journal: JournalName) async throws(ReplyError) -> EntryID {
+    private func append(
+        _ event: AppendedEvent, to journal: JournalName, by account: String
+    ) async throws(ReplyError) -> EntryID {
         do throws(StoreFailure) {
-            let answer = try await store.answers([RedisCommand(["XADD", journal.key, "*"], event.words)])
-            guard let entry = answer.first?.text.flatMap({ EntryID($0) }) else {
+            let answer: StoreReply?
+            if let once = event.once {
+                let key = OnceMemory.key(once, of: account, tenant: journal.tenant, region: region)
+                let words = ["FCALL", RequestFunctions.append, "2", journal.key, key, OnceMemory.lifetime]
+                answer = try await store.answer(to: RedisCommand(words, event.words), of: RequestFunctions.library)
+            } else {
+                answer = try await store.answers([RedisCommand(["XADD", journal.key, "*"], event.words)]).first
+            }
+            guard let entry = answer?.text.flatMap({ EntryID($0) }) else {
                 throw StoreFailure.server(code: "ERR", message: "XADD does not answer an ID")
             }
             return entry
         } catch {
-            refusals.note(error)
+            if case .server("CONFLICT", _) = error {} else { refusals.note(error) }
             throw ReplyError(ofWrite: error)
         }
     }

@@ -45,6 +45,44 @@ import VoiceEvents
             }
         }
 
+        /// Does what the worker does: keeps records of the calls and agents of the journal, and trims that.
+        func recordAndTrim() async throws {
+            let entries = try await redis.send(RedisCommand("XRANGE", FrontEndsTests.voice.key, "-", "+"))
+            var calls: [String: CallMachine] = [:]
+            var agents: [String: AgentMachine] = [:]
+            var last = EntryID.zero
+            for entry in entries.elements {
+                last = try #require(entry[0]?.string.flatMap { EntryID($0) })
+                let words = entry[1]?.elements.map { $0.string ?? "" } ?? []
+                let fields = stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) }
+                let event = try VoiceEvent(fields: fields)
+                switch event.subject {
+                case .call(let connID):
+                    var call = calls[connID] ?? CallMachine(connID: connID, region: "us-east")
+                    _ = call.eventRead(event, at: last, from: "us-east")
+                    calls[connID] = call
+                case .agent(let agentID):
+                    var agent = agents[agentID] ?? AgentMachine(agentID: agentID)
+                    _ = agent.eventRead(event, at: last, from: "us-east")
+                    agents[agentID] = agent
+                case .none: break
+                }
+            }
+            var commands: [RedisCommand] = []
+            for (connID, call) in calls {
+                let words = call.fields.flatMap { [$0.0, $0.1] }
+                commands.append(RedisCommand(words: ["HSET", "call:{101}:\(connID)"] + words, runs: []))
+                commands.append(RedisCommand("SADD", "calls:{101}:active", connID))
+            }
+            for (agentID, agent) in agents {
+                let words = agent.fields.flatMap { [$0.0, $0.1] }
+                commands.append(RedisCommand(words: ["HSET", "agent:{101}:\(agentID)"] + words, runs: []))
+            }
+            commands.append(RedisCommand("HSET", "rs:{101}:projection", "voice:us-east", last.description))
+            commands.append(RedisCommand("XTRIM", FrontEndsTests.voice.key, "MAXLEN", "0"))
+            for answer in await redis.pipeline(commands) { _ = try answer.get() }
+        }
+
         func call() async throws -> String {
             let entries = try await redis.send(RedisCommand("XRANGE", FrontEndsTests.voice.key, "-", "+", "COUNT", "1"))
             return entries[0]?[1]?[3]?.string ?? ""
@@ -103,6 +141,33 @@ import VoiceEvents
             try await scene.withFrontEnd {
                 try await scene.ask(.answer, "1002", reference: 2) { $0.connID = call }
                 try await scene.until(Self.answered)
+            }
+        }
+    }
+
+    @Test("calls and agents of which the journal keeps nothing any more are known from their records")
+    func outlastsJournal() async throws {
+        try await withScene { scene in
+            try await scene.withFrontEnd {
+                try await scene.ask(.login, "1003", reference: 3) { $0.agentID = "A1" }
+                try await scene.until(["EventAgentLogin 3"])
+            }
+            try await scene.recordAndTrim()
+            var call = ""
+            try await scene.withFrontEnd {
+                try await scene.ask(.make, "1001", reference: 1) { $0.otherDN = "1002" }
+                try await scene.until(Self.made)
+                call = try await scene.call()
+                try await scene.ask(.answer, "1002", reference: 2) { $0.connID = call }
+                try await scene.until(Self.answered)
+            }
+            try await scene.recordAndTrim()
+            // A record that is none keeps nobody from the others.
+            _ = try await scene.redis.send(RedisCommand("SET", "agent:{101}:A2", "none"))
+            try await scene.withFrontEnd {
+                try await scene.ask(.release, "1001", reference: 4) { $0.connID = call }
+                try await scene.ask(.ready, "1003", reference: 5) { $0.agentID = "A1" }
+                try await scene.until(["EventReleased 4", "EventReleased 4", "EventAgentReady 5"])
             }
         }
     }

@@ -46,6 +46,19 @@ import Testing
         #expect(awaited.isEmpty)
     }
 
+    @Test("waits for what the peer never gets are over, and none of the others")
+    func loses() {
+        var awaited = AwaitedEntries()
+        for (wait, number) in [(1, 3), (2, 4), (3, 6), (4, 7)] as [(Int, UInt64)] {
+            awaited.began(wait, for: [first: entry(number), second: entry(1)])
+        }
+        #expect(awaited.lost(first, behind: entry(3), through: entry(6)) == [2, 3])
+        #expect(awaited.lost(first, behind: entry(3), through: entry(6)) == [])
+        #expect(awaited.acknowledged(first, upTo: entry(7)) == [])
+        #expect(awaited.acknowledged(second, upTo: entry(1)) == [1, 4])
+        #expect(awaited.isEmpty)
+    }
+
     @Test("a copy that went back ends no wait, and the wait ends when it is there again")
     func goesBack() {
         var awaited = AwaitedEntries()

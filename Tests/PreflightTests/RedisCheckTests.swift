@@ -103,6 +103,9 @@ struct RedisCheckTests {
             ("-function|load", "FUNCTION LOAD"),
             ("resetkeys ~rs:{_}:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
             ("resetkeys ~rs:* ~cfg:* ~call:* ~calls:*", "keys agent:{1}:probe"),
+            (
+                "resetkeys ~rs:{_}:* ~rs:{1}:[^r]* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:requests:us-east"
+            ),
             ("resetkeys %R~rs:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
         ]
 

@@ -42,6 +42,19 @@ struct FrontEndScene {
         }
     }
 
+    /// The same behind a journal of which only what came behind entry `trimmed` is kept, and records that have all up to entry
+    /// `cursor` in them, those of calls also what came later.
+    mutating func restart(trimmed: Int, cursor: Int) {
+        let (calls, former) = (frontEnd.calls, frontEnd.agents)
+        frontEnd = FrontEnd(region: "us-east", server: "us-east-front-end-101", startTime: 1_763_900_000_000_000)
+        for call in calls.values { frontEnd.recordRead(call) }
+        for agent in former.values { frontEnd.recordRead(agent) }
+        frontEnd.recordsRead(through: EntryID(first: UInt64(cursor), second: 0))
+        for (index, event) in journal.enumerated().dropFirst(trimmed) {
+            frontEnd.entryRead(event.fields, at: EntryID(first: UInt64(index + 1), second: 0))
+        }
+    }
+
     /// ConnID of the call that was begun last.
     var lastCall: String { journal.last { $0.name == .dialing }?.key ?? "" }
 

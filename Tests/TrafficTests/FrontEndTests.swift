@@ -171,6 +171,37 @@ import VoiceEvents
         #expect(scene.ask(.retrieve, "1002") { $0.connID = main } == ["Retrieved@1002"])
     }
 
+    @Test("one that begins with records knows what the former one knew, whatever is kept of the journal")
+    func readsRecords() {
+        var former = FrontEndScene()
+        _ = former.ask(.login, "1001") { $0.agentID = "A1" }
+        let talk = former.talk("1004", "1005")
+        let (main, consult) = former.consultation(.conference)
+        _ = former.ask(.release, "1004") { $0.connID = talk }
+        let count = former.journal.count
+        for trimmed in [0, 1, count / 2, count] {
+            for cursor in [trimmed, count / 2, count] where cursor >= trimmed {
+                var scene = former
+                scene.restart(trimmed: trimmed, cursor: cursor)
+                #expect(scene.frontEnd.calls == former.frontEnd.calls, "\(trimmed) \(cursor)")
+                #expect(scene.frontEnd.agents.keys == former.frontEnd.agents.keys)
+                #expect(scene.ask(.logout, "1001") { $0.agentID = "A1" } == ["AgentLogout@1001"])
+                // Why there was a consultation is in no record: the journal tells, while it is kept.
+                let completed = scene.complete(main, consult)
+                #expect(completed.contains { $0.hasPrefix("PartyAdded") } == (trimmed < count), "\(completed)")
+                #expect(scene.ask(.release, "1001") { $0.connID = main }.first == "Released@1001")
+            }
+        }
+    }
+
+    @Test("records of other regions' calls and agents are nothing to it")
+    func readsOwnRecords() {
+        var frontEnd = FrontEnd(region: "us-east", server: "s", startTime: 1)
+        frontEnd.recordRead(CallMachine(connID: "c1", region: "eu-west"))
+        frontEnd.recordRead(AgentMachine(agentID: "A1"))
+        #expect(frontEnd.calls.isEmpty && frontEnd.agents.isEmpty)
+    }
+
     @Test("one that begins anew knows from the journal what the one before it knew, and gives other numbers")
     func restarts() {
         var scene = FrontEndScene()

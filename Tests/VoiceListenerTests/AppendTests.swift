@@ -28,7 +28,7 @@ import Testing
 
     @Test("another region's events are not written, and tenants that the account does not see are not there")
     func refusesOthers() async throws {
-        try await WritingPort.with { port in
+        try await WritingPort.with(peers: [Everything(region: "eu-west")]) { port in
             let client = try await port.client("desk")
             for stream in ["voice:102", "voice:Acme", "voice:nobody", "voice:102@eu-west"] {
                 let answer = try await client.say("XADD", stream, "*", "event", "EventHeld", "key", "c", "data", "{}")
@@ -37,12 +37,49 @@ import Testing
             let copy = try await client.say(
                 "XADD", "voice:101@eu-west", "*", "event", "EventHeld", "key", "c", "data", "{}")
             #expect(copy.hasPrefix("(READONLY "))
+            for stream in ["voice:101@mars", "voice:102@mars"] {
+                let nowhere = try await client.say("XADD", stream, "*", "event", "EventHeld", "key", "c", "data", "{}")
+                #expect(nowhere.hasPrefix("(NOTFOUND no such stream"))
+            }
             let reader = try await port.client("pulse")
             let answer = try await reader.say("XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}")
             #expect(answer.hasPrefix("(NOPERM "))
             #expect(try await port.server.send(RedisCommand("EXISTS", Self.key)).integer == 0)
             await client.close()
             await reader.close()
+        }
+    }
+
+    @Test("what is appended once has one entry and one ID, for a day; anything else under its key is refused")
+    func once() async throws {
+        try await WritingPort.with { port in
+            let client = try await port.client()
+            func event(_ once: String, _ data: String = "{}") -> [String] {
+                ["XADD", "voice:101", "*", "ONCE", once, "event", "EventHeld", "key", "c", "data", data]
+            }
+            let first = try await client.say(words: event("k1"))
+            // As after an answer that was lost.
+            let other = try await port.client()
+            _ = try await port.server.send(RedisCommand("FUNCTION", "FLUSH"))
+            #expect(try await other.say(words: event("k1")) == first)
+            let conflict = try await other.say(words: event("k1", #"{"ThisDN":"1"}"#))
+            #expect(conflict == "(CONFLICT something else was asked for under this key)")
+            #expect(try await other.say(words: event("k1") + ["more", "v"]).hasPrefix("(CONFLICT "))
+            #expect(try await other.say("CALL.HOLD", "101", "1001", "c", "ONCE", "k1").hasPrefix("(CONFLICT "))
+            _ = try await other.say("CALL.HOLD", "101", "1001", "c", "ONCE", "k2")
+            #expect(try await other.say(words: event("k2")).hasPrefix("(CONFLICT "))
+            let second = try await other.say(words: event("k3"))
+            #expect(!second.hasPrefix("(") && second != first)
+            // Another account's keys are others.
+            let desk = try await port.client("desk")
+            let third = try await desk.say(words: event("k1", #"{"ThisDN":"1"}"#))
+            let entries = try await port.server.send(RedisCommand("XRANGE", Self.key, "-", "+"))
+            #expect(entries.elements.compactMap { $0[0]?.string } == [first, second, third])
+            #expect(entries[0]?[1]?.elements.compactMap(\.string) == ["event", "EventHeld", "key", "c", "data", "{}"])
+            let key = OnceMemory.key("k1", of: "default", tenant: "101", region: "us-east")
+            let lifetime = try await port.server.send(RedisCommand("TTL", key)).integer
+            #expect((86_000...86_400).contains(lifetime ?? 0))
+            for connection in [client, other, desk] { await connection.close() }
         }
     }
 
@@ -63,6 +100,11 @@ import Testing
             ("voice:101 * event EventBogus key c data {}", "ERR event: no event"),
             ("voice:101 * event Restated key c data {}", "ERR event: no event"),
             ("voice:101 * event EventHeld key  data {}", "ERR key: expected"),
+            ("voice:101 * ONCE k event EventHeld key c data", "ERR wrong number of arguments for 'xadd' command"),
+            ("voice:101 * ONCE k", "ERR event: missing"), ("voice:101 * ONCE", "ERR ONCE: expected a key"),
+            ("voice:101 * ONCE  event EventHeld key c data {}", "ERR ONCE: expected a key of 1 to 128 bytes"),
+            ("voice:101 * event EventHeld key c data {} ONCE k", "ERR ONCE: expected directly behind *"),
+            ("voice:101 * once k once k event EventHeld key c data {}", "ERR ONCE: expected directly behind *"),
             ("voice:101 * event EventHeld key c data []", "ERR data: expected a JSON object"),
             ("voice:101 * event EventHeld key c data {\"a\":}", "ERR data: expected a JSON object"),
             ("voice:101 * event EventHeld key c data {\"a\":\"\(large)\"}", "LIMIT data: 65536 bytes at most"),
@@ -98,16 +140,22 @@ import Testing
     func redisRefuses() async throws {
         try await WritingPort.with { port in
             let client = try await port.client()
-            func append() async throws -> String {
-                try await client.say("XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}")
+            func append(_ once: String...) async throws -> String {
+                let event = ["event", "EventHeld", "key", "c", "data", "{}"]
+                return try await client.say(words: ["XADD", "voice:101", "*"] + once + event)
             }
+            _ = try await append("ONCE", "k0")
             _ = try await port.server.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
             var answer = try await append()
             #expect(answer.hasPrefix("(UNAVAILABLE ") && answer.contains("OOM"))
+            answer = try await append("ONCE", "k")
+            #expect(answer.hasPrefix("(UNAVAILABLE ") && answer.contains("OOM"))
             _ = try await port.server.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))
             _ = try await port.server.send(RedisCommand("REPLICAOF", "127.0.0.1", "1"))
-            answer = try await append()
-            #expect(answer.hasPrefix("(READONLY "))
+            let refusal = "(UNAVAILABLE the region's Redis takes no writes now, so this was not done)"
+            #expect(try await append() == refusal)
+            #expect(try await append("ONCE", "k") == refusal)
+            #expect(try await client.say("CALL.HOLD", "101", "1001", "c") == refusal)
             _ = try await port.server.send(RedisCommand("REPLICAOF", "NO", "ONE"))
             await port.redis.kill()
             try await port.until("it is noticed") { try await append().contains("does not answer") }

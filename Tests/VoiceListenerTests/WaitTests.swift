@@ -24,6 +24,16 @@ import Testing
             try await client.say("XADD", "voice:\(tenant)", "*", "event", "EventHeld", "key", "c", "data", "{}")
         }
 
+        /// What tenant 101 has up to an event is trimmed from the journal, as by its budget.
+        func trim(through id: String) async throws {
+            let journal = JournalName.voice(tenant: "101", origin: "us-east")
+            let commands = [
+                RedisCommand("MULTI"), RedisCommand("XTRIM", journal.key, "MAXLEN", "0"),
+                RedisCommand("HSET", journal.metaKey, "floor", id), RedisCommand("EXEC"),
+            ]
+            for answer in await port.server.pipeline(commands) { _ = try answer.get() }
+        }
+
         /// Whether the peer's Redis has an event of tenant 101.
         func isThere(_ id: String) async throws -> Bool {
             let connection = try await RedisConnection.connect(
@@ -136,6 +146,68 @@ import Testing
         }
     }
 
+    @Test("what was trimmed before a peer had it is not said to be held there, nor waited for; what comes later is")
+    func trimmedBefore() async throws {
+        try await withPeer { regions in
+            let (client, other) = (try await regions.port.client(), try await regions.port.client())
+            _ = try await regions.append(through: client)
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            await regions.peer.kill()
+            let id = try await regions.append(through: client)
+            async let count = client.say("WAIT", "1", "0", blocking: .seconds(60))
+            try await regions.port.until("somebody waits") { await !regions.link.awaited.isEmpty }
+            try await regions.trim(through: id)
+            try await regions.peer.start()
+            // Nothing behind it comes: without the gap it would be waited for until then.
+            #expect(try await count == "0")
+            _ = try await regions.append(through: other)
+            #expect(try await other.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "0")
+            #expect(try await !regions.isThere(id))
+            await client.close()
+            await other.close()
+        }
+    }
+
+    @Test("what was trimmed between two reads is no more said to be held than what was trimmed while the link was down")
+    func trimmedBetween() async throws {
+        try await withPeer { regions in
+            let client = try await regions.port.client()
+            let first = try await regions.append(through: client)
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            let journal = JournalName.voice(tenant: "101", origin: "us-east")
+            // Added and trimmed in one, so that nobody reads it.
+            let lost = try #require(EntryID(first).map { EntryID(first: $0.first + 1_000, second: 0) })
+            let commands = [
+                RedisCommand("MULTI"), RedisCommand("XADD", journal.key, lost.description, "event", "EventHeld"),
+                RedisCommand("XTRIM", journal.key, "MAXLEN", "0"),
+                RedisCommand("HSET", journal.metaKey, "floor", lost.description), RedisCommand("EXEC"),
+            ]
+            for answer in await regions.port.server.pipeline(commands) { _ = try answer.get() }
+            _ = try await regions.append(through: client)
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            #expect(await !regions.link.areWhole(upTo: [journal: lost]))
+            try await regions.port.until("the gap is found") { await !regions.link.holds([journal: lost]) }
+            #expect(await !regions.link.areWhole(upTo: [journal: lost]))
+            await client.close()
+        }
+    }
+
+    @Test("what was trimmed when the peer had it is held, as soon as that is counted")
+    func trimmedBehind() async throws {
+        try await withPeer { regions in
+            let client = try await regions.port.client()
+            let id = try await regions.append(through: client)
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            try await regions.trim(through: id)
+            try await regions.port.until("it is counted") {
+                try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1"
+            }
+            #expect(try await regions.isThere(id))
+            await client.close()
+        }
+    }
+
     @Test("what the link was not told of yet is not held; it is when it is told")
     func unknownJournal() async throws {
         try await withPeer { regions in
@@ -168,15 +240,10 @@ import Testing
         }
     }
 
-    /// A peer that says it holds everything.
-    private struct Everything: PeerCopies {
-        func holds(_ entries: [JournalName: EntryID]) async -> Bool { true }
-    }
-
     @Test("what Redis has lost is not said to be held because something later is; what was trimmed is")
     func noticesLoss() async throws {
         try await RedisServer.with { redis in
-            try await WritingPort.with(redis: redis, peers: [Everything()]) { port in
+            try await WritingPort.with(redis: redis, peers: [Everything(region: "eu-west")]) { port in
                 let client = try await port.client()
                 let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
                 let id = try await client.say(words: append)
@@ -186,6 +253,27 @@ import Testing
                 #expect(try await client.say("WAIT", "1", "0").hasPrefix("(STALE "))
                 _ = try await port.server.send(RedisCommand("HSET", journal.metaKey, "floor", id))
                 #expect(try await client.say("WAIT", "1", "0") == "1")
+                await client.close()
+            }
+        }
+    }
+
+    @Test("what cannot be looked for, since Redis is away, is not said to be held, whatever peers say")
+    func unknownIsNotHeld() async throws {
+        try await RedisServer.with { redis in
+            try await WritingPort.with(redis: redis, peers: [Everything(region: "eu-west")]) { port in
+                let client = try await port.client()
+                let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
+                _ = try await client.say(words: append)
+                #expect(try await client.say("WAIT", "1", "0") == "1")
+                await redis.kill()
+                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(UNAVAILABLE "))
+                // Its Redis begins empty: what was written is nowhere.
+                try await redis.start()
+                try await port.until("it is looked for") {
+                    try await !client.say("WAIT", "1", "0").hasPrefix("(UNAVAILABLE ")
+                }
+                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(STALE "))
                 await client.close()
             }
         }

@@ -1,3 +1,4 @@
+import Journal
 import Logging
 import NIOCore
 import NIOPosix
@@ -53,8 +54,10 @@ struct WritingPort: Sendable {
     }
 
     /// The same with a Redis of its own.
-    static func with(_ body: @escaping @Sendable (WritingPort) async throws -> Void) async throws {
-        try await RedisServer.with { redis in try await with(redis: redis, body) }
+    static func with(
+        peers: [any PeerCopies] = [], _ body: @escaping @Sendable (WritingPort) async throws -> Void
+    ) async throws {
+        try await RedisServer.with { redis in try await with(redis: redis, peers: peers, body) }
     }
 
     private static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -92,6 +95,14 @@ struct WritingPort: Sendable {
         }
         Issue.record("in vain: \(what)")
     }
+}
+
+/// A peer that says it holds everything.
+struct Everything: PeerCopies {
+    let region: String
+
+    func holds(_ entries: [JournalName: EntryID]) async -> Bool { true }
+    func areWhole(upTo entries: [JournalName: EntryID]) async -> Bool { true }
 }
 
 extension RedisConnection {

@@ -9,7 +9,8 @@ import VoiceEvents
 ///
 /// A request is read through a consumer group, and its answer is written in the transaction that acknowledges it: killed
 /// at any moment, it is answered once. What was read and not answered comes first after the next start. Before each answer
-/// the front end reads what the voice journal was given meanwhile, also by others.
+/// the front end reads what the voice journal was given meanwhile, also by others. Calls that are older than what the
+/// journal keeps it has from the records of the region's worker.
 struct FrontEndSession {
     /// The consumer group, and the consumer in it: who comes after one that was killed is that one.
     static let group = "front-end"
@@ -68,20 +69,28 @@ struct FrontEndSession {
     /// Begins with tenants that have none yet, and with what was left of their requests.
     private mutating func openDesks() async throws(RedisError) {
         let listed = try await connection.send(RedisCommand("SMEMBERS", tenantsKey)).elements.compactMap(\.string)
-        for tenant in Set(tenants).union(listed).sorted() {
-            let requests = JournalName(.requests, tenant: tenant, origin: region)
-            guard desks[requests.key] == nil else { continue }
+        let missing = Set(tenants).union(listed).sorted().filter { desks[requests(of: $0).key] == nil }
+        guard !missing.isEmpty else { return }
+        let records = FrontEndRecords(region: region, connection: connection)
+        let agents = try await records.agents()
+        for tenant in missing {
+            let requests = requests(of: tenant)
             do throws(RedisError) {
                 _ = try await connection.send(
                     RedisCommand("XGROUP", "CREATE", requests.key, Self.group, "0", "MKSTREAM"))
             } catch .server("BUSYGROUP", _) {
             }
+            var frontEnd = FrontEnd(
+                region: region, server: "\(region)-front-end-\(tenant)", startTime: unixMicroseconds())
+            try await records.read(into: &frontEnd, of: tenant, agents: agents[tenant] ?? [])
             desks[requests.key] = Desk(
-                requests: requests, voice: .voice(tenant: tenant, origin: region),
-                frontEnd: FrontEnd(
-                    region: region, server: "\(region)-front-end-\(tenant)", startTime: unixMicroseconds()))
+                requests: requests, voice: .voice(tenant: tenant, origin: region), frontEnd: frontEnd)
             while try await answer(reading: [requests.key], behind: "0") {}
         }
+    }
+
+    private func requests(of tenant: String) -> JournalName {
+        JournalName(.requests, tenant: tenant, origin: region)
     }
 
     private mutating func answerNext() async throws(RedisError) {

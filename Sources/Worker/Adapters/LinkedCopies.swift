@@ -8,5 +8,9 @@ package struct LinkedCopies: PeerCopies {
 
     package init(_ link: MirrorLink) { self.link = link }
 
+    package var region: String { link.peer }
+
     package func holds(_ entries: [JournalName: EntryID]) async -> Bool { await link.holds(entries) }
+
+    package func areWhole(upTo entries: [JournalName: EntryID]) async -> Bool { await link.areWhole(upTo: entries) }
 }

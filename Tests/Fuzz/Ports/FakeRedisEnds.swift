@@ -49,6 +49,7 @@ struct FakeTail: VoiceTail {
 
 /// A peer that holds everything, or nothing for as long as it is waited for.
 struct FakeCopies: PeerCopies {
+    let region = "eu-west"
     let temper: Temper
 
     func holds(_ entries: [JournalName: EntryID]) async -> Bool {
@@ -58,4 +59,6 @@ struct FakeCopies: PeerCopies {
         }
         return true
     }
+
+    func areWhole(upTo entries: [JournalName: EntryID]) async -> Bool { temper.die(for: "whole".utf8) == .max }
 }

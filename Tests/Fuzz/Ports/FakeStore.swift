@@ -81,6 +81,7 @@ struct FakeStore: CacheSession {
         case "SRANDMEMBER": .texts(["7", "12", "c1", ""])
         case "SSCAN": .array([.text("17"), .texts(["2", "10", "x"])])
         case "XADD": .text("7-1")
+        case "FCALL" where words.contains("rsv2_append"): .text("7-1")
         case "XRANGE", "XREVRANGE", "XCLAIM": .array([entry, entry])
         case "XAUTOCLAIM": .array([.text("0-0"), .array([entry]), .array([.text("1-1")])])
         case "XREAD", "XREADGROUP": streams(words)
