@@ -32,27 +32,35 @@ package final class JournalTokens: TokenWaiting {
         var hasLooked = false
         while true {
             let rings = bell.rings
-            if let confirmed = progress.confirmed, confirmed.history > token.after.history {
-                // What PostgreSQL still had of the history before was compared with the cache when the new one began.
-                return .visible
-            }
-            // A commit that is projected stands behind the token's position: before that is passed, none needs to be found.
-            if position == nil, !hasLooked || progress.confirmed.map({ $0 >= token.after }) ?? false {
-                hasLooked = true
-                do throws(StoreFailure) {
-                    position = try await look(&search, until: end)
-                } catch {
-                    return .unavailable
+            let standing = progress.standing
+            var verdict = TokenVerdict.timedOut
+            if let standing, standing.position.history > token.after.history {
+                // What PostgreSQL still had of the history before was compared with the cache when the new one began. A
+                // commit that is found says nothing: it may have come behind the old history's end.
+                if standing.isWhole { return .visible }
+                verdict = .unknown
+            } else {
+                // A commit that is projected stands behind the token's position: before that is passed, none needs to be
+                // found.
+                if position == nil, !hasLooked || standing.map({ $0.position >= token.after }) ?? false {
+                    hasLooked = true
+                    do throws(StoreFailure) {
+                        position = try await look(&search, until: end)
+                    } catch {
+                        return .unavailable
+                    }
+                    if let position { remember(position, of: token) }
                 }
-                if let position { remember(position, of: token) }
-            }
-            if let position {
-                if let confirmed = progress.confirmed, confirmed >= position { return .visible }
-            } else if search.cannotSucceed {
-                return .unknown
+                if let position {
+                    if let now = progress.standing?.position, now >= position, now.history == position.history {
+                        return .visible
+                    }
+                } else if search.cannotSucceed {
+                    return .unknown
+                }
             }
             let left = end - ContinuousClock.now
-            guard left > .zero, !Task.isCancelled else { return .timedOut }
+            guard left > .zero, !Task.isCancelled else { return verdict }
             await bell.wait(after: rings, atMost: left)
         }
     }
