@@ -63,7 +63,7 @@ struct ClientPorts: Sendable {
             tracking: RedisCacheTracking(endpoint: endpoint, eventLoop: eventLoop), memory: memory, states: states,
             logger: logger("memory"))
         let tokens = JournalTokens(
-            regions: [region.name] + region.peers.map(\.region), store: store, progress: progress)
+            region: region.name, peers: region.peers.map(\.region), store: store, progress: progress)
         reads = ConfigReads(
             region: region.name, cache: cache, tenants: tenants, catalog: region.catalog, waiting: tokens,
             progress: progress, states: states)

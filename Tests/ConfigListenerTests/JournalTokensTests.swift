@@ -48,6 +48,25 @@ struct JournalTokensTests {
             #expect(await verdict == .visible)
         }
     }
+
+    @Test("A write that came with a snapshot, or that this copy never got, cannot be told from one that did not come")
+    func noEntry() async throws {
+        try await TokenBench.with { bench in
+            try await bench.write(10, "begin-snapshot")
+            let token = WriteToken(after: Position(number: 12), xid: 15)
+            // The slot is lost while PostgreSQL takes writes.
+            try await bench.write(20, "begin-snapshot due")
+            try await bench.projected(20)
+            #expect(await bench.tokens.wait(for: token, within: .milliseconds(100)) == .timedOut)
+            async let verdict = bench.tokens.wait(for: token, within: .seconds(60))
+            try await bench.write(30, "begin-snapshot diff", "put 101 person 1 {}")
+            #expect(await verdict == .unknown)
+            let later = WriteToken(after: Position(number: 35), xid: 40)
+            #expect(await bench.tokens.wait(for: later, within: .milliseconds(100)) == .timedOut)
+            try await bench.tell("HSET", ScriptedJournals.east.metaKey, CopyGap.field(in: "eu-west"), "3 36-2")
+            #expect(await bench.tokens.wait(for: later, within: .seconds(60)) == .unknown)
+        }
+    }
 }
 
 /// The provisioning journals of two regions, as a test writes them, their projection, and tokens that are waited for there.
@@ -71,7 +90,7 @@ private struct TokenBench: Sendable {
                     logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })),
                 progress: progress)
             let tokens = JournalTokens(
-                regions: ["eu-west", "us-east"], store: PromptRedisStore(client: client), progress: progress)
+                region: "eu-west", peers: ["us-east"], store: PromptRedisStore(client: client), progress: progress)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 defer { tasks.cancelAll() }
                 tasks.addTask { await client.run() }
