@@ -5,9 +5,9 @@ internal import RESP
 /// The search for a token's commit in the journals of all regions, page by page, up to the end of its history.
 struct CommitSearch {
     /// Entries that are read of one journal at a time.
-    static let pageEntries = 256
+    static let pageEntries = 32
     /// Pages of one journal after which the search is given up: a commit stands close behind its token's position.
-    static let pageLimit = 1024
+    static let pageLimit = 8192
 
     fileprivate struct Journal {
         let name: JournalName

@@ -21,7 +21,7 @@ package final class JournalTokens: TokenWaiting {
     /// - Parameters:
     ///   - region: This region's name.
     ///   - peers: The names of all others.
-    ///   - store: The local Redis, which answers at once when it is away.
+    ///   - store: The local Redis, over a connection of which others' writes need nothing; fails at once when it is away.
     ///   - progress: How far provisioning is projected here.
     package init(region: String, peers: [String], store: any ProjectionStore, progress: ProvisioningProgress) {
         self.region = region
@@ -71,12 +71,12 @@ package final class JournalTokens: TokenWaiting {
         }
     }
 
-    /// Reads on to the end of all journals, to the commit, or until time is up or nobody waits: anybody can make up a token
-    /// that many entries stand behind. At least one page of each.
+    /// Reads on to the end of all journals, to the commit, or until that cannot be found, time is up or nobody waits: anybody
+    /// can make up a token that many entries stand behind. At least one page of each.
     private func look(
         _ search: inout CommitSearch, until end: ContinuousClock.Instant
     ) async throws(StoreFailure) -> Position? {
-        while let commands = search.nextCommands() {
+        while !search.cannotSucceed, let commands = search.nextCommands() {
             if let found = search.read(try await store.answers(commands)) { return found }
             guard ContinuousClock.now < end, !Task.isCancelled else { break }
         }

@@ -5,6 +5,7 @@ import Observability
 import RESP
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Testing
 
 @testable import ConfigListener
@@ -66,6 +67,55 @@ struct JournalTokensTests {
             try await bench.tell("HSET", ScriptedJournals.east.metaKey, CopyGap.field(in: "eu-west"), "3 36-2")
             #expect(await bench.tokens.wait(for: later, within: .seconds(60)) == .unknown)
         }
+    }
+
+    @Test("A token that somebody made up has no more read than its time, and those who wait, are good for")
+    func madeUp() async throws {
+        try await TokenBench.with { bench in
+            let last = UInt64(41 * CommitSearch.pageEntries)
+            for position in 1...last { try await bench.write(position, to: ScriptedJournals.west) }
+            try await bench.projected(last)
+            let store = CountingStore(store: PromptRedisStore(client: bench.redis))
+            let tokens = JournalTokens(
+                region: "eu-west", peers: ["us-east"], store: store, progress: bench.progress)
+            let madeUp = WriteToken(after: Position(number: 1), xid: 0)
+            #expect(await tokens.wait(for: madeUp, within: .zero) == .timedOut)
+            #expect(store.takeSent() == 1)
+            #expect(await tokens.wait(for: madeUp, within: .seconds(1)) == .timedOut)
+            #expect(store.takeSent() > 40)
+            // Who asked is gone before the first page is there.
+            let waiting = Task {
+                while !Task.isCancelled { await Task.yield() }
+                return await tokens.wait(for: madeUp, within: .seconds(60))
+            }
+            waiting.cancel()
+            #expect(await waiting.value == .timedOut)
+            #expect(store.takeSent() == 1)
+            try await bench.tell("HSET", ScriptedJournals.west.metaKey, "floor", "5-1")
+            #expect(await tokens.wait(for: madeUp, within: .seconds(60)) == .unknown)
+            #expect(store.takeSent() == 1)
+        }
+    }
+}
+
+/// Counts how often something is sent.
+private final class CountingStore: ProjectionStore {
+    private let store: any ProjectionStore
+    private let sent = Mutex(0)
+
+    init(store: any ProjectionStore) { self.store = store }
+
+    /// How often since the last call.
+    func takeSent() -> Int {
+        sent.withLock { sent in
+            defer { sent = 0 }
+            return sent
+        }
+    }
+
+    func send(_ commands: [RedisCommand]) async -> SentCommands {
+        sent.withLock { $0 += 1 }
+        return await store.send(commands)
     }
 }
 
