@@ -121,12 +121,13 @@ struct WatchBench: Sendable {
     var live: Int { feed.state.withLock { $0.watches.size.live } }
 }
 
-/// The push of a change in tenant 101.
+/// The push of a change in tenant 101, which stands at `ordinal` in its transaction.
 func news(
-    _ watch: Int, _ position: UInt64, _ event: String, _ type: String, _ key: String, _ data: String?
+    _ watch: Int, _ position: UInt64, _ event: String, _ type: String, _ key: String, _ data: String?,
+    ordinal: UInt64 = 1
 ) -> String {
-    ">8\r\n$3\r\ncfg\r\n:\(watch)\r\n" + bulk("\(position)") + bulk(event) + ":101\r\n" + bulk(type) + bulk(key)
-        + (data.map { bulk($0) } ?? "_\r\n")
+    ">8\r\n$3\r\ncfg\r\n:\(watch)\r\n" + bulk("\(position)-\(ordinal)") + bulk(event) + ":101\r\n" + bulk(type)
+        + bulk(key) + (data.map { bulk($0) } ?? "_\r\n")
 }
 
 /// The last push of a watch.
