@@ -266,6 +266,41 @@ import Testing
         }
     }
 
+    @Test("While memory may have an older object than a change that is projected, nobody is told of that")
+    func memoryBehind() async throws {
+        let gate = Gate()
+        try await WatchBench.with(gate: gate) { bench in
+            let cache = try #require(bench.cache)
+            try await bench.until("there is a session") { cache.session != nil }
+            bench.reached(10)
+            let (live, late) = (try await bench.watcher(), try await bench.watcher())
+            #expect(await live.say("CFG.WATCH 101") == begun(1, "10"))
+            try await bench.until("it is live") { bench.live == 1 }
+            gate.isOpen = false
+            for line in try await bench.tell("CLIENT", "LIST").string?.split(separator: "\n") ?? []
+            where line.contains("name=regionsync-invalidations ") {
+                let id = line.split(separator: " ").first?.dropFirst("id=".count) ?? ""
+                try await bench.tell("CLIENT", "KILL", "ID", String(id))
+            }
+            try await bench.until("there is none") { cache.session == nil }
+            let fill = cache.memory.beginFill(of: ObjectAddress(tenant: 101, type: "person", id: "1"))
+            cache.memory.finish(fill, with: .ok, size: 1)
+            try await bench.write(20, "put 101 person 1 {}")
+            bench.reached(20)
+            late.send("CFG.WATCH 101 FROM 10")
+            #expect(await late.hears(begun(1, "10")))
+            #expect(await late.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
+            try await Task.sleep(for: .milliseconds(200))
+            for client in [live, late] { #expect(await client.say("ECHO still") == "$5\r\nstill\r\n") }
+            #expect(cache.memory.usage.objects == 1)
+            gate.isOpen = true
+            for client in [live, late] {
+                #expect(await client.hears(news(1, 20, "ObjectUpdated", "person", "1", "{}")))
+            }
+            #expect(cache.memory.usage.objects == 0)
+        }
+    }
+
     @Test("Journals that were emptied behind the projection's back are not taken for quiet ones")
     func emptied() async throws {
         try await WatchBench.with { bench in
