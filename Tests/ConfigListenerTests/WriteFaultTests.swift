@@ -167,6 +167,33 @@ struct WriteFaultTests {
         }
     }
 
+    @Test(
+        "who has locked the table of keys, as VACUUM FULL does, does not keep others from writing",
+        .timeLimit(.minutes(2)))
+    func lockedKeys() async throws {
+        try await WritingDatabase.with { database in
+            let other = try await PostgresConnection.connect(database.server.options(user: "postgres"))
+            try await other.query("BEGIN")
+            try await other.query("LOCK TABLE regionsync.once IN ACCESS EXCLUSIVE MODE")
+            let provisioning = PostgresProvisioning(
+                servers: [database.server.options(user: "regionsync_write")],
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await provisioning.run() }
+                var transaction: (any ProvisioningTransaction)?
+                try await database.eventually {
+                    transaction = try? await provisioning.begin()
+                    return transaction != nil
+                }
+                // Longer than the keys that are a day old may take, which are looked for first: it would be cut off.
+                _ = try await transaction?.run(WriteStatement("SELECT pg_sleep(2.5)"))
+                try await transaction?.commit()
+                group.cancelAll()
+            }
+            await other.close()
+        }
+    }
+
     @Test("a deadlock is a matter of trying again", .timeLimit(.minutes(2)))
     func deadlock() async throws {
         try await WritingDatabase.with { database in
