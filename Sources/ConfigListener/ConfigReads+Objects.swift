@@ -4,7 +4,7 @@ internal import RESP
 internal import RESPServer
 internal import Tenants
 
-/// `CFG.GET` and `CFG.MGET`: objects by id.
+/// `CFG.GET`: an object by id.
 extension ConfigReads {
     var getCommand: Command {
         let (memory, tenants) = (cache.memory, tenants)
@@ -20,19 +20,6 @@ extension ConfigReads {
                     guard invocation.request.count == 4 else { return nil }
                     return Self.remembered(invocation, memory, tenants)
                 }, otherwise: { await get($0) }))
-    }
-
-    var mgetCommand: Command {
-        Command(
-            "CFG.MGET", arity: -4, flags: [.readonly], permission: .read,
-            documentation: Command.Documentation(
-                "Returns the fields of several objects, as they are at one instant.", group: "provisioning",
-                complexity: "O(N) of the objects' fields",
-                arguments: [
-                    ReadArgument.tenant, ReadArgument.type, .init("id", isMultiple: true), ReadArgument.token,
-                    ReadArgument.timeout,
-                ]),
-            handler: .asynchronous { await mget($0) })
     }
 
     /// What memory has of the object that a request names. Of a tenant that is not there, or that the account does not see,
@@ -91,31 +78,8 @@ extension ConfigReads {
         }
     }
 
-    private func mget(_ invocation: Invocation) async -> Reply {
-        await answer { () async throws(ReplyError) -> Reply in
-            let request = invocation.request
-            let options = try ReadOptions(request, behind: 4)
-            guard options.start - 3 <= Self.idLimit else { throw ReadError.tooManyIDs }
-            let type = try type(request, at: 2)
-            let deadline = ContinuousClock.now + options.patience
-            let tenant = try await tenant(invocation, options)
-            let ids = (3..<options.start).map { Self.id(request, at: $0) }
-            let commands = ids.compactMap { id in
-                id.map { RedisCommand("HGETALL", ProjectionKeys.object(tenant: "\(tenant)", type: type, id: $0)) }
-            }
-            let read = try await read(commands, of: tenant, until: deadline)
-            var answers = read.answers.makeIterator()
-            let replies = ids.map { id -> Reply in
-                guard id != nil, let fields = answers.next()?.strings, !fields.isEmpty else { return .null }
-                return .fields(fields)
-            }
-            if replies.contains(.null) { try await confirm(read) }
-            return .array(replies)
-        }
-    }
-
     /// The ID that a word is; nil where no object can have it.
-    private static func id(_ request: Request, at index: Int) -> String? {
+    static func id(_ request: Request, at index: Int) -> String? {
         guard let id = request.validText(index) else { return nil }
         // The keys of indexes stand where objects of such IDs would.
         return id.hasPrefix("by:") ? nil : id

@@ -11,8 +11,6 @@ package import Tenants
 /// `CFG.GET` is answered from memory at once where it can be; everything else is read from the local Redis, each call at one
 /// instant. A transaction that is being applied in several calls is waited for, so that its objects are seen all or none.
 package struct ConfigReads: Sendable {
-    /// Ids of one `CFG.MGET`.
-    static let idLimit = 500
     /// Ids that one `CFG.FIND` answers.
     static let foundLimit = 10_000
     /// How long a reader waits before it looks again whether a transaction is applied, where nothing tells it.

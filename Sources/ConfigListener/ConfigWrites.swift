@@ -10,14 +10,15 @@ package struct ConfigWrites: Sendable {
     private let tenants: TenantLookup
     private let catalog: Catalog
     private let reading: SchemaReading
+    private let readingTime: Duration
 
-    /// When the reads of a transaction that have not begun are refused: each may wait, for who may be gone.
-    private static let readingTime = Duration.seconds(60)
-
-    /// `publication` says which columns readers, and so digests, have.
+    /// `publication` says which columns readers, and so digests, have; the reads of a transaction that have not begun within
+    /// `readingTime` are refused.
     package init(
-        database: any ProvisioningDatabase, tenants: TenantLookup, catalog: Catalog, publication: String = "regionsync"
+        database: any ProvisioningDatabase, tenants: TenantLookup, catalog: Catalog,
+        publication: String = "regionsync", readingTime: Duration = .seconds(60)
     ) {
+        self.readingTime = readingTime
         self.database = database
         self.tenants = tenants
         self.catalog = catalog
@@ -40,16 +41,8 @@ package struct ConfigWrites: Sendable {
             Verb(rawValue: queued.command.name).map { (verb: $0, request: queued.request) }
         }
         if writes.isEmpty {
-            let deadline = ContinuousClock.now + Self.readingTime
-            var replies: [Reply] = []
-            for command in invocation.commands {
-                guard ContinuousClock.now < deadline else {
-                    replies.append(.error("TIMEOUT", "the reads before this one in the transaction took too long"))
-                    continue
-                }
-                replies.append(await command.answer(in: invocation))
-            }
-            return .array(replies)
+            var reads = ReadTransaction(invocation, within: readingTime)
+            return await reads.perform()
         }
         guard writes.count == invocation.commands.count else {
             return .error(

@@ -18,20 +18,17 @@ struct ProvisioningEvent: Hashable, Sendable {
     /// The row as JSON, column → text or null; nil where the object was deleted. Columns that are absent are as they were.
     let data: ByteBufferView?
 
-    /// The transaction's position.
-    var position: Position { Position(number: id.first) }
-
-    /// As a watch pushes it.
+    /// As a watch pushes it: with a place behind which, and no earlier, another one goes on.
     func push(watch number: Int64) -> Push {
         Push([
-            .text("cfg"), .integer(number), .text(position.description), .text(kind.rawValue), .tenant(name.tenant),
+            .text("cfg"), .integer(number), .text(id.description), .text(kind.rawValue), .tenant(name.tenant),
             .text(name.type), .text(name.key), dataReply,
         ])
     }
 
     /// As history lists it.
     var reply: Reply {
-        .array([.text(position.description), .text(kind.rawValue), .text(name.type), .text(name.key), dataReply])
+        .array([.text(id.description), .text(kind.rawValue), .text(name.type), .text(name.key), dataReply])
     }
 
     private var dataReply: Reply { data.map { Reply.bulk(ByteBuffer($0)) } ?? .null }

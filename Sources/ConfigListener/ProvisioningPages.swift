@@ -80,13 +80,14 @@ struct ProvisioningPages: Sendable {
         let reads: [JournalRead]
         do throws(StoreFailure) {
             reads = try await tail.read(behind: cursors, patience: .zero)
+            // Who is told of a change and reads the object must not find an older one in memory: until that has forgotten
+            // it nothing is told. What is told is projected already, so word of it is there or on its way.
+            try await cache?.heard()
         } catch {
             throw .store(error)
         }
         // Behind the read: what it did not find any more is below the floor by now.
         try await check(cursors)
-        // Who is told of a change and reads the object must not find an older one in memory.
-        try? await cache?.session?.heard()
         do {
             try reading.received(reads)
         } catch {

@@ -24,6 +24,9 @@ enum ReadError {
         code: "LIMIT",
         message: "more than \(ConfigReads.foundLimit) objects have this value; CFG.LIST gives all of a type by pages")
     static let tooManyIDs = ReplyError(code: "LIMIT", message: "at most \(ConfigReads.idLimit) ids in one call")
+    static let tooLarge = ReplyError(
+        code: "LIMIT",
+        message: "the objects have more than \(ConfigReads.severalBytes >> 20) MiB together; ask for fewer at once")
 
     static func wrongArity(_ name: String) -> ReplyError {
         ReplyError("wrong number of arguments for '\(name)' command")

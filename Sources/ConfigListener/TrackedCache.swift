@@ -7,8 +7,8 @@ internal import Synchronization
 /// The local Redis as the provisioning port reads it: one session at a time, and the memory that Redis keeps fresh through
 /// it.
 ///
-/// While there is no session nothing is read, and memory serves what it has, which may be old. All of it is forgotten before
-/// a new session is used.
+/// While there is no session nothing is read, and memory serves what it has, which may be old; nobody is told of changes then.
+/// All of it is forgotten before a new session is used.
 package final class TrackedCache: ProjectionStore {
     package static let component = "config cache"
 
@@ -55,6 +55,13 @@ package final class TrackedCache: ProjectionStore {
     /// The session there is; nil while Redis is away. Who is to remember what it reads begins the fill before it asks for
     /// the session: a new one could come between, and what was read through the old one would be kept unwatched.
     var session: (any CacheSession)? { current.withLock { $0 } }
+
+    /// Returns when memory has forgotten whatever had changed before the call. Fails where that is not known: there is no
+    /// session, or it ends.
+    func heard() async throws(StoreFailure) {
+        guard let session else { throw .unreachable("the region's Redis is away") }
+        try await session.heard()
+    }
 
     /// Fails at once while Redis is away.
     package func send(_ commands: [RedisCommand]) async -> SentCommands {

@@ -35,7 +35,7 @@ extension WrittenSchema {
     /// Where the error is not about an object.
     static func reply(to refusal: DatabaseRefusal) -> ReplyError {
         switch refusal.code {
-        case "55P03", "57014":
+        case _ where refusal.isAboutTime:
             ReplyError(code: "TIMEOUT", message: "others hold the objects for too long; nothing was written")
         case "40001", "40P01":
             ReplyError(
@@ -82,6 +82,8 @@ extension DatabaseRefusal {
     var isTransient: Bool { code == "40001" || code == "40P01" }
     /// A table or column is not, or not as, it was.
     var isAboutNames: Bool { ["42703", "42P01", "42804", "428C9", "0A000"].contains(code) }
+    /// It waited for others for too long: locks, or the statement as a whole.
+    var isAboutTime: Bool { code == "55P03" || code == "57014" }
     /// A value is none of its type.
     var isAboutValue: Bool { code.hasPrefix("22") }
 }
@@ -107,4 +109,7 @@ extension DatabaseFailure {
 extension ReplyError {
     /// There is no such object, as far as the tenant goes.
     static let noObject = ReplyError(code: "NOTFOUND", message: "no such object")
+    /// Whether it was written is not known yet.
+    static let onceInProgress = ReplyError(
+        code: "UNAVAILABLE", message: "the same ONCE key is being written; ask again with it")
 }

@@ -146,7 +146,15 @@ struct WriteRun: Sendable {
     private func claim(
         _ key: OnceKey, in transaction: any ProvisioningTransaction
     ) async throws(WriteObstacle) -> WriteAnswer? {
-        guard try await run(key.claim, in: transaction).rows.isEmpty else { return nil }
+        let claimed: StatementRows
+        do throws(WriteObstacle) {
+            claimed = try await run(key.claim, in: transaction)
+        } catch {
+            // Who has it may be this request's first try, in the middle of its commit.
+            if case .database(.refused(let refusal)) = error, refusal.isAboutTime { throw .told(.onceInProgress) }
+            throw error
+        }
+        guard claimed.rows.isEmpty else { return nil }
         let remembered = try await run(key.recall, in: transaction)
         // Pruned in the meantime: it is new.
         guard let row = remembered.rows.first, row.count == 2 else { throw .overtaken }

@@ -38,7 +38,8 @@ package enum TokenVerdict: Hashable, Sendable {
     case visible
     /// Not within the time.
     case timedOut
-    /// It cannot be found out whether they do: the journal that would say so is trimmed, or another history began.
+    /// It cannot be found out whether they do: the journal that would say so is trimmed or has a gap, a snapshot may have
+    /// brought the write without its transaction, or another history began and what it began with is not here yet.
     case unknown
     /// The region's Redis does not answer.
     case unavailable

@@ -4,8 +4,16 @@ internal import Synchronization
 
 /// How far provisioning is projected into the local Redis, for those who wait for it.
 package final class ProvisioningProgress: Sendable {
+    /// What the server that is there now has said of itself.
+    package struct Standing: Hashable, Sendable {
+        package let position: Position
+        /// Nothing is known that lets its state differ from what PostgreSQL committed up to `position`.
+        package let isWhole: Bool
+    }
+
     private struct State {
         var completed: Position?
+        var isWhole = false
         var isConfirmed = false
         var observers: [@Sendable (Position) -> Void] = []
     }
@@ -20,19 +28,30 @@ package final class ProvisioningProgress: Sendable {
 
     /// The same, as the server has it that is there now; nil while there is none, or it has not said so. One that comes
     /// back may have lost what came last.
-    package var confirmed: Position? { state.withLock { $0.isConfirmed ? $0.completed : nil } }
+    package var confirmed: Position? { standing?.position }
 
-    /// Calls `action` whenever `completed` has changed or is confirmed again, from anywhere; it must not wait. For as
-    /// long as this lives. Of a history that ends the last transaction is told, also where the next one came with it.
+    /// The same, and whether it is all.
+    package var standing: Standing? {
+        state.withLock { state in
+            guard state.isConfirmed, let position = state.completed else { return nil }
+            return Standing(position: position, isWhole: state.isWhole)
+        }
+    }
+
+    /// Calls `action` whenever `completed` has changed, has become whole or is no longer, or is confirmed again, from
+    /// anywhere; it must not wait. For as long as this lives. Of a history that ends the last transaction is told, also
+    /// where the next one came with it.
     package func observe(_ action: @escaping @Sendable (Position) -> Void) {
         state.withLock { $0.observers.append(action) }
     }
 
     /// The server has confirmed everything up to `position`, which is lower than before where the server went back.
-    func reached(_ position: Position) {
+    /// `isWhole`: its state is not marked as stale.
+    func reached(_ position: Position, isWhole: Bool = true) {
         let observers: [@Sendable (Position) -> Void] = state.withLock { state in
-            guard state.completed != position || !state.isConfirmed else { return [] }
+            guard state.completed != position || state.isWhole != isWhole || !state.isConfirmed else { return [] }
             state.completed = position
+            state.isWhole = isWhole
             state.isConfirmed = true
             return state.observers
         }

@@ -85,7 +85,7 @@ package struct ProvisioningProjection: Sendable {
             counted = fold.counted
         }
         pause.aligned()
-        progress.reached(trailing)
+        progress.reached(trailing, isWhole: fold.staleness == nil)
         say(fold, trailing)
         while !Task.isCancelled {
             let hasMore = try await performer.perform(&fold, trailing: advanced) {
@@ -136,6 +136,7 @@ package struct ProvisioningProjection: Sendable {
                 ContinuousClock.now - marksReadAt > .seconds(1)
             {
                 try await readMarks(&fold)
+                progress.reached(trailing, isWhole: fold.staleness == nil)
                 marksReadAt = .now
             }
             say(fold, trailing)
@@ -232,8 +233,9 @@ package struct ProvisioningProjection: Sendable {
         CrashPoint.provisioningApplied.pass()
         report.applied(sent.objects)
         report.visible(sent.commitTimes)
-        for end in sent.ends { progress.reached(end) }
-        progress.reached(sent.completed)
+        // What is marked by now may lie behind these calls; whoever waits for all of it waits for that as well.
+        for end in sent.ends { progress.reached(end, isWhole: fold.staleness == nil) }
+        progress.reached(sent.completed, isWhole: fold.staleness == nil)
         return sent.completed
     }
 

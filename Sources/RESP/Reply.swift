@@ -33,8 +33,8 @@ package indirect enum Reply: Hashable, Sendable {
     case strings(BulkStrings)
     /// A map of strings that have wire form already, a field and its value in turn.
     case fields(BulkStrings)
-    /// An array of `count` elements that have wire form already, the same in both versions: made once, sent to any number
-    /// of clients. They are not looked at: whoever makes it vouches for them.
+    /// An array of `count` elements that have wire form already: the same in both versions, and so made once, sent to any
+    /// number of clients, or in that of the one client it is for. They are not looked at: whoever makes it vouches for them.
     case elements(ByteBuffer, count: Int)
 
     /// A key of a map and its value.

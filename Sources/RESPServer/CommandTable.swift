@@ -2,7 +2,8 @@ package import RESP
 
 /// The commands of a port: those of the connection, which every port has, and its own.
 package struct CommandTable: Sendable {
-    /// Answers `EXEC`: an array of one reply a command, or one error.
+    /// Answers `EXEC`: an array of one reply a command, or one error. Its task is cancelled when the client is gone, where all
+    /// commands are `readonly`.
     package typealias Transaction = @Sendable (TransactionInvocation) async -> Reply
     /// A section of `INFO` and its lines.
     package typealias Information = (section: String, lines: [(key: String, value: String)])

@@ -125,10 +125,16 @@ extension ConnectionHandler {
     }
 
     private func commit(_ commands: [QueuedCommand], account: Account, at now: NIODeadline) {
-        guard let transaction = listener.table.transaction, let client, let pending = begin(at: now) else { return }
+        guard let transaction = listener.table.transaction, let client,
+            let pending = begin(at: now, outlastsDrain: true)
+        else { return }
         let invocation = TransactionInvocation(
             commands: commands, account: account, client: client, version: session.version)
-        add(pending) { pending.answer(await transaction(invocation)) }
+        if commands.allSatisfy({ $0.command.flags.contains(.readonly) }) {
+            add(pending) { await pending.answer(cancellable: { await transaction(invocation) }) }
+        } else {
+            add(pending) { pending.answer(await transaction(invocation)) }
+        }
     }
 
     /// From now on a reply is owed, and nothing behind it is run.

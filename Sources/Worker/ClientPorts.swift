@@ -20,7 +20,8 @@ struct ClientPorts: Sendable {
     private let region: Region
     private let tenants: TenantLookup
     private let client: RedisClient
-    /// For reads that are as large as clients like: one too large ends the connection, and others' commands with it.
+    /// For reads that are as large or as many as clients like: one too large ends the connection, and others' commands with
+    /// it.
     private let readingClient: RedisClient
     private let reads: ConfigReads
     private let cache: TrackedCache
@@ -63,7 +64,7 @@ struct ClientPorts: Sendable {
             tracking: RedisCacheTracking(endpoint: endpoint, eventLoop: eventLoop), memory: memory, states: states,
             logger: logger("memory"))
         let tokens = JournalTokens(
-            regions: [region.name] + region.peers.map(\.region), store: store, progress: progress)
+            region: region.name, peers: region.peers.map(\.region), store: readingStore, progress: progress)
         reads = ConfigReads(
             region: region.name, cache: cache, tenants: tenants, catalog: region.catalog, waiting: tokens,
             progress: progress, states: states)

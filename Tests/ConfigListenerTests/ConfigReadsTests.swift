@@ -136,6 +136,68 @@ struct ConfigReadsTests {
         }
     }
 
+    @Test("More objects than are read together are as of one instant, though all of them change all the while")
+    func mgetWhileWritten() async throws {
+        try await ReadBench.with { bench in
+            let client = try await bench.client()
+            let ids = (1...3 * ConfigReads.sliceObjects + 1).map { "\($0)" }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    var round = 100
+                    while !Task.isCancelled {
+                        round += 1
+                        let puts = ids.map { RedisCommand("HSET", "cfg:{101}:person:\($0)", "user_name", "\(round)") }
+                        let cursor = RedisCommand("HSET", "rs:{101}:projection", "provisioning", "\(round)")
+                        let all = [RedisCommand("MULTI")] + puts + [cursor, RedisCommand("EXEC")]
+                        for result in await bench.redis.pipeline(all) { _ = try result.get() }
+                    }
+                }
+                let ask = RedisCommand(["CFG.MGET", "101", "person"] + ids)
+                try await bench.eventually {
+                    try await (client.send(ask) as RedisReply).elements.allSatisfy { $0.count == 2 }
+                }
+                var seen: Set<String> = []
+                for _ in 0..<100 {
+                    let reply: RedisReply = try await client.send(ask)
+                    let names = Set(reply.elements.compactMap { $0[1]?.string })
+                    #expect(reply.count == ids.count && names.count == 1, "\(names)")
+                    seen.formUnion(names)
+                }
+                #expect(seen.count > 1)
+                group.cancelAll()
+            }
+            await client.close()
+        }
+    }
+
+    @Test("Objects that are too large together are refused, however that comes, and nobody else has to suffer for it")
+    func mgetLarge() async throws {
+        try await ReadBench.with { bench in
+            let client = try await bench.client()
+            let large = String(repeating: "x", count: 400 << 10)
+            for id in 1...50 { try await bench.write("HSET", "cfg:{101}:person:\(id)", "user_name", large) }
+            func session() async throws -> Substring? {
+                try await bench.write("CLIENT", "LIST").string?.split(separator: "\n")
+                    .first { $0.contains("name=regionsync-reads ") }?.split(separator: " ").first
+            }
+            let before = try await session()
+            let refusal = "LIMIT the objects have more than 16 MiB together; ask for fewer at once"
+            for ids in [(1...50).map { "\($0)" }, Array(repeating: "7", count: 50)] {
+                do throws(RedisError) {
+                    let reply: RedisReply = try await client.send(RedisCommand(["CFG.MGET", "101", "person"] + ids))
+                    Issue.record("answered with \(reply.count)")
+                } catch {
+                    #expect("\(error)" == refusal)
+                }
+            }
+            let some: RedisReply = try await client.send(
+                RedisCommand(["CFG.MGET", "101", "person"] + (1...30).map { "\($0)" }))
+            #expect(some.elements.allSatisfy { $0[1]?.string?.utf8.count == large.utf8.count })
+            #expect(try await session() == before && before != nil)
+            await client.close()
+        }
+    }
+
     @Test("Objects are found by unique indexes and by others")
     func find() async throws {
         try await ReadBench.with { bench in

@@ -22,7 +22,7 @@ import Testing
             #expect(await client.say("ECHO still") == "$5\r\nstill\r\n")
             bench.reached(20)
             #expect(await client.hears(news(1, 20, "ObjectCreated", "person", "7", "{}")))
-            let both = [1, 2].map { news($0, 20, "ObjectUpdated", "note", "1,2", "{}") }
+            let both = [1, 2].map { news($0, 20, "ObjectUpdated", "note", "1,2", "{}", ordinal: 3) }
             let heard = await client.hear(until: both[0]) == both[0]
             #expect(heard ? await client.hears(both[1]) : true)
             bench.reached(30)
@@ -68,7 +68,7 @@ import Testing
             bench.reached(10)
             let client = try await bench.watcher()
             client.send("CFG.WATCH 101 FROM 10-1")
-            let expected = begun(1, "10-1") + news(1, 10, "ObjectCreated", "person", "2", "{}")
+            let expected = begun(1, "10-1") + news(1, 10, "ObjectCreated", "person", "2", "{}", ordinal: 2)
             #expect(await client.hears(expected))
             #expect(await client.say("CFG.WATCH 101 FROM 20") == begun(2, "20"))
             _ = await client.say("CFG.UNWATCH 1")
@@ -76,6 +76,28 @@ import Testing
             try await bench.write(30, "insert 101 person 4 {}")
             bench.reached(30)
             #expect(await client.hears(news(2, 30, "ObjectCreated", "person", "4", "{}")))
+        }
+    }
+
+    @Test("Behind any push a watch goes on with the next one, also within a transaction")
+    func resumes() async throws {
+        try await WatchBench.with { bench in
+            try await bench.write(
+                20, "insert 101 person 1 {}", "insert 102 person 2 {}", "insert 101 person 3 {}", "put 101 person 1 {}")
+            try await bench.write(30, "delete 101 person 3")
+            bench.reached(30)
+            let told = [
+                ("20-1", news(1, 20, "ObjectCreated", "person", "1", "{}")),
+                ("20-3", news(1, 20, "ObjectCreated", "person", "3", "{}", ordinal: 3)),
+                ("20-4", news(1, 20, "ObjectUpdated", "person", "1", "{}", ordinal: 4)),
+                ("30-1", news(1, 30, "ObjectDeleted", "person", "3", nil)),
+            ]
+            for (index, last) in told.enumerated() {
+                let client = try await bench.watcher()
+                client.send("CFG.WATCH 101 FROM \(last.0)")
+                let rest = told.dropFirst(index + 1).map { $0.1 }.joined()
+                #expect(await client.hears(begun(1, last.0) + rest))
+            }
         }
     }
 
@@ -218,8 +240,8 @@ import Testing
             #expect(keys == (1...8).map { "\($0)" } && position == "8")
             let shown = try await client.shown("CFG.HISTORY", "101", "FROM", "7", "COUNT", "9")
             #expect(
-                shown == #"["position", "8", "events", [["8", "ObjectCreated", "person", "8", "{}"], "#
-                    + #"["8", "ObjectDeleted", "note", "8,1", (nil)]]]"#, "\(shown)")
+                shown == #"["position", "8", "events", [["8-1", "ObjectCreated", "person", "8", "{}"], "#
+                    + #"["8-3", "ObjectDeleted", "note", "8,1", (nil)]]]"#, "\(shown)")
             await client.close()
         }
     }
@@ -241,6 +263,41 @@ import Testing
             try await bench.write(20, "put 101 person 1 {}")
             bench.reached(20)
             #expect(await client.hears(news(1, 20, "ObjectUpdated", "person", "1", "{}")))
+        }
+    }
+
+    @Test("While memory may have an older object than a change that is projected, nobody is told of that")
+    func memoryBehind() async throws {
+        let gate = Gate()
+        try await WatchBench.with(gate: gate) { bench in
+            let cache = try #require(bench.cache)
+            try await bench.until("there is a session") { cache.session != nil }
+            bench.reached(10)
+            let (live, late) = (try await bench.watcher(), try await bench.watcher())
+            #expect(await live.say("CFG.WATCH 101") == begun(1, "10"))
+            try await bench.until("it is live") { bench.live == 1 }
+            gate.isOpen = false
+            for line in try await bench.tell("CLIENT", "LIST").string?.split(separator: "\n") ?? []
+            where line.contains("name=regionsync-invalidations ") {
+                let id = line.split(separator: " ").first?.dropFirst("id=".count) ?? ""
+                try await bench.tell("CLIENT", "KILL", "ID", String(id))
+            }
+            try await bench.until("there is none") { cache.session == nil }
+            let fill = cache.memory.beginFill(of: ObjectAddress(tenant: 101, type: "person", id: "1"))
+            cache.memory.finish(fill, with: .ok, size: 1)
+            try await bench.write(20, "put 101 person 1 {}")
+            bench.reached(20)
+            late.send("CFG.WATCH 101 FROM 10")
+            #expect(await late.hears(begun(1, "10")))
+            #expect(await late.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
+            try await Task.sleep(for: .milliseconds(200))
+            for client in [live, late] { #expect(await client.say("ECHO still") == "$5\r\nstill\r\n") }
+            #expect(cache.memory.usage.objects == 1)
+            gate.isOpen = true
+            for client in [live, late] {
+                #expect(await client.hears(news(1, 20, "ObjectUpdated", "person", "1", "{}")))
+            }
+            #expect(cache.memory.usage.objects == 0)
         }
     }
 

@@ -1,6 +1,7 @@
 import Journal
 import Logging
 import NIOPosix
+import Observability
 import PortFixtures
 import RESP
 import RESPServer
@@ -21,20 +22,23 @@ struct WatchBench: Sendable {
     let redis: RedisClient
     let progress: ProvisioningProgress
     let feed: ProvisioningFeed
+    /// What objects are read from that watchers are told of; nil where nothing is.
+    let cache: TrackedCache?
     let port: Int
 
     static let east = ScriptedJournals.east
     static let west = ScriptedJournals.west
 
-    /// `outputBytes` may wait for a client.
+    /// `outputBytes` may wait for a client. With a `gate` there is a memory of objects, whose sessions pass through that.
     static func with(
-        outputBytes: Int = 32 << 20, _ body: @escaping @Sendable (WatchBench) async throws -> Void
+        outputBytes: Int = 32 << 20, gate: Gate? = nil, _ body: @escaping @Sendable (WatchBench) async throws -> Void
     ) async throws {
-        try await RedisServer.with { server in try await with(server, outputBytes, body) }
+        try await RedisServer.with { server in try await with(server, outputBytes, gate, body) }
     }
 
     private static func with(
-        _ server: RedisServer, _ outputBytes: Int, _ body: @escaping @Sendable (WatchBench) async throws -> Void
+        _ server: RedisServer, _ outputBytes: Int, _ gate: Gate?,
+        _ body: @escaping @Sendable (WatchBench) async throws -> Void
     ) async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -43,21 +47,30 @@ struct WatchBench: Sendable {
         let store = PromptRedisStore(client: client)
         let progress = ProvisioningProgress()
         let tenants = TenantLookup(store: store, fixed: [101, 102])
+        let cache = gate.map { gate in
+            TrackedCache(
+                tracking: GatedTracking(
+                    tracking: RedisCacheTracking(endpoint: endpoint, eventLoop: loop), gate: gate),
+                memory: ObjectMemory(limit: 1 << 20), states: ComponentStates(), logger: logger)
+        }
         let feed = ProvisioningFeed(
             region: "eu-west", journals: [east, west],
             tail: RedisProjectionTail(endpoint: endpoint, name: "watches", eventLoop: loop, entriesPerRead: 64),
-            store: store, progress: progress, logger: logger)
+            store: store, progress: progress, cache: cache, logger: logger)
         let watches = ConfigWatches(feed: feed, tenants: tenants, catalog: .reads)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask { await client.run() }
             tasks.addTask { await feed.run() }
+            if let cache { tasks.addTask { await cache.run() } }
             try await ServedPort.with(
                 CommandTable(watches.commands), accounts: AccountStore(.reads), { $0.outputBytes = outputBytes }
             ) { served in
                 _ = try await client.connection()
                 try await body(
-                    WatchBench(server: server, redis: client, progress: progress, feed: feed, port: served.port))
+                    WatchBench(
+                        server: server, redis: client, progress: progress, feed: feed, cache: cache,
+                        port: served.port))
             }
         }
     }
@@ -121,12 +134,38 @@ struct WatchBench: Sendable {
     var live: Int { feed.state.withLock { $0.watches.size.live } }
 }
 
-/// The push of a change in tenant 101.
+/// Whether sessions with Redis may be opened.
+final class Gate: Sendable {
+    private let state = Mutex(true)
+
+    var isOpen: Bool {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
+    }
+}
+
+private struct GatedTracking: CacheTracking {
+    let tracking: RedisCacheTracking
+    let gate: Gate
+
+    func open(
+        onInvalidation: @escaping @Sendable (CacheInvalidation) -> Void
+    ) async throws(StoreFailure) -> any CacheSession {
+        while !gate.isOpen {
+            guard !Task.isCancelled else { throw .unreachable("nobody waits") }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return try await tracking.open(onInvalidation: onInvalidation)
+    }
+}
+
+/// The push of a change in tenant 101, which stands at `ordinal` in its transaction.
 func news(
-    _ watch: Int, _ position: UInt64, _ event: String, _ type: String, _ key: String, _ data: String?
+    _ watch: Int, _ position: UInt64, _ event: String, _ type: String, _ key: String, _ data: String?,
+    ordinal: UInt64 = 1
 ) -> String {
-    ">8\r\n$3\r\ncfg\r\n:\(watch)\r\n" + bulk("\(position)") + bulk(event) + ":101\r\n" + bulk(type) + bulk(key)
-        + (data.map { bulk($0) } ?? "_\r\n")
+    ">8\r\n$3\r\ncfg\r\n:\(watch)\r\n" + bulk("\(position)-\(ordinal)") + bulk(event) + ":101\r\n" + bulk(type)
+        + bulk(key) + (data.map { bulk($0) } ?? "_\r\n")
 }
 
 /// The last push of a watch.

@@ -137,6 +137,63 @@ struct WriteFaultTests {
         }
     }
 
+    @Test("asked for again while the first try hangs in its commit: it is not said that nothing was written")
+    func hangingCommit() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("hanging")
+            try await database.superuser.query("SET synchronous_commit = local")
+            try await database.superuser.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            try await database.superuser.query("SELECT pg_reload_conf()")
+            try await database.eventually {
+                try await database.texts("SHOW synchronous_standby_names") == ["nobody"]
+            }
+            let put = "CFG.PUT \(tenant) skill NEW name a ONCE k"
+            async let first = database.say(put)
+            try await database.eventually {
+                try await database.texts(
+                    """
+                    SELECT pid FROM pg_stat_activity
+                    WHERE usename = 'regionsync_write' AND wait_event = 'SyncRep'
+                    """
+                ).count == 1
+            }
+            let second = try await database.say(put)
+            #expect(second.refusal == "UNAVAILABLE the same ONCE key is being written; ask again with it")
+            try await database.superuser.query("ALTER SYSTEM RESET synchronous_standby_names")
+            try await database.superuser.query("SELECT pg_reload_conf()")
+            let made = try await first
+            #expect(made.id != nil, "\(made)")
+            #expect(try await database.say(put) == made)
+        }
+    }
+
+    @Test(
+        "who has locked the table of keys, as VACUUM FULL does, does not keep others from writing",
+        .timeLimit(.minutes(2)))
+    func lockedKeys() async throws {
+        try await WritingDatabase.with { database in
+            let other = try await PostgresConnection.connect(database.server.options(user: "postgres"))
+            try await other.query("BEGIN")
+            try await other.query("LOCK TABLE regionsync.once IN ACCESS EXCLUSIVE MODE")
+            let provisioning = PostgresProvisioning(
+                servers: [database.server.options(user: "regionsync_write")],
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await provisioning.run() }
+                var transaction: (any ProvisioningTransaction)?
+                try await database.eventually {
+                    transaction = try? await provisioning.begin()
+                    return transaction != nil
+                }
+                // Longer than the keys that are a day old may take, which are looked for first: it would be cut off.
+                _ = try await transaction?.run(WriteStatement("SELECT pg_sleep(2.5)"))
+                try await transaction?.commit()
+                group.cancelAll()
+            }
+            await other.close()
+        }
+    }
+
     @Test("a deadlock is a matter of trying again", .timeLimit(.minutes(2)))
     func deadlock() async throws {
         try await WritingDatabase.with { database in

@@ -170,7 +170,7 @@ extension Reply {
 }
 
 /// A Redis that knows of no tenant.
-private struct NoStore: ProjectionStore {
+struct NoStore: ProjectionStore {
     func send(_ commands: [RedisCommand]) async -> SentCommands {
         let count = commands.count
         return SentCommands { Array(repeating: .success(.array([])), count: count) }

@@ -20,8 +20,14 @@ struct ProvisioningProgressTests {
         progress.interrupted()
         #expect(progress.completed == position && progress.confirmed == nil)
         progress.reached(position)
-        #expect(progress.confirmed == position)
+        #expect(progress.confirmed == position && progress.standing?.isWhole == true)
         #expect(calls.positions.withLock { $0 } == [position, position])
+
+        progress.reached(position, isWhole: false)
+        #expect(progress.confirmed == position && progress.standing?.isWhole == false)
+        progress.reached(position, isWhole: true)
+        #expect(progress.standing?.isWhole == true)
+        #expect(calls.positions.withLock { $0.count } == 4)
     }
 
     @Test("the last transaction of a history is known also where the next history came in the same read")

@@ -48,11 +48,14 @@ extension PostgresProvisioning {
         return reason ?? "the worker stops"
     }
 
-    /// Keys that are forgotten need not be on a standby, whose silence must not pass for PostgreSQL's.
+    /// Keys that are forgotten need not be on a standby, whose silence must not pass for PostgreSQL's; nor must that of who
+    /// has locked their table: the server refuses before the question's time is up.
     private nonisolated var watched: [PostgresOptions] {
         servers.map { server in
             var server = server
             server.settings["synchronous_commit"] = "off"
+            server.settings["lock_timeout"] = "300ms"
+            server.settings["statement_timeout"] = "700ms"
             return server
         }
     }

@@ -1,0 +1,180 @@
+import Journal
+import Logging
+import NIOPosix
+import Observability
+import RESP
+import RedisClient
+import ServerFixtures
+import Synchronization
+import Testing
+
+@testable import ConfigListener
+@testable import Projection
+@testable import Worker
+
+@Suite("Tokens that are waited for", .timeLimit(.minutes(3)))
+struct JournalTokensTests {
+    private static let old = UInt64(1) << 52
+    private static let new = UInt64(2) << 52
+
+    @Test("A write is visible when the transaction that its token names is projected")
+    func visible() async throws {
+        try await TokenBench.with { bench in
+            let token = WriteToken(after: Position(number: 15), xid: 20)
+            async let verdict = bench.tokens.wait(for: token, within: .seconds(60))
+            try await bench.write(10, "begin-snapshot")
+            try await bench.write(20, "put 101 person 1 {}")
+            #expect(await verdict == .visible)
+            let nobodys = WriteToken(after: Position(number: 15), xid: 21)
+            #expect(await bench.tokens.wait(for: nobodys, within: .milliseconds(100)) == .timedOut)
+        }
+    }
+
+    @Test("A write of an older history is visible when all that PostgreSQL still had of it is here, not before")
+    func olderHistory() async throws {
+        try await TokenBench.with { bench in
+            try await bench.write(Self.old + 50, "begin-snapshot", "put 101 person 1 {}")
+            try await bench.projected(Self.old + 50)
+            let token = WriteToken(after: Position(number: Self.old + 60), xid: 9)
+            // The region that captures is lost. The next one announces that changes were missed, and names none.
+            try await bench.write(Self.new + 5, "begin-snapshot due", to: ScriptedJournals.west)
+            try await bench.projected(Self.new + 5)
+            #expect(await bench.tokens.wait(for: token, within: .milliseconds(100)) == .unknown)
+            async let verdict = bench.tokens.wait(for: token, within: .seconds(60))
+            // Its own cache has them; whether this one has is still looked at.
+            try await bench.write(Self.new + 9, "begin-snapshot diff", "put 101 person 2 {}", to: ScriptedJournals.west)
+            try await bench.projected(Self.new + 9)
+            #expect(await bench.tokens.wait(for: token, within: .milliseconds(100)) == .unknown)
+            try await bench.tell("HDEL", ProjectionKeys.trailing, Staleness.field)
+            #expect(await verdict == .visible)
+        }
+    }
+
+    @Test("A write that came with a snapshot, or that this copy never got, cannot be told from one that did not come")
+    func noEntry() async throws {
+        try await TokenBench.with { bench in
+            try await bench.write(10, "begin-snapshot")
+            let token = WriteToken(after: Position(number: 12), xid: 15)
+            // The slot is lost while PostgreSQL takes writes.
+            try await bench.write(20, "begin-snapshot due")
+            try await bench.projected(20)
+            #expect(await bench.tokens.wait(for: token, within: .milliseconds(100)) == .timedOut)
+            async let verdict = bench.tokens.wait(for: token, within: .seconds(60))
+            try await bench.write(30, "begin-snapshot diff", "put 101 person 1 {}")
+            #expect(await verdict == .unknown)
+            let later = WriteToken(after: Position(number: 35), xid: 40)
+            #expect(await bench.tokens.wait(for: later, within: .milliseconds(100)) == .timedOut)
+            try await bench.tell("HSET", ScriptedJournals.east.metaKey, CopyGap.field(in: "eu-west"), "3 36-2")
+            #expect(await bench.tokens.wait(for: later, within: .seconds(60)) == .unknown)
+        }
+    }
+
+    @Test("A token that somebody made up has no more read than its time, and those who wait, are good for")
+    func madeUp() async throws {
+        try await TokenBench.with { bench in
+            let last = UInt64(41 * CommitSearch.pageEntries)
+            for position in 1...last { try await bench.write(position, to: ScriptedJournals.west) }
+            try await bench.projected(last)
+            let store = CountingStore(store: PromptRedisStore(client: bench.redis))
+            let tokens = JournalTokens(
+                region: "eu-west", peers: ["us-east"], store: store, progress: bench.progress)
+            let madeUp = WriteToken(after: Position(number: 1), xid: 0)
+            #expect(await tokens.wait(for: madeUp, within: .zero) == .timedOut)
+            #expect(store.takeSent() == 1)
+            #expect(await tokens.wait(for: madeUp, within: .seconds(1)) == .timedOut)
+            #expect(store.takeSent() > 40)
+            // Who asked is gone before the first page is there.
+            let waiting = Task {
+                while !Task.isCancelled { await Task.yield() }
+                return await tokens.wait(for: madeUp, within: .seconds(60))
+            }
+            waiting.cancel()
+            #expect(await waiting.value == .timedOut)
+            #expect(store.takeSent() == 1)
+            try await bench.tell("HSET", ScriptedJournals.west.metaKey, "floor", "5-1")
+            #expect(await tokens.wait(for: madeUp, within: .seconds(60)) == .unknown)
+            #expect(store.takeSent() == 1)
+        }
+    }
+}
+
+/// Counts how often something is sent.
+private final class CountingStore: ProjectionStore {
+    private let store: any ProjectionStore
+    private let sent = Mutex(0)
+
+    init(store: any ProjectionStore) { self.store = store }
+
+    /// How often since the last call.
+    func takeSent() -> Int {
+        sent.withLock { sent in
+            defer { sent = 0 }
+            return sent
+        }
+    }
+
+    func send(_ commands: [RedisCommand]) async -> SentCommands {
+        sent.withLock { $0 += 1 }
+        return await store.send(commands)
+    }
+}
+
+/// The provisioning journals of two regions, as a test writes them, their projection, and tokens that are waited for there.
+private struct TokenBench: Sendable {
+    let redis: RedisClient
+    let progress: ProvisioningProgress
+    let tokens: JournalTokens
+
+    static func with(_ body: @escaping @Sendable (TokenBench) async throws -> Void) async throws {
+        try await RedisServer.with { server in
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            let endpoint = RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(10))
+            let client = RedisClient(endpoint: endpoint, name: "test", eventLoop: loop)
+            let progress = ProvisioningProgress()
+            let projection = ProvisioningProjection(
+                journals: [ScriptedJournals.east, ScriptedJournals.west], layouts: IndexLayouts(.reads),
+                store: RedisProjectionStore(client: client),
+                tail: RedisProjectionTail(endpoint: endpoint, name: "projection", eventLoop: loop, entriesPerRead: 64),
+                report: ProjectionReport(
+                    states: ComponentStates(), metrics: MetricsRegistry(),
+                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })),
+                progress: progress)
+            let tokens = JournalTokens(
+                region: "eu-west", peers: ["us-east"], store: PromptRedisStore(client: client), progress: progress)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                defer { tasks.cancelAll() }
+                tasks.addTask { await client.run() }
+                _ = try await client.connection()
+                tasks.addTask { await projection.run() }
+                try await body(TokenBench(redis: client, progress: progress, tokens: tokens))
+            }
+        }
+    }
+
+    /// Writes a transaction into a journal; its changes as `ScriptedJournals` has them.
+    func write(
+        _ position: UInt64, _ changes: String..., to journal: JournalName = ScriptedJournals.east
+    ) async throws {
+        var script = ScriptedJournals()
+        script.add(journal, position, changes)
+        let commands = (script.entries[journal] ?? []).map { entry in
+            RedisCommand(words: ["XADD", journal.key, entry.id.description] + entry.words, runs: [])
+        }
+        for result in try await redis.connection().pipeline(commands) { _ = try result.get() }
+    }
+
+    @discardableResult
+    func tell(_ words: String...) async throws -> RedisReply {
+        try await redis.connection().send(RedisCommand(words: words, runs: []))
+    }
+
+    /// Waits until all up to `position` is projected.
+    func projected(_ position: UInt64) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
+            if progress.confirmed == Position(number: position) { return }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        Issue.record("never projected: \(position)")
+    }
+}
