@@ -122,7 +122,8 @@ extension RedisChannelHandler {
         context.eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.flush() }
     }
 
-    private func flush() {
+    /// Has what was written leave.
+    func flush() {
         guard isFlushScheduled else { return }
         isFlushScheduled = false
         context?.flush()

@@ -67,6 +67,11 @@ extension RedisConnection {
         return promise.futureResult
     }
 
+    /// Has what was sent in this turn of the event loop leave now, and not at its end; of no effect elsewhere than there.
+    package func flush() {
+        if eventLoop.inEventLoop { handler.value.flush() }
+    }
+
     /// Sends a transaction. Gives what `EXEC` answered, an array; fails with the first error that a command was refused
     /// with, in which case the server has carried out none of them. Errors of commands that it did carry out are
     /// elements of the array.

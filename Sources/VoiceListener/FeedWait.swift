@@ -1,4 +1,5 @@
 internal import Journal
+internal import RESP
 
 /// What a client waits for.
 struct FeedWait: Hashable, Sendable {
@@ -47,8 +48,8 @@ struct StreamFacts: Hashable, Sendable {
 /// What a look at a journal found.
 enum StreamLook: Hashable, Sendable {
     case facts(StreamFacts)
-    /// The server does not let it be read, such as for its kind: the error's code and text.
-    case refused(code: String, message: String)
+    /// The server does not let it be read, such as for its kind: what clients are told.
+    case refused(ReplyError)
     /// The server does not answer.
     case unreachable
 }

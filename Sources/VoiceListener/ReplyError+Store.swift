@@ -21,6 +21,9 @@ extension ReplyError {
     /// Why something could not be read.
     init(ofRead failure: StoreFailure) {
         switch failure {
+        // The worker's own rights are no business of clients.
+        case .server("NOPERM", _), .server("NOAUTH", _):
+            self.init(code: "UNAVAILABLE", message: "the region's Redis does not let the worker do this")
         case .server(let code, _): self.init(code: "UNAVAILABLE", message: "the region's Redis refuses: \(code)")
         case .unreachable: self = .unavailable
         }

@@ -28,8 +28,7 @@ struct StreamReading: Sendable {
             let pairs = Self.pairs(page.found, names: streams.map { ($0.journal.key, $0.name) })
             return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
         } catch {
-            let wrong = ReplyError(error, names: streams.map { ($0.journal.key, $0.name) })
-            return wrong == .unavailable ? .unavailable : .found(.error(wrong))
+            return Outcome(error, names: streams.map { ($0.journal.key, $0.name) })
         }
     }
 
@@ -51,13 +50,13 @@ struct StreamReading: Sendable {
     }
 
     /// Where journals end now: what `$` stands for.
-    func ends(of journals: [JournalName]) async throws(StoreFailure) -> [EntryID] {
+    func ends(of journals: [JournalName]) async throws(ReplyError) -> [EntryID] {
         var ends: [EntryID] = []
         for (_, look) in await look(at: journals) {
             switch look {
             case .facts(let facts): ends.append(facts.generated)
-            case .refused(let code, let message): throw .server(code: code, message: message)
-            case .unreachable: throw .unreachable("it does not answer")
+            case .refused(let error): throw error
+            case .unreachable: throw .unavailable
             }
         }
         return ends
@@ -101,6 +100,16 @@ struct StreamReading: Sendable {
     }
 }
 
+extension StreamReading.Outcome {
+    /// What comes of a failure. A connection that is lost is everybody's trouble, a refusal that of who asked.
+    init(_ failure: StoreFailure, names: [(key: String, name: String)]) {
+        switch failure {
+        case .server: self = .found(.error(ReplyError(failure, names: names)))
+        case .unreachable: self = .unavailable
+        }
+    }
+}
+
 extension EntryID {
     /// The floor as Redis answers it; zero where there is none.
     init(floor reply: StoreReply) {
@@ -116,7 +125,8 @@ extension StreamLook {
             facts.birth = reply.elements.first?.text
             facts.floor = reply.elements.dropFirst().first.map { EntryID(floor: $0) } ?? .zero
         case .failure(let failure):
-            self = Self.failed(failure)
+            // It is the worker that asks for the mark, whatever clients ask for.
+            self = failure.isRefusal ? .refused(ReplyError(ofRead: failure)) : .unreachable
             return
         }
         switch info {
@@ -132,19 +142,10 @@ extension StreamLook {
         // There is no stream yet.
         case .failure(.server("ERR", let message)) where message.hasPrefix("no such key"): break
         case .failure(let failure):
-            self = Self.failed(failure)
+            self = failure.isRefusal ? .refused(ReplyError(failure)) : .unreachable
             return
         }
         self = .facts(facts)
-    }
-
-    private static func failed(_ failure: StoreFailure) -> StreamLook {
-        guard failure.isRefusal, case .server(let code, let message) = failure else { return .unreachable }
-        // The worker's own rights are no business of clients.
-        if code == "NOPERM" {
-            return .refused(code: "UNAVAILABLE", message: "the region's Redis does not let the worker read this stream")
-        }
-        return .refused(code: code, message: message)
     }
 }
 

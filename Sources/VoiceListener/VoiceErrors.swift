@@ -21,17 +21,26 @@ extension ReplyError {
     static let notAnInteger = ReplyError("value is not an integer or out of range")
     static let invalidID = ReplyError("Invalid stream ID specified as stream command argument")
 
-    /// What a client is told of why Redis did not do what it asked. Keys are shown under the names that it knows.
+    /// What a client is told of why Redis did not do what it asked: in Redis' words where they are about that, with the names
+    /// that the client knows instead of keys. Nothing else of what Redis says is meant for it.
     init(_ failure: StoreFailure, names: [(key: String, name: String)] = []) {
-        switch failure {
-        case .server(let code, _) where Self.passing.contains(code): self = .unavailable
-        case .server(let code, let message):
-            var text = message
-            for (key, name) in names { text = Self.replacing(key, by: name, in: text) }
+        guard case .server(let code, let message) = failure, Self.codesOfStreams.contains(code),
+            !message.hasPrefix("unknown command")
+        else {
+            self.init(ofRead: failure)
+            return
+        }
+        var text = message
+        for (key, name) in names { text = Self.replacing(key, by: name, in: text) }
+        if text.contains("rs:{") {
+            self.init(ofRead: failure)
+        } else {
             self.init(code: code, message: text)
-        case .unreachable: self = .unavailable
         }
     }
+
+    /// Errors that are about the streams and groups, or the words, that a client says.
+    private static let codesOfStreams: Set<String> = ["ERR", "WRONGTYPE", "NOGROUP", "BUSYGROUP"]
 
     /// Errors of a server that cannot do now what it does at other times, and of the worker's own rights.
     static let passing: Set<String> = [

@@ -1,5 +1,7 @@
 internal import Journal
+package import Logging
 package import NIOCore
+package import Observability
 package import Projection
 internal import RESP
 internal import RESPServer
@@ -27,40 +29,59 @@ package final class VoiceFeed: Sendable {
         }
     }
 
-    private struct State {
+    struct State {
         var machine = FeedMachine<Reader>()
+        /// Whether somebody does what the machine wants. One does at a time, so that clients get all in the order in which it
+        /// came.
+        var isActing = false
         /// When the timer fires; nil while nobody's time is limited.
         var timer: Duration?
+
+        /// What is to be done now: nothing where somebody is at it, who will come to it.
+        mutating func begin() -> [FeedMachine<Reader>.Action] { isActing ? [] : goOn() }
+
+        /// What is to be done by who has done all before.
+        mutating func goOn() -> [FeedMachine<Reader>.Action] {
+            let actions = machine.takeActions()
+            isActing = !actions.isEmpty
+            return actions
+        }
     }
 
-    private let state = Mutex(State())
-    private let store: any ProjectionStore
-    private let tail: @Sendable (Int) -> any VoiceTail
+    let state = Mutex(State())
+    let store: any ProjectionStore
+    let tail: @Sendable (Int) async throws(StoreFailure) -> any VoiceTail
     private let eventLoop: any EventLoop
     private let executor: (any TaskExecutor)?
-    private let tails = Mutex<[Int: any VoiceTail]>([:])
+    private let report: FeedReport
+    let tails = Mutex<[Int: any VoiceTail]>([:])
     private let jobs = VoiceJobs()
-    private let looks: AsyncStream<Void>
-    private let lookSoon: AsyncStream<Void>.Continuation
+    let looks: AsyncStream<Void>
+    let lookSoon: AsyncStream<Void>.Continuation
 
     /// - Parameters:
     ///   - store: The local Redis; answers at once that it is away when it is.
-    ///   - tail: Makes the connection of a reader, whose number it is given.
+    ///   - tail: Opens the connection of a reader, whose number it is given.
     ///   - eventLoop: Where time is kept.
     ///   - executor: Where readers run: best the loop of their connections.
+    ///   - states: Where it says how it is.
+    ///   - logger: Where it says so as well.
     package init(
-        store: any ProjectionStore, tail: @escaping @Sendable (Int) -> any VoiceTail, eventLoop: any EventLoop,
-        executor: (any TaskExecutor)? = nil
+        store: any ProjectionStore,
+        tail: @escaping @Sendable (Int) async throws(StoreFailure) -> any VoiceTail, eventLoop: any EventLoop,
+        executor: (any TaskExecutor)? = nil, states: ComponentStates, logger: Logger
     ) {
         self.store = store
         self.tail = tail
         self.eventLoop = eventLoop
         self.executor = executor
+        report = FeedReport(states: states, logger: logger)
         (looks, lookSoon) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Follows journals until cancelled.
     package func run() async {
+        report.note(.following)
         await withDiscardingTaskGroup { group in
             group.addTask { await self.keepLooking() }
             group.addTask { await self.tick() }
@@ -111,31 +132,44 @@ extension VoiceFeed {
     func destroyed(_ group: String, of journal: JournalName) { apply { $0.destroyed(group, of: journal) } }
 
     /// Ends a watch and answers; what came before is sent before.
-    func unwatch(_ id: Int, _ pending: PendingReply) {
-        state.withLock { state in
-            var mailing = Mailing()
-            mailing.add(state.machine.unwatched(id) ? .ok : .noWatch, to: pending)
-            mailing.send()
-        }
+    func unwatch(_ id: Int, _ client: Client, _ pending: PendingReply) {
+        let reader = Reader(client: client, pending: pending) { _ in .nothing }
+        apply { $0.unwatched(id, by: reader) }
     }
 
     /// Ends a watch whose client is gone.
-    func unwatch(_ id: Int) { apply { _ = $0.unwatched(id) } }
+    func unwatch(_ id: Int) { apply { $0.unwatched(id, by: nil) } }
 
-    /// Tells the machine something and does what it wants. All is sent under the lock, so that clients get it in the order
-    /// in which it came.
+    /// Tells the machine something and has done what it wants then, by this thread or the one that is at it.
     @discardableResult
-    private func apply<Result: Sendable>(_ body: (inout FeedMachine<Reader>) -> Result) -> Result {
+    func apply<Result: Sendable>(_ body: (inout FeedMachine<Reader>) -> Result) -> Result {
+        let (result, actions) = tell(body)
+        perform(actions)
+        return result
+    }
+
+    /// Tells the machine something; what comes of it is to be performed, and nothing awaited before.
+    func tell<Result: Sendable>(
+        _ body: (inout FeedMachine<Reader>) -> Result
+    ) -> (Result, [FeedMachine<Reader>.Action]) {
         state.withLock { state in
             let result = body(&state.machine)
-            perform(state.machine.takeActions())
             keepTime(&state)
-            return result
+            return (result, state.begin())
         }
     }
 
-    private func perform(_ actions: [FeedMachine<Reader>.Action]) {
-        guard !actions.isEmpty else { return }
+    /// Does what is wanted, and what others want meanwhile. Nobody who has something to tell waits for that, be it letters
+    /// to ten thousand clients.
+    func perform(_ begun: [FeedMachine<Reader>.Action]) {
+        var actions = begun
+        while !actions.isEmpty {
+            send(actions)
+            actions = state.withLock { $0.goOn() }
+        }
+    }
+
+    private func send(_ actions: [FeedMachine<Reader>.Action]) {
         var mailing = Mailing()
         for action in actions {
             switch action {
@@ -152,6 +186,7 @@ extension VoiceFeed {
             case .interrupt(let reader):
                 if let tail = tails.withLock({ $0[reader] }) { jobs.add(.other { await tail.interrupt() }) }
             case .look: lookSoon.yield()
+            case .report(let standing): report.note(standing)
             }
         }
         mailing.send()
@@ -168,57 +203,5 @@ extension VoiceFeed {
     private func timeCame(_ time: Duration) {
         state.withLock { if $0.timer == time { $0.timer = nil } }
         apply { $0.reached(max(time, Self.now)) }
-    }
-}
-
-// MARK: - Redis
-
-extension VoiceFeed {
-    private func read(_ reader: Int) async {
-        let tail = tail(reader)
-        tails.withLock { $0[reader] = tail }
-        while !Task.isCancelled, let cursors = apply({ $0.cursors(of: reader) }) {
-            do throws(StoreFailure) {
-                let reads = try await tail.read(behind: cursors)
-                apply { $0.read(reads, by: reader) }
-            } catch {
-                apply { error.isRefusal ? $0.readRefused(by: reader) : $0.readFailed(by: reader) }
-                // What fails at once fails again; nobody hurries.
-                try? await Task.sleep(for: .milliseconds(50))
-                lookSoon.yield()
-                break
-            }
-        }
-        tails.withLock { $0[reader] = nil }
-        await tail.close()
-    }
-
-    /// Looks for what a client waits for; there may be nothing.
-    private func look(for wait: FeedWait, of reader: Reader, _ waiter: Int) async {
-        switch await reader.look(wait) {
-        case .found(let reply): apply { $0.found(reply, for: waiter) }
-        case .nothing: apply { $0.foundNothing(for: waiter) }
-        case .unavailable: apply { $0.foundNoAnswer(for: waiter) }
-        }
-    }
-
-    private func keepLooking() async {
-        for await _ in looks {
-            let journals = apply { $0.takeLooks(at: Self.now) }
-            guard !journals.isEmpty else { continue }
-            for start in stride(from: 0, to: journals.count, by: 256) {
-                let some = journals[start..<min(start + 256, journals.count)]
-                let looks = await StreamReading(store: store).look(at: Array(some))
-                apply { $0.looked(looks) }
-            }
-        }
-    }
-
-    /// Has journals looked at often enough.
-    private func tick() async {
-        while !Task.isCancelled {
-            try? await Task.sleep(for: state.withLock { $0.machine.isAway } ? .milliseconds(100) : .seconds(1))
-            lookSoon.yield()
-        }
     }
 }

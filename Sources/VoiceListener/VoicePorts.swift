@@ -1,15 +1,27 @@
 package import Journal
 package import Projection
 
-/// A connection through which the feed follows journals of the local Redis.
+/// An open connection through which the feed follows journals of the local Redis: one read at a time, by one task, which
+/// sends the next when the one before was answered.
 package protocol VoiceTail: Sendable {
-    /// Reads behind the cursors, in one command that waits. Answers only the journals that have something, each with a
-    /// batch in order; nothing when it was interrupted, has waited for long, or will read less at once the next time.
-    func read(behind cursors: [JournalCursor]) async throws(StoreFailure) -> [JournalRead]
+    /// Reads behind the cursors, in one command, which waits where there is nothing if `waits` says so. On the event loop of
+    /// the connection the command has left when this returns.
+    func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead
 
     /// Ends the read that waits; if none does, the next one does not wait.
     func interrupt() async
 
-    /// Nothing more will be read.
-    func close() async
+    /// Begins to close the connection: a read that is not answered fails, and so does every later one.
+    func close()
+}
+
+/// A read that is on its way.
+package struct SentRead: Sendable {
+    /// Waits for what was found: only the journals that have something, each with a batch in order; nothing when the read
+    /// was interrupted, has waited for long, or the next one will bring less at once.
+    package let reads: @Sendable () async throws(StoreFailure) -> [JournalRead]
+
+    package init(reads: @escaping @Sendable () async throws(StoreFailure) -> [JournalRead]) {
+        self.reads = reads
+    }
 }

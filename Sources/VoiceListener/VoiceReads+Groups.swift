@@ -82,8 +82,7 @@ private struct GroupAttempt: Sendable {
             } catch {
                 // What was given before is the consumer's: it gets that, and the error when it asks again.
                 guard rounds.isEmpty else { break }
-                let wrong = ReplyError(error, names: names)
-                return wrong == .unavailable ? .unavailable : .found(.error(wrong))
+                return StreamReading.Outcome(error, names: names)
             }
         }
         let pairs = zip(names, rounds.found).compactMap { stream, entries in

@@ -83,6 +83,6 @@ extension VoiceReads {
         guard watch.isKnown else { return pending.answer(.noWatch) }
         client.watchEnded()
         guard let id = watch.id else { return pending.answer(.ok) }
-        feed.unwatch(id, pending)
+        feed.unwatch(id, client, pending)
     }
 }

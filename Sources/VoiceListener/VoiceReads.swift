@@ -94,10 +94,10 @@ extension VoiceReads {
         var ends: [JournalName: EntryID] = [:]
         let asked = zip(call.streams, journals).filter { $0.0.start == .new }.map { $0.1 }
         if !asked.isEmpty {
-            do throws(StoreFailure) {
+            do throws(ReplyError) {
                 for (journal, end) in zip(asked, try await reading.ends(of: asked)) { ends[journal] = end }
             } catch {
-                return pending.answer(.error(ReplyError(error)))
+                return pending.answer(.error(error))
             }
         }
         guard let wait = wait(call, journals, deadline, ends: ends) else { return pending.answer(.unavailable) }

@@ -83,9 +83,11 @@ struct ClientPorts: Sendable {
         let client = client
         feed = VoiceFeed(
             store: store,
-            tail: {
-                RedisVoiceTail(endpoint: endpoint, name: "listeners-\($0)", eventLoop: eventLoop, client: client)
-            }, eventLoop: eventLoop, executor: EventLoopTaskExecutor(eventLoop))
+            tail: { (reader: Int) async throws(StoreFailure) -> any VoiceTail in
+                try await RedisVoiceTail.open(
+                    endpoint: endpoint, name: "listeners-\(reader)", eventLoop: eventLoop, client: client)
+            }, eventLoop: eventLoop, executor: EventLoopTaskExecutor(eventLoop), states: states,
+            logger: logger("voice"))
         if region.listeners.voice != nil { feed.install(in: metrics) }
         voiceReads = VoiceReads(
             feed: feed, store: readingStore, tenants: tenants, region: region.name, peers: region.peers.map(\.region))

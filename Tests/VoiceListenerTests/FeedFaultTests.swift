@@ -1,10 +1,12 @@
 import Journal
+import Projection
 import RESP
 import Testing
 
 @testable import VoiceListener
 
 @Suite("Feed of the voice port, when things go wrong") struct FeedFaultTests {
+    private static let wrongType = ReplyError(code: "WRONGTYPE", message: "no")
     private static let away = "-UNAVAILABLE the region's Redis does not answer"
 
     private static func stale(_ first: String) -> String {
@@ -29,7 +31,7 @@ import Testing
     @Test("who waits stays while Redis is away, and goes on behind where it was")
     func away() {
         var talk = Self.waiting()
-        talk.machine.readFailed(by: talk.reader)
+        talk.machine.readFailed(by: talk.reader, .unreachable("closed"), at: .zero)
         #expect(talk.cursors(talk.reader) == nil)
         talk.lookInVain(at: .seconds(1))
         _ = talk.wanted()
@@ -182,9 +184,9 @@ import Testing
         let journals = talk.machine.takeLooks(at: .zero)
         talk.machine.looked(
             journals.map {
-                ($0, $0.origin == "eu" ? StreamLook.refused(code: "WRONGTYPE", message: "no") : .facts(StreamFacts(5)))
+                ($0, $0.origin == "eu" ? StreamLook.refused(Self.wrongType) : .facts(StreamFacts(5)))
             })
-        #expect(talk.wanted().contains("a: -WRONGTYPE no: eu"))
+        #expect(talk.wanted().contains("a: -WRONGTYPE no"))
         #expect(talk.machine.streams.count == 1)
         #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["us 5-0"])
     }
@@ -195,17 +197,17 @@ import Testing
         talk.ask("b", "us 3")
         talk.look(["us": StreamFacts(3)])
         _ = talk.wanted()
-        talk.machine.readRefused(by: talk.reader)
+        talk.machine.readFailed(by: talk.reader, .server(code: "WRONGTYPE", message: "no"), at: .zero)
         #expect(talk.wanted() == [])
         #expect(talk.cursors(talk.reader) == nil)
         let journals = talk.machine.takeLooks(at: .milliseconds(50))
         #expect(journals.map(\.origin) == ["eu", "us"])
         talk.machine.looked(
             journals.map {
-                ($0, $0.origin == "us" ? StreamLook.refused(code: "WRONGTYPE", message: "no") : .facts(StreamFacts(5)))
+                ($0, $0.origin == "us" ? StreamLook.refused(Self.wrongType) : .facts(StreamFacts(5)))
             })
         let next = talk.machine.readers.keys.first ?? 0
-        #expect(Set(talk.wanted()) == ["start \(next)", "b: -WRONGTYPE no: us"])
+        #expect(Set(talk.wanted()) == ["start \(next)", "b: -WRONGTYPE no"])
         #expect(talk.cursors(next) == ["eu 5-0"])
         #expect(talk.machine.isAway == false)
     }
@@ -218,7 +220,7 @@ import Testing
         _ = talk.wanted()
         for time in 1...3 {
             let journals = talk.machine.takeLooks(at: .seconds(time))
-            talk.machine.looked(journals.map { ($0, StreamLook.refused(code: "WRONGTYPE", message: "no")) })
+            talk.machine.looked(journals.map { ($0, StreamLook.refused(Self.wrongType)) })
             #expect(talk.wanted().contains("push w: 1 eu STALE") == (time == 1))
         }
         talk.look(["eu": StreamFacts(9)], at: .seconds(4))
@@ -286,8 +288,10 @@ import Testing
         talk.machine.reached(.seconds(60))
         talk.read("eu", behind: 5, 6, 7, by: reader)
         #expect(talk.wanted() == ["push w v: 1 eu 6-0 7-0", "push v: 2 eu 6-0 7-0"])
-        let ends = (talk.machine.unwatched(first), talk.machine.unwatched(first))
-        #expect(ends.0 && !ends.1)
+        talk.machine.unwatched(first, by: "w")
+        talk.machine.unwatched(first, by: "w")
+        talk.machine.unwatched(first, by: nil)
+        #expect(talk.wanted() == ["w: +OK", "w: -NOTFOUND no such watch"])
         talk.read("us", behind: 3, 4, by: reader)
         talk.read("eu", behind: 7, 8, by: reader)
         #expect(talk.wanted() == ["push v: 1 eu 8-0", "push v: 2 eu 8-0"])

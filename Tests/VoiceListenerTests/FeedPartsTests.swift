@@ -152,8 +152,14 @@ import Testing
         #expect(
             ReplyError(noGroup, names: names).description
                 == "NOGROUP No such key 'voice:1@eu' or 'voice:1@eu'")
-        for code in ["LOADING", "NOPERM", "READONLY"] {
-            #expect(ReplyError(.server(code: code, message: "rs:"), names: names).code == "UNAVAILABLE")
+        for (code, message) in [
+            ("LOADING", ""), ("READONLY", ""), ("NOPERM", "No permissions to access key rs:{1}:voice:eu"),
+            ("NOAUTH", ""), ("ERR", "unknown command 'XINFO', with args beginning with: 'STREAM' 'rs:{1}:voice:eu' "),
+            ("ERR", "something about 'rs:{1}:voice:us'"),
+        ] {
+            let told = ReplyError(.server(code: code, message: message), names: names)
+            #expect(told.code == "UNAVAILABLE", "\(code)")
+            for hidden in ["rs:", "NOPERM", "NOAUTH"] { #expect(!told.message.contains(hidden), "\(told)") }
         }
         #expect(ReplyError(.unreachable("10.0.0.1:6379")) == .unavailable)
     }
@@ -161,16 +167,38 @@ import Testing
     @Test("what Redis refuses of one journal is that one's trouble, and what it cannot do now everybody's")
     func looks() {
         func look(_ code: String) -> StreamLook {
+            StreamLook(meta: .success(.array([])), info: .failure(.server(code: code, message: "no")))
+        }
+        func lookAtMark(_ code: String) -> StreamLook {
             StreamLook(meta: .failure(.server(code: code, message: "no")), info: .success(.array([])))
         }
-        #expect(look("WRONGTYPE") == .refused(code: "WRONGTYPE", message: "no"))
-        guard case .refused(code: "UNAVAILABLE", _) = look("NOPERM") else {
-            Issue.record("the right to one key")
-            return
+        let noRight = ReplyError(
+            code: "UNAVAILABLE", message: "the region's Redis does not let the worker do this")
+        #expect(look("WRONGTYPE") == .refused(ReplyError(code: "WRONGTYPE", message: "no")))
+        #expect(look("NOPERM") == .refused(noRight) && lookAtMark("NOPERM") == .refused(noRight))
+        let wrongMark = ReplyError(code: "UNAVAILABLE", message: "the region's Redis refuses: WRONGTYPE")
+        #expect(lookAtMark("WRONGTYPE") == .refused(wrongMark))
+        for code in ["LOADING", "NOAUTH", "MASTERDOWN"] {
+            #expect(look(code) == .unreachable && lookAtMark(code) == .unreachable, "\(code)")
         }
-        for code in ["LOADING", "NOAUTH", "MASTERDOWN"] { #expect(look(code) == .unreachable, "\(code)") }
         let lost = StreamLook(meta: .success(.null), info: .failure(.unreachable("lost")))
         #expect(lost == .unreachable)
+    }
+
+    @Test("a read that Redis refuses is answered; one that it does not answer is everybody's trouble")
+    func outcomes() {
+        for code in ["NOPERM", "MISCONF", "READONLY", "LOADING"] {
+            guard case .found(.error(let error)) = StreamReading.Outcome(.server(code: code, message: ""), names: [])
+            else {
+                Issue.record("\(code)")
+                continue
+            }
+            #expect(error.code == "UNAVAILABLE")
+        }
+        guard case .unavailable = StreamReading.Outcome(.unreachable("closed"), names: []) else {
+            Issue.record("a connection that is lost")
+            return
+        }
     }
 
     private static func call(_ line: String) throws(ReplyError) -> ReadCall {

@@ -1,12 +1,13 @@
 import Journal
 import NIOCore
+import Projection
 import RESP
 import Testing
 import Traffic
 
 @testable import VoiceListener
 
-/// Readers of three journals, writers, a Redis that goes away, all in one thread from a seed: whoever reads on behind what
+/// Readers of three journals, writers, a Redis that goes away or refuses, all in one thread from a seed: whoever reads on behind what
 /// it got gets every entry, once and in order.
 @Suite("Feed of the voice port, by seed") struct FeedSimulationTests {
     @Test("nobody misses an entry or gets one twice", arguments: 0..<UInt64(200))
@@ -37,6 +38,8 @@ private struct FeedWorld {
     var clients: [Client]
     private var random: SplitMix64
     private var isAway = false
+    /// Whether it may be looked at, and not read.
+    private var isRefusing = false
     private var now = Duration.zero
     private var lastID: UInt64 = 0
     /// What is on its way from Redis.
@@ -69,6 +72,7 @@ private struct FeedWorld {
         case 7: answerReader()
         default:
             if random.chance(percent: 15) { isAway.toggle() }
+            if random.chance(percent: 10) { isRefusing.toggle() }
             machine.reached(now)
         }
         act()
@@ -76,7 +80,7 @@ private struct FeedWorld {
 
     /// Redis is there, and everything is done that is to be done.
     mutating func calm() {
-        isAway = false
+        (isAway, isRefusing) = (false, false)
         for _ in 0..<60 {
             now += .seconds(2)
             for index in clients.indices { ask(index) }
@@ -86,7 +90,7 @@ private struct FeedWorld {
             while !reads.isEmpty { answerRead() }
             for _ in machine.readers { wait(for: 0) }
             for reader in machine.readers.keys.sorted() where readers[reader] == nil {
-                readers[reader] = machine.cursors(of: reader)
+                readers[reader] = machine.wanted(by: reader)?.cursors
             }
             while !readers.isEmpty { answerReader() }
             act()
@@ -141,6 +145,10 @@ private struct FeedWorld {
             machine.foundNoAnswer(for: read.waiter)
             return act()
         }
+        guard !isRefusing else {
+            machine.found(.unavailable, for: read.waiter)
+            return act()
+        }
         guard case .entries(let limit) = read.wait.purpose else { return }
         var pairs: [Reply.Pair] = []
         for stream in read.wait.streams {
@@ -165,7 +173,7 @@ private struct FeedWorld {
         let idle = machine.readers.keys.sorted().filter { readers[$0] == nil }
         guard !idle.isEmpty else { return }
         let reader = idle[min(place, idle.count - 1)]
-        if let cursors = machine.cursors(of: reader) { readers[reader] = cursors }
+        if let wanted = machine.wanted(by: reader) { readers[reader] = wanted.cursors }
     }
 
     private mutating func answerReader() {
@@ -173,14 +181,18 @@ private struct FeedWorld {
             return
         }
         guard !isAway else {
-            machine.readFailed(by: reader)
+            machine.readFailed(by: reader, .unreachable("away"), at: now)
+            return act()
+        }
+        guard !isRefusing else {
+            machine.readFailed(by: reader, .server(code: "NOPERM", message: "no"), at: now)
             return act()
         }
         let found = cursors.compactMap { cursor in
             let ids = (entries[cursor.journal.origin] ?? []).filter { $0 > cursor.last.first }
             return FeedTalk.batch(cursor.journal.origin, behind: cursor.last, ids.map { EntryID(first: $0, second: 0) })
         }
-        machine.read(found, by: reader)
+        machine.read(FeedTalk.found(found), by: reader)
         act()
     }
 
@@ -191,7 +203,7 @@ private struct FeedWorld {
                 clients[client].waiter = nil
                 take(reply, by: client)
             case .read(let waiter, let client, let wait): reads.append((waiter, client, wait))
-            case .push, .start, .interrupt, .look: break
+            case .push, .start, .interrupt, .look, .report: break
             }
         }
     }

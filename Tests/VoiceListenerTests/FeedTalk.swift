@@ -1,5 +1,6 @@
 import Journal
 import NIOCore
+import Projection
 import RESP
 
 @testable import VoiceListener
@@ -10,6 +11,8 @@ struct FeedTalk {
     /// The first reader and the first who waits, where a test notes them.
     var reader = 0
     var waiter = 0
+    /// What operators were told.
+    var reports: [FeedStanding] = []
 
     init(_ change: (inout FeedMachine<String>.Settings) -> Void = { _ in }) {
         var settings = FeedMachine<String>.Settings()
@@ -75,17 +78,32 @@ struct FeedTalk {
     mutating func read(_ name: String, behind previous: UInt64, _ ids: UInt64..., by reader: Int? = nil) {
         let read = Self.batch(
             name, behind: EntryID(first: previous, second: 0), ids.map { EntryID(first: $0, second: 0) })
-        machine.read([read].compactMap(\.self), by: reader ?? self.reader)
+        machine.read(Self.found([read]), by: reader ?? self.reader)
+    }
+
+    /// What a reader finds that reads these batches.
+    static func found(_ reads: [JournalRead?]) -> [FeedRead] {
+        reads.compactMap { read in read.flatMap { try? FeedRead($0) } }
+    }
+
+    /// The reader of `eu` cannot read, and looked at then it ends with `last` as before.
+    mutating func refuse(_ failure: StoreFailure, at now: Duration, last: UInt64 = 5) {
+        let reader = machine.readers.keys.first ?? 0
+        _ = machine.wanted(by: reader)
+        machine.readFailed(by: reader, failure, at: now)
+        look(["eu": StreamFacts(last)], at: now + .milliseconds(50))
     }
 
     /// What a reader is to read: `eu 5-0`.
     mutating func cursors(_ reader: Int) -> [String]? {
-        machine.cursors(of: reader)?.map { "\($0.journal.origin) \($0.last)" }.sorted()
+        machine.wanted(by: reader)?.cursors.map { "\($0.journal.origin) \($0.last)" }.sorted()
     }
 
     /// What is wanted since this was asked last; but for looks, which are wanted all the time.
     mutating func wanted() -> [String] {
-        machine.takeActions().compactMap { Self.text($0) }
+        let actions = machine.takeActions()
+        for case .report(let standing) in actions { reports.append(standing) }
+        return actions.compactMap { Self.text($0) }
     }
 
     private static func text(_ action: FeedMachine<String>.Action) -> String? {
@@ -99,7 +117,7 @@ struct FeedTalk {
             return "push \(clients.joined(separator: " ")): \(watch) \(region) \(news)"
         case .start(let reader): return "start \(reader)"
         case .interrupt(let reader): return "interrupt \(reader)"
-        case .look: return nil
+        case .look, .report: return nil
         }
     }
 

@@ -21,6 +21,7 @@ struct ReadingPort: Sendable {
     let redis: RedisServer
     let port: Int
     let feed: VoiceFeed
+    let states: ComponentStates
     /// A connection to Redis itself.
     let server: RedisClient
 
@@ -42,10 +43,14 @@ struct ReadingPort: Sendable {
         let client = RedisClient(endpoint: endpoint, name: "port", eventLoop: loop)
         let store = PromptRedisStore(client: client)
         let tenants = TenantLookup(store: store, fixed: [101, 102])
+        let states = ComponentStates()
         let feed = VoiceFeed(
             store: store,
-            tail: { RedisVoiceTail(endpoint: endpoint, name: "feed-\($0)", eventLoop: loop, client: client) },
-            eventLoop: loop, executor: EventLoopTaskExecutor(loop))
+            tail: { (reader: Int) async throws(StoreFailure) -> any VoiceTail in
+                try await RedisVoiceTail.open(
+                    endpoint: endpoint, name: "feed-\(reader)", eventLoop: loop, client: client)
+            },
+            eventLoop: loop, executor: EventLoopTaskExecutor(loop), states: states, logger: silent)
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: "us-east", peers: ["eu-west"])
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let group = ServiceGroup(
@@ -66,7 +71,7 @@ struct ReadingPort: Sendable {
                 _ = try await client.connection()
                 let result: Result<Void, any Error>
                 do {
-                    try await body(ReadingPort(redis: redis, port: port, feed: feed, server: client))
+                    try await body(ReadingPort(redis: redis, port: port, feed: feed, states: states, server: client))
                     result = .success(())
                 } catch {
                     result = .failure(error)

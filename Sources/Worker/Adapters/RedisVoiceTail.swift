@@ -3,23 +3,30 @@ package import NIOCore
 package import Projection
 internal import RESP
 package import RedisClient
-internal import VoiceListener
+internal import Synchronization
+package import VoiceListener
 
-/// A connection through which the voice port's feed reads journals; opened when it is needed, and again when it was lost.
+/// A connection through which the voice port's feed reads journals.
 ///
-/// A read that waits is ended with `CLIENT UNBLOCK`, through the connection of `client`.
-package actor RedisVoiceTail: VoiceTail {
-    private var endpoint: RedisEndpoint
+/// Who reads on the connection's event loop does so without a hop: the command leaves within `send`, and its answer is looked
+/// at where it came in. A read that waits is ended with `CLIENT UNBLOCK`, through the connection of `client`.
+package final class RedisVoiceTail: VoiceTail {
+    private struct State {
+        var connection: RedisConnection
+        /// Entries of one journal that one read gives at most; begins with caution.
+        var count = 64
+        /// Reads that have begun; one is on its way while `isReading`.
+        var reads = 0
+        var isReading = false
+        var isInterrupted = false
+        var isClosed = false
+    }
+
+    private let endpoint: RedisEndpoint
     private let name: String
     private let eventLoop: any EventLoop
     private let client: RedisClient
-    private var connection: RedisConnection?
-    /// Entries of one journal that one read gives at most; begins with caution.
-    private var count = 64
-    /// Reads that have begun; one is on its way while `isReading`.
-    private var reads = 0
-    private var isReading = false
-    private var isInterrupted = false
+    private let state: Mutex<State>
 
     private static let entriesPerRead = 512
     /// Bytes that a read should bring at most, and those that it may.
@@ -28,42 +35,49 @@ package actor RedisVoiceTail: VoiceTail {
     /// How long a read waits: so long a server that is half dead may pass for one where nothing happens.
     private static let patience = Duration.seconds(2)
 
-    package init(endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop, client: RedisClient) {
+    private init(
+        _ connection: RedisConnection, endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop,
+        client: RedisClient
+    ) {
         self.endpoint = endpoint
-        self.endpoint.replyBytes = Self.replyBytes
         self.name = name
         self.eventLoop = eventLoop
         self.client = client
+        state = Mutex(State(connection: connection))
     }
 
-    package func read(behind cursors: [JournalCursor]) async throws(StoreFailure) -> [JournalRead] {
-        guard !cursors.isEmpty else { return [] }
-        let waits = !isInterrupted
-        isInterrupted = false
-        reads += 1
-        isReading = true
-        defer { isReading = false }
-        let command = StreamReads.command(cursors, count: count, blockTime: waits ? Self.patience : nil)
-        do {
-            let found = try StreamReads.batches(in: try await send(command), of: cursors)
-            fit(found)
-            return found
-        } catch {
-            // Its answer may have been too large. Who made a new tail of a failure would begin with as many entries again.
-            if case RedisError.protocolViolation = error, count > 1 {
-                count = max(1, count / 16)
-                await close()
-                return []
-            }
-            throw StoreFailure(error)
+    /// Opens a connection.
+    package static func open(
+        endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop, client: RedisClient
+    ) async throws(StoreFailure) -> RedisVoiceTail {
+        var endpoint = endpoint
+        endpoint.replyBytes = replyBytes
+        let connection = try await connect(to: endpoint, name, on: eventLoop)
+        return RedisVoiceTail(connection, endpoint: endpoint, name: name, eventLoop: eventLoop, client: client)
+    }
+
+    package func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead {
+        let (connection, command) = state.withLock { state in
+            let blockTime = waits && !state.isInterrupted ? Self.patience : nil
+            state.isInterrupted = false
+            state.reads += 1
+            state.isReading = true
+            return (state.connection, StreamReads.command(cursors, count: state.count, blockTime: blockTime))
+        }
+        let answer: EventLoopFuture<RedisReply> = connection.send(command)
+        connection.flush()
+        return SentRead { () async throws(StoreFailure) -> [JournalRead] in
+            try await self.reads(in: answer, of: cursors)
         }
     }
 
     package func interrupt() async {
-        isInterrupted = !isReading
-        let read = reads
-        while isReading, reads == read, !Task.isCancelled {
-            if let id = connection?.clientID, case .connected(let other) = await client.state {
+        let read = state.withLock { state in
+            state.isInterrupted = !state.isReading
+            return state.reads
+        }
+        while let id = connectionID(of: read), !Task.isCancelled {
+            if case .connected(let other) = await client.state {
                 let answer = try? await other.send(RedisCommand("CLIENT", "UNBLOCK", "\(id)")) as RedisReply
                 // Without it the command has not got there yet, or is answered already.
                 if answer?.integer == 1 { return }
@@ -72,35 +86,73 @@ package actor RedisVoiceTail: VoiceTail {
         }
     }
 
-    package func close() async {
-        await connection?.close()
-        connection = nil
+    package func close() {
+        let connection = state.withLock { state in
+            state.isClosed = true
+            return state.connection
+        }
+        connection.closeSoon()
+    }
+}
+
+extension RedisVoiceTail {
+    private func reads(
+        in answer: EventLoopFuture<RedisReply>, of cursors: [JournalCursor]
+    ) async throws(StoreFailure) -> [JournalRead] {
+        let result: Result<RedisReply, any Error> = await withCheckedContinuation { continuation in
+            answer.whenComplete { continuation.resume(returning: $0) }
+        }
+        state.withLock { $0.isReading = false }
+        do {
+            let found = try StreamReads.batches(in: try result.get(), of: cursors)
+            fit(found)
+            return found
+        } catch {
+            // The answer may have been too large. Who made a new tail of that would begin with as many entries again.
+            guard case RedisError.protocolViolation = error, readsLess() else { throw StoreFailure(error) }
+            try await reopen()
+            return []
+        }
+    }
+
+    /// The number of the connection on which a read is on its way; nil: it is answered.
+    private func connectionID(of read: Int) -> Int64? {
+        state.withLock { $0.isReading && $0.reads == read ? $0.connection.clientID : nil }
     }
 
     /// Sizes the next read by the largest entries of this one, on average a journal.
     private func fit(_ found: [JournalRead]) {
         guard let bytes = found.map({ $0.batch.byteCount / max($0.batch.count, 1) }).max() else { return }
-        count = min(Self.entriesPerRead, max(1, Self.wantedBytes / max(bytes, 1) / max(found.count, 1)))
+        let count = min(Self.entriesPerRead, max(1, Self.wantedBytes / max(bytes, 1) / max(found.count, 1)))
+        state.withLock { $0.count = count }
     }
 
-    private func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
-        let open: RedisConnection
-        if let connection, connection.isOpen {
-            open = connection
-        } else {
-            open = try await RedisConnection.connect(to: endpoint, name: "regionsync-\(name)", on: eventLoop)
-            connection = open
+    /// Has the next read bring less; false where it brings the least already.
+    private func readsLess() -> Bool {
+        state.withLock { state in
+            guard state.count > 1 else { return false }
+            state.count = max(1, state.count / 16)
+            return true
         }
-        // A read that blocks would keep a stopping worker waiting.
-        let result: Result<RedisReply, RedisError> = await withTaskCancellationHandler {
-            do throws(RedisError) {
-                return .success(try await open.send(command))
-            } catch {
-                return .failure(error)
-            }
-        } onCancel: {
-            open.closeSoon()
+    }
+
+    /// Opens a connection in place of the one that was lost.
+    private func reopen() async throws(StoreFailure) {
+        let new = try await Self.connect(to: endpoint, name, on: eventLoop)
+        let isClosed = state.withLock { state in
+            state.connection = new
+            return state.isClosed
         }
-        return try result.get()
+        if isClosed { new.closeSoon() }
+    }
+
+    private static func connect(
+        to endpoint: RedisEndpoint, _ name: String, on eventLoop: any EventLoop
+    ) async throws(StoreFailure) -> RedisConnection {
+        do throws(RedisError) {
+            return try await RedisConnection.connect(to: endpoint, name: "regionsync-\(name)", on: eventLoop)
+        } catch {
+            throw StoreFailure(error)
+        }
     }
 }

@@ -28,21 +28,23 @@ struct FakeTokens: TokenWaiting {
 struct FakeTail: VoiceTail {
     private static let last = EntryID(first: 12, second: 0)
 
-    func read(behind cursors: [JournalCursor]) async throws(StoreFailure) -> [JournalRead] {
-        try? await Task.sleep(for: .milliseconds(1))
-        return cursors.compactMap { cursor in
-            guard cursor.last < Self.last else { return nil }
-            var builder = EntryBatchBuilder(previous: cursor.last)
-            builder.append(id: Self.last, fields: 3) { strings in
-                for word in ["event", "EventRinging", "key", "c1", "data", "{}"] { strings.append(word) }
+    func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead {
+        SentRead { () async throws(StoreFailure) -> [JournalRead] in
+            try? await Task.sleep(for: .milliseconds(1))
+            return cursors.compactMap { cursor in
+                guard cursor.last < Self.last else { return nil }
+                var builder = EntryBatchBuilder(previous: cursor.last)
+                builder.append(id: Self.last, fields: 3) { strings in
+                    for word in ["event", "EventRinging", "key", "c1", "data", "{}"] { strings.append(word) }
+                }
+                return builder.batch().map { JournalRead(cursor.journal, $0) }
             }
-            return builder.batch().map { JournalRead(cursor.journal, $0) }
         }
     }
 
     func interrupt() async {}
 
-    func close() async {}
+    func close() {}
 }
 
 /// A peer that holds everything, or nothing for as long as it is waited for.

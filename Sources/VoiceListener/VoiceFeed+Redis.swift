@@ -1,0 +1,79 @@
+internal import Projection
+internal import Synchronization
+
+/// What the feed asks of Redis.
+extension VoiceFeed {
+    /// Reads what the reader is to read, until it is not needed any more or cannot.
+    func read(_ reader: Int) async {
+        do throws(StoreFailure) {
+            let tail = try await tail(reader)
+            tails.withLock { $0[reader] = tail }
+            // A read that waits would keep a worker waiting that stops.
+            let failure = await withTaskCancellationHandler {
+                await follow(reader, through: tail)
+            } onCancel: {
+                tail.close()
+            }
+            tails.withLock { $0[reader] = nil }
+            tail.close()
+            if let failure { throw failure }
+        } catch {
+            apply { $0.readFailed(by: reader, error, at: Self.now) }
+            // What fails at once fails again; nobody hurries.
+            try? await Task.sleep(for: .milliseconds(50))
+            lookSoon.yield()
+        }
+    }
+
+    /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
+    /// here while they are written to.
+    private func follow(_ reader: Int, through tail: any VoiceTail) async -> StoreFailure? {
+        guard let first = apply({ $0.wanted(by: reader) }) else { return nil }
+        var sent = tail.send(behind: first.cursors, waits: first.waits)
+        do throws(StoreFailure) {
+            while !Task.isCancelled {
+                let found = try FeedRead.all(of: try await sent.reads())
+                let (next, actions) = tell { machine in
+                    machine.read(found, by: reader)
+                    return machine.wanted(by: reader)
+                }
+                if let next { sent = tail.send(behind: next.cursors, waits: next.waits) }
+                perform(actions)
+                if next == nil { return nil }
+            }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Looks for what a client waits for; there may be nothing.
+    func look(for wait: FeedWait, of reader: Reader, _ waiter: Int) async {
+        switch await reader.look(wait) {
+        case .found(let reply): apply { $0.found(reply, for: waiter) }
+        case .nothing: apply { $0.foundNothing(for: waiter) }
+        case .unavailable: apply { $0.foundNoAnswer(for: waiter) }
+        }
+    }
+
+    /// Looks at journals whenever there are some to look at.
+    func keepLooking() async {
+        for await _ in looks {
+            let journals = apply { $0.takeLooks(at: Self.now) }
+            guard !journals.isEmpty else { continue }
+            for start in stride(from: 0, to: journals.count, by: 256) {
+                let some = journals[start..<min(start + 256, journals.count)]
+                let looks = await StreamReading(store: store).look(at: Array(some))
+                apply { $0.looked(looks) }
+            }
+        }
+    }
+
+    /// Has journals looked at often enough.
+    func tick() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: state.withLock { $0.machine.isAway } ? .milliseconds(100) : .seconds(1))
+            lookSoon.yield()
+        }
+    }
+}

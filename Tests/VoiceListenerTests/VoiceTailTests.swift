@@ -1,0 +1,96 @@
+import Journal
+import NIOCore
+import NIOPosix
+import Projection
+import RESP
+import RedisClient
+import ServerFixtures
+import Testing
+import VoiceListener
+
+@testable import Worker
+
+@Suite("The feed's connection to Redis", .serialized) struct VoiceTailTests {
+    private static let journal = JournalName.voice(tenant: "101", origin: "us-east")
+
+    /// Runs `body` with a tail, and a connection to the same server.
+    private static func with(
+        _ body: @escaping @Sendable (RedisServer, RedisVoiceTail, RedisConnection) async throws -> Void
+    ) async throws {
+        try await RedisServer.with { redis in
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            let endpoint = RedisEndpoint(host: redis.host, port: redis.port)
+            let client = RedisClient(endpoint: endpoint, name: "client", eventLoop: loop)
+            let server = try await RedisConnection.connect(to: endpoint, name: "test", on: loop)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await client.run() }
+                tasks.addTask {
+                    _ = try await client.connection()
+                    let tail = try await RedisVoiceTail.open(
+                        endpoint: endpoint, name: "tail", eventLoop: loop, client: client)
+                    defer { tail.close() }
+                    try await body(redis, tail, server)
+                }
+                // The client runs until it is cancelled.
+                try await tasks.next()
+                tasks.cancelAll()
+            }
+            await server.close()
+        }
+    }
+
+    private static func read(_ tail: RedisVoiceTail, behind id: UInt64 = 0, waits: Bool = false) -> SentRead {
+        tail.send(behind: [JournalCursor(journal, behind: EntryID(first: id, second: 0))], waits: waits)
+    }
+
+    @Test("a read is sent before it is waited for, and finds what comes then")
+    func waits() async throws {
+        try await Self.with { _, tail, server in
+            let sent = Self.read(tail, waits: true)
+            _ = try await server.send(RedisCommand("XADD", Self.journal.key, "1-0", "n", "1"))
+            let found = try await sent.reads()
+            #expect(found.map(\.journal) == [Self.journal])
+            #expect(found.first?.batch.last == EntryID(first: 1, second: 0))
+            #expect(try await Self.read(tail, behind: 1).reads().isEmpty)
+        }
+    }
+
+    @Test("a read that waits is interrupted by name, and the connection goes on")
+    func interrupted() async throws {
+        try await Self.with { _, tail, server in
+            let sent = Self.read(tail, waits: true)
+            await tail.interrupt()
+            #expect(try await sent.reads().isEmpty)
+            let calls = try await server.send(RedisCommand("INFO", "commandstats"))
+            #expect(calls.string?.contains("cmdstat_client|unblock") == true)
+            _ = try await server.send(RedisCommand("XADD", Self.journal.key, "1-0", "n", "1"))
+            #expect(try await Self.read(tail, waits: true).reads().count == 1)
+        }
+    }
+
+    @Test("an answer that is too large is asked for again in less")
+    func tooLarge() async throws {
+        try await Self.with { _, tail, server in
+            let script = "for i = 1, 68 do redis.call('XADD', KEYS[1], i .. '-0', 'n', string.rep('x', 1048576)) end"
+            _ = try await server.send(RedisCommand("EVAL", script, "1", Self.journal.key))
+            #expect(try await Self.read(tail).reads().isEmpty)
+            #expect(try await Self.read(tail).reads().first?.batch.count == 4)
+        }
+    }
+
+    @Test("a connection that is lost or closed fails what waits, and what is sent after")
+    func lost() async throws {
+        try await Self.with { redis, tail, _ in
+            let sent = Self.read(tail, waits: true)
+            await redis.kill()
+            await #expect(throws: StoreFailure.self) { try await sent.reads() }
+            await #expect(throws: StoreFailure.self) { try await Self.read(tail).reads() }
+        }
+        try await Self.with { _, tail, _ in
+            let sent = Self.read(tail, waits: true)
+            tail.close()
+            await #expect(throws: StoreFailure.self) { try await sent.reads() }
+            await #expect(throws: StoreFailure.self) { try await Self.read(tail).reads() }
+        }
+    }
+}
