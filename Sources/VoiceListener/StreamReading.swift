@@ -24,7 +24,9 @@ struct StreamReading: Sendable {
             if page.trimmed == nil, let count = PageSize.next(behind: page.found, of: caution, limit: limit) {
                 page = try await self.page(of: streams, count: count)
             }
-            if let trimmed = page.trimmed { return .found(.stale(first: try await oldest(of: trimmed))) }
+            if let trimmed = page.trimmed {
+                return .found(.stale(first: try await oldest(of: trimmed.journal), of: trimmed.name))
+            }
             let pairs = Self.pairs(page.found, names: streams.map { ($0.journal.key, $0.name) })
             return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
         } catch {
@@ -35,7 +37,7 @@ struct StreamReading: Sendable {
     /// What `XREAD` answers, and a journal of which something that stood behind the client is trimmed.
     private func page(
         of streams: [FeedWait.Stream], count: Int
-    ) async throws(StoreFailure) -> (found: [StoreReply], trimmed: JournalName?) {
+    ) async throws(StoreFailure) -> (found: [StoreReply], trimmed: FeedWait.Stream?) {
         let words =
             ["XREAD", "COUNT", "\(count)", "STREAMS"] + streams.map(\.journal.key) + streams.map(\.after.description)
         // Asked for behind the entries, a floor that rose meanwhile is seen.
@@ -44,7 +46,7 @@ struct StreamReading: Sendable {
         guard let first = answers.first else { throw .unreachable("it does not answer") }
         let found = try first.get().elements
         for (stream, floor) in zip(streams, answers.dropFirst()) where stream.after > .zero {
-            if stream.after < EntryID(floor: try floor.get()) { return (found, stream.journal) }
+            if stream.after < EntryID(floor: try floor.get()) { return (found, stream) }
         }
         return (found, nil)
     }

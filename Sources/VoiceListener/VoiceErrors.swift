@@ -6,9 +6,10 @@ extension Reply {
     /// The region's Redis is needed, and does not answer.
     static let unavailable = Reply.error(.unavailable)
 
-    /// Entries that the client asks for are gone, or it has some that are; `first` is the oldest that is there.
-    static func stale(first: EntryID?) -> Reply {
-        .error("STALE", "\(first ?? .zero) is the first entry that is kept: not all behind yours is there; read from 0")
+    /// Entries that the client asks for are gone, or it has some that are; `first` is the oldest that is there of the stream,
+    /// which it calls `name`.
+    static func stale(first: EntryID?, of name: String) -> Reply {
+        .error("STALE", "\(first ?? .zero) is the first entry of \(name): not all behind yours is there; read from 0")
     }
 }
 
