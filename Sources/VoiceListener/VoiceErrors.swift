@@ -40,8 +40,8 @@ extension ReplyError {
         }
     }
 
-    /// Errors that are about the streams and groups, or the words, that a client says.
-    private static let codesOfStreams: Set<String> = ["ERR", "WRONGTYPE", "NOGROUP", "BUSYGROUP"]
+    /// Errors that are about the streams and groups, or the words, that a client says, or how much it asks for.
+    private static let codesOfStreams: Set<String> = ["ERR", "WRONGTYPE", "NOGROUP", "BUSYGROUP", "LIMIT"]
 
     /// Errors of a server that cannot do now what it does at other times, and of the worker's own rights.
     static let passing: Set<String> = [

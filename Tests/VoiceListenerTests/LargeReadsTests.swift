@@ -129,4 +129,21 @@ import Testing
             #expect(try await Self.read(["STREAMS", Self.name, end], client).isNull)
         }
     }
+
+    @Test("an entry past the port that is more than Redis may answer: who reads it is told, and others read on")
+    func tooLarge() async throws {
+        try await Self.with { port, client in
+            try await Self.append(1...1, bytes: 65 << 20, of: port)
+            try await Self.append(2...2, bytes: 1, of: port)
+            for line in [["XREAD", "STREAMS", Self.name, "0"], ["XRANGE", Self.name, "-", "+"]] {
+                #expect(try await client.say(words: line).hasPrefix("(LIMIT "), "\(line)")
+                // The connection ends with it, and is made again.
+                try await port.until("Redis is asked again") {
+                    try await client.say(words: ["XLEN", Self.name]) == "2"
+                }
+            }
+            let reply = try await Self.read(["STREAMS", Self.name, "1"], client)
+            #expect(Self.ids(in: reply[0]?[1]) == ["2-0"])
+        }
+    }
 }
