@@ -56,7 +56,7 @@ import Testing
             try await Self.append(1...64, bytes: 1, of: port)
             try await Self.append(65...2064, bytes: 64 << 10, of: port)
             let connection = try await port.tell("CLIENT", "ID").integer
-            for block in [[], ["BLOCK", "600000"]] {
+            for block in [[], ["BLOCK", "600000"]] as [[String]] {
                 var (found, parts) = ([String](), 0)
                 while found.count < 2064 {
                     let reply = try await Self.read(block + ["STREAMS", Self.name, found.last ?? "0"], client)
