@@ -85,13 +85,6 @@ struct ReadingPort: Sendable {
         }
     }
 
-    private static func endpoint(of redis: RedisServer) -> RedisEndpoint {
-        var endpoint = RedisEndpoint(host: redis.host, port: redis.port, connectTimeout: .seconds(10))
-        // As in a worker: a larger reply ends the connection.
-        endpoint.replyBytes = 64 << 20
-        return endpoint
-    }
-
     private static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
     private static var accounts: Accounts {
@@ -103,6 +96,13 @@ struct ReadingPort: Sendable {
                     secrets: [sesame].compactMap(\.self))
             ],
             anonymous: Account(name: "default", permissions: [.read, .write, .control], tenants: .all))
+    }
+
+    private static func endpoint(of redis: RedisServer) -> RedisEndpoint {
+        var endpoint = RedisEndpoint(host: redis.host, port: redis.port, connectTimeout: .seconds(10))
+        // As in a worker: a larger reply ends the connection.
+        endpoint.replyBytes = 64 << 20
+        return endpoint
     }
 
     /// Has Redis do something.
