@@ -95,7 +95,7 @@ struct RedisCheck: Sendable {
                 .shell(
                     "openssl s_client -connect \(redis.address) </dev/null",
                     note: "It shows the certificate the server has; \(key).tls says what is expected of it.")
-            case .connect, .noAnswer, .closed, .timeout, .protocolViolation, .server:
+            case .connect, .noAnswer, .closed, .timeout, .protocolViolation, .tooLarge, .server:
                 .shell(
                     "redis-cli -h \(redis.address.host) -p \(redis.address.port) ping",
                     note: "No answer: start the server, or correct \(key).host and \(key).port."

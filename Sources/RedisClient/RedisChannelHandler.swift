@@ -108,11 +108,17 @@ extension RedisChannelHandler {
         }
     }
 
-    /// Ends the connection; everything in flight fails with `reason`.
+    /// Ends the connection; everything in flight fails with `reason`, or with that the connection is closed where the reason
+    /// is the answer to the oldest command.
     func close(_ reason: RedisError) {
         guard closeReason == nil else { return }
         closeReason = reason
-        failAll(reason)
+        if case .tooLarge = reason {
+            if let command = inFlight.popFirst() { answer(command.waiter, .failure(reason)) }
+            failAll(.closed)
+        } else {
+            failAll(reason)
+        }
         context?.close(promise: nil)
     }
 

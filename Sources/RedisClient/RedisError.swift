@@ -14,8 +14,10 @@ package enum RedisError: Error, Hashable, Sendable {
     case closed
     /// An answer did not come in time; the connection was given up.
     case timeout
-    /// The server sent what is no RESP2 reply, or a reply that was not asked for or is beyond the limits.
+    /// The server sent what is no RESP2 reply, or a reply that was not asked for.
     case protocolViolation(reason: String)
+    /// The answer to this command is beyond the limits of a reply. What else was in flight fails with `.closed`.
+    case tooLarge(reason: String)
     /// The server answered with an error; the connection is as good as before.
     ///
     /// `code` is the error's first word (READONLY, OOM, CURSOR, …), `message` what stands behind it.
@@ -31,6 +33,7 @@ extension RedisError: CustomStringConvertible {
         case .closed: "connection closed"
         case .timeout: "no answer in time"
         case .protocolViolation(let reason): "not a Redis reply: \(reason)"
+        case .tooLarge(let reason): reason
         case .server(let code, let message): message.isEmpty ? code : "\(code) \(message)"
         }
     }
@@ -41,7 +44,7 @@ extension RedisError {
     package var isSilence: Bool {
         switch self {
         case .noAnswer, .timeout: true
-        case .connect, .tls, .authentication, .closed, .protocolViolation, .server: false
+        case .connect, .tls, .authentication, .closed, .protocolViolation, .tooLarge, .server: false
         }
     }
 

@@ -60,7 +60,7 @@ internal import NIOCore
 
     /// Reads `bytes` and appends every reply that is now whole.
     ///
-    /// - Throws: `.protocolViolation`, from then on for ever. Replies before the offending bytes have been appended.
+    /// - Throws: `.protocolViolation` or `.tooLarge`, from then on for ever. Replies before the offending bytes have been appended.
     mutating func feed(_ bytes: ByteBuffer, into replies: inout [RedisReply]) throws(RedisError) {
         if let failure { throw failure }
         var rest = bytes
@@ -117,9 +117,9 @@ internal import NIOCore
         let bytes = unsafe builder.pointee.byteCount - finishedBytes + waiting
         let elements = unsafe builder.pointee.nodes.count - (ends.last ?? 0)
         if bytes > limits.replyBytes {
-            failure = .protocolViolation(reason: "a reply of more than \(limits.replyBytes) bytes")
+            failure = .tooLarge(reason: "a reply of more than \(limits.replyBytes) bytes")
         } else if elements > limits.replyElements {
-            failure = .protocolViolation(reason: "a reply of more than \(limits.replyElements) elements")
+            failure = .tooLarge(reason: "a reply of more than \(limits.replyElements) elements")
         } else if waiting > limits.lineBytes, !isInsideBulkString {
             failure = .protocolViolation(reason: "a line of more than \(limits.lineBytes) bytes")
         }

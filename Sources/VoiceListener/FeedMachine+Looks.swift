@@ -127,8 +127,8 @@ extension FeedMachine {
                 continue
             }
             let end = isReborn ? .zero : stream.recent.last
-            if indices.contains(where: { found.wait.streams[$0].after > end }) {
-                finish(waiter, .stale(first: stream.first))
+            if let index = indices.first(where: { found.wait.streams[$0].after > end }) {
+                finish(waiter, .stale(first: stream.first, of: found.wait.streams[index].name))
             } else {
                 // What was not there before may be there now.
                 for index in indices { waiters[waiter]?.places[index].after = found.wait.streams[index].after }

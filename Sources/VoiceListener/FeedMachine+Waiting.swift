@@ -18,7 +18,7 @@ extension FeedMachine {
             if waiter.state == .looking || waiter.looksAgain || hasNews(waiter) { read(id) } else { park(id) }
         case .entries:
             if let place = waiter.places.first(where: isBeyondEnd) {
-                return finish(id, .stale(first: streams[place.stream]?.first))
+                return finish(id, .stale(first: streams[place.stream]?.first, of: place.name))
             }
             let isBehind = waiter.places.contains { $0.after < last(of: $0.stream) }
             guard isBehind else { return park(id) }

@@ -1,8 +1,8 @@
 internal import NIOCore
 internal import Projection
 
-/// How many entries of each stream are read at once, so that a reply stays within what may wait for a client, and one
-/// client's does not keep the others' waiting.
+/// How many entries are read at once, so that a reply stays within what may wait for a client, and one client's does not keep
+/// the others' waiting. What comes next may be larger than all that was seen: nothing but their number bounds entries.
 enum PageSize {
     /// Bytes that the entries of one reply should have at most.
     static let wantedBytes = 16 << 20
@@ -11,17 +11,15 @@ enum PageSize {
     /// still one that Redis may give.
     static let roundLimit = 32
 
-    /// Entries of each stream while nothing is known of their size.
-    static func caution(streams: Int) -> Int { max(1, min(64, 1024 / max(streams, 1))) }
+    /// Entries, of all streams together, that are read at once where what is too much can be given up and read again: they
+    /// too are an answer that Redis may give, with what the wire adds.
+    static let pageLimit = 60
 
-    /// How many to read instead of those `found`, which are `count` of each stream at most, where there may be more; by
-    /// the streams' largest entries, on average. Nil: those found will do.
-    static func next(behind found: [StoreReply], of count: Int, limit: Int) -> Int? {
-        let streams = found.compactMap { $0.elements.last?.elements }
-        guard limit > count, streams.contains(where: { $0.count >= count }) else { return nil }
-        let bytes = streams.map { entries in entries.reduce(0) { $0 + $1.byteCount } / max(entries.count, 1) }.max()
-        let next = min(limit, wantedBytes / max(bytes ?? 1, 1) / max(streams.count, 1))
-        return next > count ? next : nil
+    /// How many to read next where `count` entries of `bytes` were found: as many as there is room for if they go on like
+    /// that, and one more.
+    static func next(behind count: Int, bytes: Int) -> Int {
+        guard count > 0 else { return pageLimit }
+        return min(max(wantedBytes - bytes, 0) / max(bytes / count, 1) + 1, pageLimit)
     }
 }
 

@@ -12,9 +12,6 @@ struct RangePages: Sendable {
         case tooMuch
     }
 
-    /// Entries of one page, at most: those of the largest kind are still an answer that Redis may give.
-    static let pageLimit = 512
-
     /// Entries that are wanted, at most.
     let wanted: Int
     private(set) var entries: [StoreReply] = []
@@ -24,7 +21,7 @@ struct RangePages: Sendable {
 
     init(wanted: Int) {
         self.wanted = wanted
-        count = min(wanted, PageSize.caution(streams: 1))
+        count = min(wanted, PageSize.pageLimit)
     }
 
     /// Takes a page.
@@ -37,9 +34,7 @@ struct RangePages: Sendable {
         // One more than is sent shows that there is more.
         let most = min(wanted, ReadCall.entryLimit + 1)
         guard entries.count < most else { return .done }
-        let average = max(byteCount / max(entries.count, 1), 1)
-        let room = max(PageSize.wantedBytes - byteCount, 0) / average + 1
-        count = min(most - entries.count, room, Self.pageLimit)
+        count = min(most - entries.count, PageSize.next(behind: entries.count, bytes: byteCount))
         return .read(behind: last, count: count)
     }
 }

@@ -18,35 +18,38 @@ struct StreamReading: Sendable {
     /// What stands behind where a client is in each of the streams: `limit` entries of each at most, and fewer where they
     /// are large, as who reads goes on behind them.
     func entries(of streams: [FeedWait.Stream], limit: Int) async -> Outcome {
+        var pages = ReadPages(of: streams, limit: limit)
         do throws(StoreFailure) {
-            let caution = PageSize.caution(streams: streams.count)
-            var page = try await self.page(of: streams, count: min(limit, caution))
-            if page.trimmed == nil, let count = PageSize.next(behind: page.found, of: caution, limit: limit) {
-                page = try await self.page(of: streams, count: count)
+            while true {
+                let parts = pages.next
+                guard !parts.isEmpty else { break }
+                let answers = try await page(of: parts)
+                if let stale = pages.take(answers, of: parts) {
+                    return .found(.stale(first: try await oldest(of: stale.journal), of: stale.name))
+                }
             }
-            if let trimmed = page.trimmed { return .found(.stale(first: try await oldest(of: trimmed))) }
-            let pairs = Self.pairs(page.found, names: streams.map { ($0.journal.key, $0.name) })
-            return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
         } catch {
             return Outcome(error, names: streams.map { ($0.journal.key, $0.name) })
         }
+        let pairs = pages.found.map { Reply.Pair(.text($0.name), .entries($0.entries)) }
+        return pairs.isEmpty ? .nothing : .found(.pairs(pairs))
     }
 
-    /// What `XREAD` answers, and a journal of which something that stood behind the client is trimmed.
-    private func page(
-        of streams: [FeedWait.Stream], count: Int
-    ) async throws(StoreFailure) -> (found: [StoreReply], trimmed: JournalName?) {
-        let words =
-            ["XREAD", "COUNT", "\(count)", "STREAMS"] + streams.map(\.journal.key) + streams.map(\.after.description)
-        // Asked for behind the entries, a floor that rose meanwhile is seen.
-        let commands = [RedisCommand(words: words, runs: [])] + streams.map { Self.floor(of: $0.journal) }
-        let answers = await store.run(commands)
-        guard let first = answers.first else { throw .unreachable("it does not answer") }
-        let found = try first.get().elements
-        for (stream, floor) in zip(streams, answers.dropFirst()) where stream.after > .zero {
-            if stream.after < EntryID(floor: try floor.get()) { return (found, stream.journal) }
+    /// Reads each part, and behind its entries what the journal is: a floor that rose meanwhile is seen.
+    private func page(of parts: [ReadPages.Part]) async throws(StoreFailure) -> [ReadPages.Answer] {
+        let answers = try await store.answers(
+            parts.flatMap { part in
+                [
+                    RedisCommand("XRANGE", part.journal.key, "(\(part.after)", "+", "COUNT", "\(part.count)"),
+                    RedisCommand("HMGET", part.journal.metaKey, "birth", "floor"),
+                ]
+            })
+        guard answers.count == parts.count * 2 else { throw .unreachable("it does not answer") }
+        return parts.indices.map { index in
+            let (entries, meta) = (answers[2 * index].elements, answers[2 * index + 1].elements)
+            return ReadPages.Answer(
+                entries: entries, birth: meta.first?.text, floor: EntryID(floor: meta.last ?? .null))
         }
-        return (found, nil)
     }
 
     /// Where journals end now: what `$` stands for.
@@ -81,22 +84,6 @@ struct StreamReading: Sendable {
     func oldest(of journal: JournalName) async throws(StoreFailure) -> EntryID? {
         let answers = try await store.answers([RedisCommand("XRANGE", journal.key, "-", "+", "COUNT", "1")])
         return answers.first?.elements.first?.elements.first?.text.flatMap { EntryID($0) }
-    }
-
-    /// Asks for the highest ID that was trimmed.
-    static func floor(of journal: JournalName) -> RedisCommand { RedisCommand("HGET", journal.metaKey, "floor") }
-
-    /// What `XREAD` answered, under the names that the client has for the streams: those with a key are answered in the
-    /// order in which they were asked for.
-    static func pairs(_ streams: [StoreReply], names: [(key: String, name: String)]) -> [Reply.Pair] {
-        var rest = names[...]
-        return streams.compactMap { stream in
-            let parts = stream.elements
-            guard parts.count == 2, let key = parts[0].text else { return nil }
-            while let next = rest.first, next.key != key { rest = rest.dropFirst() }
-            guard let name = rest.popFirst()?.name else { return nil }
-            return Reply.Pair(.text(name), .entries(parts[1].elements))
-        }
     }
 }
 

@@ -6,9 +6,10 @@ extension Reply {
     /// The region's Redis is needed, and does not answer.
     static let unavailable = Reply.error(.unavailable)
 
-    /// Entries that the client asks for are gone, or it has some that are; `first` is the oldest that is there.
-    static func stale(first: EntryID?) -> Reply {
-        .error("STALE", "\(first ?? .zero) is the first entry that is kept: not all behind yours is there; read from 0")
+    /// Entries that the client asks for are gone, or it has some that are; `first` is the oldest that is there of the stream,
+    /// which it calls `name`.
+    static func stale(first: EntryID?, of name: String) -> Reply {
+        .error("STALE", "\(first ?? .zero) is the first entry of \(name): not all behind yours is there; read from 0")
     }
 }
 
@@ -39,8 +40,8 @@ extension ReplyError {
         }
     }
 
-    /// Errors that are about the streams and groups, or the words, that a client says.
-    private static let codesOfStreams: Set<String> = ["ERR", "WRONGTYPE", "NOGROUP", "BUSYGROUP"]
+    /// Errors that are about the streams and groups, or the words, that a client says, or how much it asks for.
+    private static let codesOfStreams: Set<String> = ["ERR", "WRONGTYPE", "NOGROUP", "BUSYGROUP", "LIMIT"]
 
     /// Errors of a server that cannot do now what it does at other times, and of the worker's own rights.
     static let passing: Set<String> = [

@@ -45,6 +45,7 @@ extension VoiceReads {
                 throw ReplyError(code: "LIMIT", message: "more than \(ReadCall.groupLimit) IDs")
             }
             let (name, journal) = try await stream(1, of: invocation)
+            try await checkConsumer(request, of: journal)
             let ids = try Self.ids(request)
             let size = Self.asksForIDs(request, behind: ids.upperBound) ? ReadCall.groupLimit : PageSize.roundLimit
             var claimed: [StoreReply] = []
@@ -69,6 +70,11 @@ extension VoiceReads {
         } catch {
             return .error(error)
         }
+    }
+
+    /// The consumer who claims is made where it is not there.
+    private func checkConsumer(_ request: Request, of journal: JournalName) async throws(ReplyError) {
+        try await bounds.checkConsumer(GroupNames(request, at: 2), in: [journal])
     }
 
     /// Where the IDs of `XCLAIM` begin, and the start of `XAUTOCLAIM` stands.
@@ -101,6 +107,7 @@ extension VoiceReads {
             let asked = AutoclaimOptions(request)
             if let asked, asked.count > ReadCall.groupLimit { throw Self.wrongCount }
             let (name, journal) = try await stream(1, of: invocation)
+            try await checkConsumer(request, of: journal)
             guard let options = asked, !options.asksForIDs, options.count > 0 else {
                 let passed = PassedCommand(request, place: 1, name: name, journal: journal)
                 return passed.reply(await store.run([passed.command]).first, as: .plain)

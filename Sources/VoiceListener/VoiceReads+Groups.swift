@@ -30,17 +30,22 @@ extension VoiceReads {
             // The request's bytes must not be kept for as long as the client waits.
             let words = Self.words(of: call, group, invocation.request)
             let (starts, client) = (Self.starts(of: call, invocation.request), invocation.client)
-            let limit = call.limit
+            let (limit, names) = (call.limit, GroupNames(invocation.request, at: group.place))
             withJournals(call.streams.map(\.name), invocation, pending) { journals in
-                let names = zip(journals, call.streams).map { (key: $0.key, name: $1.name) }
-                let attempt = GroupAttempt(store: store, words: words, starts: starts, names: names, limit: limit)
-                if mayWait {
-                    let streams = zip(call.streams, journals).map { FeedWait.Stream($0.name, $1) }
+                let streams = zip(call.streams, journals).map { FeedWait.Stream($0.name, $1) }
+                let attempt = GroupAttempt(
+                    store: store, words: words, starts: starts, names: streams.map { ($0.journal.key, $0.name) },
+                    limit: limit)
+                feed.answer(pending) {
+                    do throws(ReplyError) {
+                        try await bounds.checkConsumer(names, in: journals)
+                    } catch {
+                        return pending.answer(.error(error))
+                    }
+                    guard mayWait else { return pending.answer(await attempt.run().reply) }
                     feed.wait(
                         FeedWait(streams: streams, purpose: .group(group.name), deadline: deadline),
                         by: VoiceFeed.Reader(client: client, pending: pending) { _ in await attempt.run() })
-                } else {
-                    feed.answer(pending) { pending.answer(await attempt.run().reply) }
                 }
             }
         } catch {

@@ -95,6 +95,7 @@ extension VoiceReads {
             }
             try checkSize(request)
             let (name, journal) = try await stream(place, of: invocation)
+            try await checkMaking(request, of: journal)
             let passed = PassedCommand(
                 request, place: place, name: name, journal: journal, replaced: try await withheld(request, journal))
             let answer = await store.run([passed.command]).first

@@ -55,10 +55,10 @@ extension VoiceReads {
             guard case .success(let page)? = answers.first else { return passed.reply(answers.first, as: .entries) }
             guard case .success(let meta)? = answers.last else { return passed.reply(answers.last, as: .plain) }
             if let start, start.misses(upTo: EntryID(floor: meta.elements.last ?? .null)) {
-                return try await stale(journal)
+                return try await stale(journal, name)
             }
             let mark = meta.elements.first?.text
-            if let birth, let mark, mark != birth { return try await stale(journal) }
+            if let birth, let mark, mark != birth { return try await stale(journal, name) }
             birth = mark ?? birth
             switch pages.take(page.elements) {
             case .done: return StreamReplies.reply(.array(pages.entries), as: .entries)
@@ -70,9 +70,9 @@ extension VoiceReads {
         }
     }
 
-    private func stale(_ journal: JournalName) async throws(ReplyError) -> Reply {
+    private func stale(_ journal: JournalName, _ name: String) async throws(ReplyError) -> Reply {
         do throws(StoreFailure) {
-            return .stale(first: try await reading.oldest(of: journal))
+            return .stale(first: try await reading.oldest(of: journal), of: name)
         } catch {
             throw ReplyError(error)
         }

@@ -92,13 +92,16 @@ extension VoiceReads {
         _ call: ReadCall, _ journals: [JournalName], _ deadline: Duration?, _ client: Client, _ pending: PendingReply
     ) async {
         var ends: [JournalName: EntryID] = [:]
-        let asked = zip(call.streams, journals).filter { $0.0.start == .new }.map { $0.1 }
-        if !asked.isEmpty {
-            do throws(ReplyError) {
-                for (journal, end) in zip(asked, try await reading.ends(of: asked)) { ends[journal] = end }
-            } catch {
-                return pending.answer(.error(error))
+        let asked = Set(zip(call.streams, journals).filter { $0.0.start == .new }.map { $0.1 }).sorted()
+        // Redis shows two entries of each.
+        let size = PageSize.pageLimit / 2
+        do throws(ReplyError) {
+            for start in stride(from: 0, to: asked.count, by: size) {
+                let some = Array(asked[start..<min(start + size, asked.count)])
+                for (journal, end) in zip(some, try await reading.ends(of: some)) { ends[journal] = end }
             }
+        } catch {
+            return pending.answer(.error(error))
         }
         guard let wait = wait(call, journals, deadline, ends: ends) else { return pending.answer(.unavailable) }
         guard call.block == nil else { return self.wait(wait, client, pending) }

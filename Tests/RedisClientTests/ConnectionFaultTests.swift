@@ -119,6 +119,23 @@ import Testing
         }
     }
 
+    @Test("An answer beyond the limit: who asked for it is told so, all others that the connection is closed")
+    func tooLarge() async throws {
+        try await RedisServer.with { server in
+            var endpoint = server.endpoint
+            endpoint.replyBytes = 1 << 20
+            let connection = try await RedisConnection.connect(to: endpoint, name: "tests", on: loop)
+            let results = await connection.pipeline([
+                RedisCommand("SETRANGE", "k", "\(4 << 20)", "x"), RedisCommand("GET", "k"), RedisCommand("PING"),
+            ])
+            let reason = RedisError.tooLarge(reason: "a reply of more than 1048576 bytes")
+            #expect(try results[0].get().integer == 4 << 20 + 1)
+            #expect(throws: reason) { try results[1].get() }
+            #expect(throws: RedisError.closed) { try results[2].get() }
+            #expect(try await connection.closeFuture.get() == reason)
+        }
+    }
+
     @Test(
         "A peer that talks garbage is left",
         arguments: [

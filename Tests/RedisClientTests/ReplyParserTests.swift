@@ -107,9 +107,9 @@ import Testing
         }
         let limits = ReplyParser.Limits(replyBytes: 1000, replyElements: 10, lineBytes: 100)
         let many = "*100\r\n" + String(repeating: ":1\r\n", count: 20)
-        #expect(try refusal(many, limits) == .protocolViolation(reason: "a reply of more than 10 elements"))
+        #expect(try refusal(many, limits) == .tooLarge(reason: "a reply of more than 10 elements"))
         let large = "$5000\r\n" + String(repeating: "x", count: 2000)
-        #expect(try refusal(large, limits) == .protocolViolation(reason: "a reply of more than 1000 bytes"))
+        #expect(try refusal(large, limits) == .tooLarge(reason: "a reply of more than 1000 bytes"))
         for type in ["+", "-", ":", "*", "$"] {
             let line = type + String(repeating: "1", count: 200)
             #expect(try refusal(line, limits) == .protocolViolation(reason: "a line of more than 100 bytes"))

@@ -10,7 +10,7 @@ import Testing
     private static let away = "-UNAVAILABLE the region's Redis does not answer"
 
     private static func stale(_ first: String) -> String {
-        "-STALE \(first) is the first entry that is kept: not all behind yours is there; read from 0"
+        "-STALE \(first) is the first entry of eu: not all behind yours is there; read from 0"
     }
 
     private static func entries(_ name: String, _ id: Int) -> String {

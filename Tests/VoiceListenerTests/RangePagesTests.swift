@@ -15,7 +15,7 @@ import Testing
         var pages = RangePages(wanted: .max)
         let first = pages.count
         let step = pages.take(Self.page(0..<first))
-        #expect(step == .read(behind: "\(first - 1)-0", count: pages.count) && pages.count > first)
+        #expect(step == .read(behind: "\(first - 1)-0", count: pages.count) && pages.count == PageSize.pageLimit)
         let next = pages.take(Self.page(first..<first + 1))
         #expect(next == .done && pages.entries.count == first + 1)
         var none = RangePages(wanted: 5)
@@ -40,7 +40,7 @@ import Testing
             var pages = RangePages(wanted: .max)
             var (sent, step) = (0, RangePages.Step.read(behind: "", count: pages.count))
             while case .read = step {
-                #expect(pages.count <= RangePages.pageLimit)
+                #expect(pages.count <= PageSize.pageLimit)
                 let end = min(sent + pages.count, ReadCall.entryLimit + excess)
                 step = pages.take(Self.page(sent..<end))
                 sent = end

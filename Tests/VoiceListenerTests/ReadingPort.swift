@@ -15,7 +15,7 @@ import Testing
 @testable import Worker
 
 /// A voice port of region `us-east` with peer `eu-west` on a free port, in front of a Redis of the test's own; tenants 101 and
-/// 102 are there.
+/// 102 are there, and 201 to 208.
 struct ReadingPort: Sendable {
     let redis: RedisServer
     let port: Int
@@ -37,11 +37,11 @@ struct ReadingPort: Sendable {
     private static func with(
         _ redis: RedisServer, _ body: @escaping @Sendable (ReadingPort) async throws -> Void
     ) async throws {
-        let endpoint = RedisEndpoint(host: redis.host, port: redis.port, connectTimeout: .seconds(10))
+        let endpoint = Self.endpoint(of: redis)
         let loop = loops.next()
         let client = RedisClient(endpoint: endpoint, name: "port", eventLoop: loop)
         let store = PromptRedisStore(client: client)
-        let tenants = TenantLookup(store: store, fixed: [101, 102])
+        let tenants = TenantLookup(store: store, fixed: [101, 102] + Array(201...208))
         let states = ComponentStates()
         let feed = VoiceFeed(
             store: store,
@@ -72,6 +72,13 @@ struct ReadingPort: Sendable {
                     secrets: [sesame].compactMap(\.self))
             ],
             anonymous: Account(name: "default", permissions: [.read, .write, .control], tenants: .all))
+    }
+
+    private static func endpoint(of redis: RedisServer) -> RedisEndpoint {
+        var endpoint = RedisEndpoint(host: redis.host, port: redis.port, connectTimeout: .seconds(10))
+        // As in a worker: a larger reply ends the connection.
+        endpoint.replyBytes = 64 << 20
+        return endpoint
     }
 
     /// Has Redis do something.

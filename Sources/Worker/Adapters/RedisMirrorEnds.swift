@@ -189,7 +189,7 @@ struct RedisJournalReader: JournalReader {
     func read(_ cursors: [JournalCursor], count: Int, blockTime: Duration) -> EventLoopFuture<MarkedReads> {
         let read = connection.send(StreamReads.command(cursors, count: count, blockTime: blockTime))
             .flatMapErrorThrowing { error in
-                guard case RedisError.protocolViolation = error else { throw error }
+                guard case RedisError.tooLarge = error else { throw error }
                 throw Refusal.unexpected("\(error)")  // an answer beyond the limit ends the connection this way
             }.refusing()
         // Answered behind the read: a server flushed before the read has no mark or another one.

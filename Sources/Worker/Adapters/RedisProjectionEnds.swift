@@ -22,6 +22,8 @@ package struct RedisProjectionStore: ProjectionStore {
 }
 
 /// The local Redis for listeners, whose clients are not kept waiting until it is back: without a connection, commands fail.
+/// One whose answer is too large fails with the code `LIMIT`, as a refusal does: that is the trouble of who asked, although it
+/// ends the connection.
 package struct PromptRedisStore: ProjectionStore {
     private let client: RedisClient
 
@@ -29,7 +31,11 @@ package struct PromptRedisStore: ProjectionStore {
 
     package func send(_ commands: [RedisCommand]) async -> SentCommands {
         switch await client.state {
-        case .connected(let connection): connection.sent(commands)
+        case .connected(let connection):
+            connection.sent(commands) { error in
+                guard case RedisError.tooLarge = error else { return StoreFailure(error) }
+                return .server(code: "LIMIT", message: "this is more than the region's Redis is asked for at once")
+            }
         case .connecting, .waiting, .stopped:
             SentCommands { commands.map { _ in .failure(.unreachable("there is no connection")) } }
         }
@@ -38,7 +44,9 @@ package struct PromptRedisStore: ProjectionStore {
 
 extension RedisConnection {
     /// Sends commands together. On their way before this returns, so that what is sent next comes behind them.
-    func sent(_ commands: [RedisCommand]) -> SentCommands {
+    func sent(
+        _ commands: [RedisCommand], sorting: @escaping @Sendable (any Error) -> StoreFailure = { StoreFailure($0) }
+    ) -> SentCommands {
         let promise = eventLoop.makePromise(of: [Result<RedisReply, any Error>].self)
         eventLoop.execute { [self] in
             let replies = commands.map { send($0) as EventLoopFuture<RedisReply> }
@@ -48,10 +56,10 @@ extension RedisConnection {
         return SentCommands {
             do {
                 return try await replies.get().map { result in
-                    result.map { StoreReply($0) }.mapError { StoreFailure($0) }
+                    result.map { StoreReply($0) }.mapError(sorting)
                 }
             } catch {
-                return commands.map { _ in .failure(StoreFailure(error)) }
+                return commands.map { _ in .failure(sorting(error)) }
             }
         }
     }
@@ -94,7 +102,7 @@ actor RedisProjectionTail: JournalTail {
             return reads
         } catch {
             // Its answer may have been too large.
-            if case RedisError.protocolViolation = error { count = max(1, count / 16) }
+            if case RedisError.tooLarge = error { count = max(1, count / 16) }
             throw StoreFailure(error)
         }
     }

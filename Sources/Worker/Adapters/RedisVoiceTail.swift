@@ -109,7 +109,7 @@ extension RedisVoiceTail {
             return found
         } catch {
             // The answer may have been too large. Who made a new tail of that would begin with as many entries again.
-            guard case RedisError.protocolViolation = error, readsLess() else { throw StoreFailure(error) }
+            guard case RedisError.tooLarge = error, readsLess() else { throw StoreFailure(error) }
             try await reopen()
             return []
         }
