@@ -2,21 +2,29 @@ internal import NIOCore
 
 /// One timer a connection, which finds out for itself what is due.
 extension ConnectionHandler {
-    /// Sees to it that the timer fires at `time` or before.
+    /// The longest that a timer is set for: none is cancelled, since NIO finds one by searching all of its event loop's,
+    /// and those of a thousand connections that end at once would keep everybody waiting.
+    private static let longestWake = TimeAmount.seconds(30)
+
+    /// Sees to it that a timer fires at `time` or before.
     func schedule(for time: NIODeadline) {
+        let time = min(time, .now() + Self.longestWake)
         guard let context, time < wakeTime else { return }
-        wake?.cancel()
         wakeTime = time
-        wake = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(deadline: time) { self.awake() }
+        context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(deadline: time) { [weak self] in
+            self?.awake(at: time)
+        }
     }
 
-    private func awake() {
+    /// The timer that was set for `time` fired; one that an earlier one overtook has nothing to do.
+    private func awake(at time: NIODeadline) {
+        guard time == wakeTime else { return }
         wakeTime = .distantFuture
         guard context != nil, !isCutOff else { return }
         let now = NIODeadline.now()
-        let (time, reason) = nextDeadline(at: now)
-        if let reason, now >= time { return cutOff(reason) }
-        schedule(for: time)
+        let (end, reason) = nextDeadline(at: now)
+        if let reason, now >= end { return cutOff(reason) }
+        schedule(for: end)
     }
 
     /// When the client has waited, or made wait, for too long, and with what; without a reason there is nothing to wait for

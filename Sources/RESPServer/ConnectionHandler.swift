@@ -55,7 +55,6 @@ final class ConnectionHandler: ChannelInboundHandler {
     var closingSince: NIODeadline?
     var isCutOff = false
     var wakeTime = NIODeadline.distantFuture
-    var wake: Scheduled<Void>?
 
     init(id: Int64, source: ClientSource, channel: any Channel, listener: Listener) {
         self.id = id
@@ -105,8 +104,6 @@ extension ConnectionHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         isClosing = true
-        wake?.cancel()
-        wake = nil
         self.context = nil
         cancelRunning()
         running = nil
