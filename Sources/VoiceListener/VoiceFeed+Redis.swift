@@ -1,12 +1,13 @@
+internal import NIOCore
 internal import Projection
 internal import Synchronization
 
 /// What the feed asks of Redis.
 extension VoiceFeed {
     /// Reads what the reader is to read, until it is not needed any more or cannot.
-    func read(_ reader: Int) async {
+    func read(_ reader: Int, on eventLoop: any EventLoop) async {
         do throws(StoreFailure) {
-            let tail = try await tail(reader)
+            let tail = try await tail(reader, eventLoop)
             tails.withLock { $0[reader] = tail }
             // A read that waits would keep a worker waiting that stops.
             let failure = await withTaskCancellationHandler {
