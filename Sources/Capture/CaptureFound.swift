@@ -108,7 +108,7 @@ package struct CaptureFound: Hashable, Sendable {
     package init(
         region: String, publicationName: String, slotName: String, isInRecovery: Bool, walLevel: String,
         systemID: String, timeline: UInt32, database: String, flushed: LSN, hasHistoryTable: Bool, history: History?,
-        tables: [Table], publication: Publication?, slot: Slot?, journal: JournalState
+        tables: [Table] = [], publication: Publication? = nil, slot: Slot? = nil, journal: JournalState
     ) {
         self.region = region
         self.publicationName = publicationName
@@ -129,6 +129,9 @@ package struct CaptureFound: Hashable, Sendable {
 }
 
 extension CaptureFound {
+    /// Whether it can be for this region to capture from this server; where it cannot, nothing else is asked for.
+    package var isForThisRegion: Bool { !isInRecovery && (history?.captureRegion ?? region) == region }
+
     /// Our journal ends in an older history than the newest one.
     var isOfOlderHistory: Bool {
         guard let ours = journal.position, let history else { return false }

@@ -22,14 +22,18 @@ struct CaptureLook {
         // Behind that: a server that is promoted in between must not show the timeline of before.
         let system = try await connection.identifySystem()
         let hasHistory = try server.boolean("has_history")
-        let published = try await publishedColumns()
         var found = CaptureFound(
             region: region, publicationName: publication, slotName: slot,
             isInRecovery: try server.boolean("recovering"), walLevel: try server.string("wal_level"),
             systemID: system.systemID, timeline: system.timeline, database: system.database ?? "",
             flushed: system.flushLSN, hasHistoryTable: hasHistory, history: hasHistory ? try await history() : nil,
-            tables: try await tables(published), publication: try await self.found(published),
-            slot: try await foundSlot(), journal: journal)
+            journal: journal)
+        // Who is not to capture here asks several times a second, and nothing but that.
+        guard found.isForThisRegion else { return found }
+        let published = try await publishedColumns()
+        found.tables = try await tables(published)
+        found.publication = try await self.found(published)
+        found.slot = try await foundSlot()
         // Behind all that: what changes in between is found to have changed.
         found.shown = try await shown()
         return found

@@ -68,8 +68,7 @@ package actor PostgresCaptureSource: CaptureSource {
             ).found(journal: journal)
         }
         seenConfirmed = found.slot?.confirmed ?? .zero
-        let isOurs = !found.isInRecovery && found.history?.captureRegion ?? region == region
-        if !isOurs, servers.count > 1, foundAt + Self.searchInterval < .now {
+        if !found.isForThisRegion, servers.count > 1, foundAt + Self.searchInterval < .now {
             // Another server may have become the primary meanwhile; this one keeps answering.
             await replication?.close()
         }
