@@ -71,7 +71,7 @@ import VoiceListener
     @Test("an answer that is too large is asked for again in less")
     func tooLarge() async throws {
         try await Self.with { _, tail, server in
-            let script = "for i = 1, 68 do redis.call('XADD', KEYS[1], i .. '-0', 'n', string.rep('x', 1048576)) end"
+            let script = "for i = 1, 68 do redis.call('XADD', KEYS[1], i .. '-0', 'n', string.rep('x', 1250000)) end"
             _ = try await server.send(RedisCommand("EVAL", script, "1", Self.journal.key))
             #expect(try await Self.read(tail).reads().isEmpty)
             #expect(try await Self.read(tail).reads().first?.batch.count == 4)
