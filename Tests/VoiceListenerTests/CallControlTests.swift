@@ -132,7 +132,7 @@ import VoiceEvents
 
             references.append(try await floor.ask("CALL.RELEASE", "101", "1001", call))
             try await floor.port.until("the call has ended") { try await floor.calls().isEmpty }
-            #expect(references == Array(1...8))
+            #expect(Set(references).count == 8)
             let answered = try await floor.events().compactMap(\.referenceID)
             #expect(Set(answered) == Set(references))
         }
