@@ -1,5 +1,6 @@
 internal import Capture
 internal import Connections
+internal import Journal
 internal import Mirror
 internal import NIOCore
 internal import NIOPosix

@@ -166,7 +166,7 @@ struct LostLeaseTests {
             return answer.hasPrefix("*")
         }
         // Header and word of `id`, its value, the same of `token`.
-        let lines = answer.split(separator: "\r\n").map(String.init)
+        let lines = answer.split(separator: "\r\n").map { String($0) }
         let id = try #require(lines.firstIndex(of: "id"))
         let token = try #require(lines.firstIndex(of: "token"))
         try #require(lines.count > token + 2 && token > id)
