@@ -95,6 +95,7 @@ extension MirrorLink {
         journal.isUncounted = true
         compared(journal, resumption, copy, source)
         journal.wasAligned = true
+        journal.wasHeard = true
         journal.wantedRead = nil
         let missed = journal.passed - copy.count  // a verdict to resume found no fewer
         // Noted also where it is nothing: it tells that this peer has a copy.

@@ -52,7 +52,7 @@ extension MirrorLink {
         _ journal: MirroredJournal, _ resumption: Resumption, _ copy: CopyState, _ source: SourceState
     ) {
         let cursor = resumption.cursor
-        // Before it was aligned first in this run, nobody waits for anything that the copy has.
+        // Before it was aligned first by this link, nobody waits for anything that the copy has.
         let behind = journal.wasAligned ? min(journal.compared, cursor) : cursor
         if journal.isGapOpen || journal.passed - copy.count > source.missed ?? 0 {
             // Who deletes entries otherwise than by trimming leaves no trace of which.

@@ -107,16 +107,17 @@ package actor MirrorLink {
         }
     }
 
-    /// The ID up to which the peer holds a journal by its own word; nil while that was never heard.
+    /// The ID up to which the peer holds a journal by its own word; nil while that was not heard in this run.
     package func acknowledged(of name: JournalName) -> EntryID? {
-        guard let journal = journals[name], journal.wasAligned else { return nil }
+        guard let journal = journals[name], journal.wasHeard else { return nil }
         return journal.machine.acknowledged
     }
 
     /// Whether the peer is away. While it is not, the link itself finds what leaves a journal before the peer has it.
     package var isDown: Bool { session == nil }
 
-    /// Ships until cancelled; connects again whenever a connection is lost.
+    /// Ships until cancelled; connects again whenever a connection is lost. It may run again when that has ended: who waits
+    /// for something waits on, and what is known of gaps stays.
     package func run() async {
         var attempt = 0
         report.linkUp.set(false)
@@ -139,6 +140,17 @@ package actor MirrorLink {
             attempt += 1
         }
         report.linkUp.set(nil as Double?)
+        endRun()
+    }
+
+    /// The next run asks and tells anew, of a region's Redis that may be another one by then.
+    private func endRun() {
+        hasAll = false
+        report.forget()
+        for journal in journals.values {
+            journal.wasHeard = false
+            journal.machine.lookedAgain()
+        }
     }
 
     private func connect() async throws(LinkLoss) -> Session {

@@ -101,6 +101,12 @@ package struct MirrorReport: Sendable {
             ])
     }
 
+    /// The link does not run any more: what is amiss still is news when it runs again.
+    mutating func forget() {
+        stops.removeAll()
+        closedCopies.removeAll()
+    }
+
     /// A journal is shipped; news only if it was stopped.
     mutating func resumed(_ journal: JournalName) {
         guard !stops.isEmpty, stops.removeValue(forKey: journal) != nil else { return }

@@ -10,6 +10,8 @@ final class MirroredJournal {
     var birth = ""
     /// Whether the peer has ever said where its copy stands.
     var wasAligned = false
+    /// Whether it has since the link was run last.
+    var wasHeard = false
     /// Whether the peer has refused entries as another history's since both were compared.
     var wasFenced = false
     /// Whether both ends have said in this session where they stand, as of one history: then their counts compare.

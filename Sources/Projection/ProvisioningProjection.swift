@@ -47,6 +47,7 @@ package struct ProvisioningProjection: Sendable {
                 await pause.wait(after: error, store, report, ProjectionReport.provisioning)
             }
         }
+        progress.interrupted()  // nobody looks any more
         await reader.close()
     }
 

@@ -51,6 +51,9 @@ package final class VoiceFeed: Sendable {
         }
     }
 
+    /// What tells how the feed is.
+    package static let component = FeedReport.component
+
     let state = Mutex(State())
     let store: any ProjectionStore
     let tail: Tail

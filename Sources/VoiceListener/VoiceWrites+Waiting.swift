@@ -14,6 +14,8 @@ extension VoiceWrites {
     /// A client that wants to wait longer asks again.
     private static let longestPatience = Duration.seconds(86_400)
     private static let pageSize = 32
+    /// How often who waits without end is looked after: what Redis has lost, no peer will ever hold.
+    private static let lookInterval = Duration.seconds(5)
 
     var waitCommand: Command {
         Command(
@@ -38,7 +40,8 @@ extension VoiceWrites {
         }
         let patience = milliseconds == 0 ? nil : min(.milliseconds(milliseconds), Self.longestPatience)
         let holding = await holding(entries, wanted: regions, patience: patience)
-        guard !holding.isEmpty, !entries.isEmpty else { return .integer(Int64(holding.count)) }
+        let mayBeLost = patience == nil && regions > 0 && !peers.isEmpty
+        guard !entries.isEmpty, !holding.isEmpty || mayBeLost else { return .integer(Int64(holding.count)) }
         do throws(ReplyError) {
             return .integer(Int64(try await confirmed(holding, entries)))
         } catch {
@@ -93,8 +96,20 @@ extension VoiceWrites {
         }
     }
 
-    /// The peers that hold the entries: once `wanted` of them do, or all have answered, when `patience` is over, or when the
-    /// task is cancelled.
+    /// Returns when the region's Redis has lost some of the entries, or when cancelled.
+    private func entriesLost(_ entries: [JournalName: EntryID]) async {
+        let all = Array(entries)
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.lookInterval)
+            for start in stride(from: 0, to: all.count, by: Self.pageSize) where !Task.isCancelled {
+                let absent = (try? await absent(of: all[start..<min(start + Self.pageSize, all.count)])) ?? []
+                if absent.contains(where: { !$0.isTrimmed }) { return }
+            }
+        }
+    }
+
+    /// The peers that hold the entries: once `wanted` of them do, or all have answered, when `patience` is over or, where it
+    /// has no end, the entries are lost, or when the task is cancelled.
     private func holding(
         _ entries: [JournalName: EntryID], wanted: Int64, patience: Duration?
     ) async -> [any PeerCopies] {
@@ -103,6 +118,11 @@ extension VoiceWrites {
             if let patience {
                 tasks.addTask {
                     try? await Task.sleep(for: patience)
+                    return nil
+                }
+            } else if wanted > 0 {
+                tasks.addTask {
+                    await entriesLost(entries)
                     return nil
                 }
             }

@@ -14,6 +14,11 @@ internal import VoiceListener
 
 /// The one table of the ports that clients use: what answers on each, and what must run for it.
 struct ClientPorts: Sendable {
+    /// Those that tell how the ports are, and what runs for them alone.
+    static let components =
+        ["config", "voice"].map { Listeners.component($0) }
+        + [ListenerFiles.component, TrackedCache.component, VoiceFeed.component]
+
     /// Bytes of one answer of Redis to a client's read, at most.
     private static let readBytes = 64 << 20
 

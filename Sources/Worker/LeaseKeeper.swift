@@ -9,6 +9,9 @@ package import RedisClient
 
 /// Runs a region's work while this worker holds the region's lease; until then, and when it has lost it, stands by.
 ///
+/// A turn begins when this worker takes the lease, and ends when another worker is seen to have had it since: until then
+/// the work may end and begin again many times, as with each restart of Redis.
+///
 /// The lease has a connection of its own, since its end tells the others that its holder is gone. Everything here happens
 /// on that connection's event loop.
 package actor LeaseKeeper {
@@ -31,6 +34,8 @@ package actor LeaseKeeper {
     /// Whether the work may run, or still ends.
     private var isHolding = false
     private var hasLost = false
+    /// Whether the lease was seen with something that this worker did not write, since its turn began.
+    private var wasElsewhere = false
     private var waiter: CheckedContinuation<Void, Never>?
 
     /// The lease at `endpoint`, for a worker whose name is drawn here.
@@ -47,10 +52,24 @@ package actor LeaseKeeper {
         states.set(Self.component, .seeking(nil))
     }
 
-    /// Runs `work` whenever this worker holds the lease, and cancels it as soon as it does not. When the task is cancelled
-    /// and `work` has ended, gives the lease back.
-    package func run(_ work: @escaping @Sendable () async -> Void) async {
-        while await taken() {
+    /// Runs `turn` for each turn of this worker; it should return when `work` in it does. When the task is cancelled and
+    /// `turn` has ended, gives the lease back.
+    package func run(_ turn: @escaping @Sendable () async -> Void) async {
+        while await taken(inTurn: false) {
+            wasElsewhere = false
+            // Not on this event loop.
+            await withTaskGroup(of: Void.self) { $0.addTask { await turn() } }
+        }
+        if let connection, case .exchange(let held, let released) = lease.stopped() {
+            _ = try? await connection.send(LeaseCommands.exchange(held, for: released), deadline: .seconds(1))
+        }
+        await connection?.close()
+    }
+
+    /// In a turn: runs `work` whenever this worker holds the lease, and cancels it as soon as it does not. Returns when the
+    /// turn is over, or when the task is cancelled, and `work` has ended.
+    package func work(_ work: @escaping @Sendable () async -> Void) async {
+        repeat {
             let since = Self.now
             await withTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { await work() }
@@ -60,18 +79,17 @@ package actor LeaseKeeper {
             }
             // A server that takes connections only to drop them is not to be asked without pause.
             if Self.now - since > backoff.cap { backoff.reset() } else { try? await Task.sleep(for: backoff.next()) }
-        }
-        if let connection, case .exchange(let held, let released) = lease.stopped() {
-            _ = try? await connection.send(LeaseCommands.exchange(held, for: released), deadline: .seconds(1))
-        }
-        await connection?.close()
+        } while await taken(inTurn: true)
     }
 
-    /// Waits until this worker holds the lease; false when cancelled.
-    private func taken() async -> Bool {
+    /// Waits until this worker holds the lease; false when cancelled, and in a turn when that is over.
+    private func taken(inTurn: Bool) async -> Bool {
         while !Task.isCancelled {
             if await connected() {
-                await follow { lease, now in lease.mayAct(at: now) || !lease.isConnected }
+                await follow { lease, now in
+                    lease.mayAct(at: now) || !lease.isConnected || inTurn && wasElsewhere
+                }
+                if inTurn, wasElsewhere { return false }
                 if lease.mayAct(at: Self.now) {
                     CrashPoint.leaseTaken.pass()
                     isHolding = true
@@ -154,7 +172,9 @@ package actor LeaseKeeper {
         switch result {
         case .success((let reply, let isHolderGone)):
             trouble = nil
-            lease.answered(LeaseValue(text: reply.string ?? ""), isHolderGone: isHolderGone, at: Self.now)
+            let value = LeaseValue(text: reply.string ?? "")
+            if value != .absent, value.holder != lease.worker { wasElsewhere = true }
+            lease.answered(value, isHolderGone: isHolderGone, at: Self.now)
         case .failure(let error):
             trouble = error as? RedisError
             lease.failed(at: Self.now)

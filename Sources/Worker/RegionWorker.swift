@@ -24,13 +24,13 @@ package struct RegionWorker: Service {
 
     package let region: Region
     private let tenure = CaptureTenure()
-    private let openPorts = OpenPorts()
+    let openPorts = OpenPorts()
     /// What the components say of themselves; read by `/status` and `/readyz`.
     package let states = ComponentStates()
     package let metrics = MetricsRegistry()
     /// Whether journals are folded into state; off only to measure the rest alone.
     let projects: Bool
-    private let logger: @Sendable (String) -> Logger
+    let logger: @Sendable (String) -> Logger
 
     /// A worker for `region`; `logger` makes the logger of a component.
     package init(region: Region, projects: Bool = true, logger: @escaping @Sendable (String) -> Logger) {
@@ -89,23 +89,18 @@ package struct RegionWorker: Service {
             let certificates = CertificateWatch(of: region, metrics: metrics, logger: logger("certificates"))
             tasks.addTask { await certificates.run() }
             tasks.addTask { await local.watch() }
-            await keeper.run { await work(beside: local, on: loops, clients: clientLoop) }
+            await keeper.run { await turn(of: keeper, beside: local, on: loops, clients: clientLoop) }
         }
     }
 
     /// The region's work, which one of its workers does at a time: until cancelled.
-    private func work(
-        beside local: LocalRedis, on loops: MultiThreadedEventLoopGroup, clients clientLoop: (any EventLoop)?
-    ) async {
+    func work(in turn: WorkerTurn, beside local: LocalRedis, on loops: MultiThreadedEventLoopGroup) async {
         guard await local.becomesUsable() else { return }
-        let progress = ProvisioningProgress()
+        let (links, progress) = (turn.links, turn.progress)
         await withDiscardingTaskGroup { tasks in
             // A link's tasks stay on its loop: a wake of the global executor a batch would cost more than the batch.
-            let links = region.peers.map { peer in
-                let loop = loops.next()
-                let link = link(to: peer, on: loop, telling: progress)
-                tasks.addTask(executorPreference: EventLoopTaskExecutor(loop)) { await link.run() }
-                return link
+            for link in links {
+                tasks.addTask(executorPreference: EventLoopTaskExecutor(link.eventLoop)) { await link.run() }
             }
             let directory = TenantDirectory(
                 region: region.name, fixed: region.tenants.map(String.init), client: local.client, links: links)
@@ -130,18 +125,9 @@ package struct RegionWorker: Service {
                     into: provisioning, on: loop, and: voice, on: voiceLoop, telling: progress)
                 tasks.addTask { await projector.run(voiceExecutor: EventLoopTaskExecutor(voiceLoop)) }
             }
-            let clients = clientLoop.map { loop in
-                ClientPorts(
-                    region, links: links, progress: progress, on: loop, states: states, metrics: metrics,
-                    logger: logger)
-            }
-            if let clients {
-                tasks.addTask { await clients.run() }
-                tasks.addTask { await listeners.run(clients.ports) }
-            }
             let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
             if let cache {
-                let verification = verification(of: cache) { await clients?.repaired($0) }
+                let verification = verification(of: cache) { await turn.clients?.repaired($0) }
                 tasks.addTask { await verification.run() }
             }
             let source = captureSource(cache)
@@ -155,12 +141,7 @@ package struct RegionWorker: Service {
                 await source.close()
             }
         }
-        let lasting = [Self.component, LocalRedis.component, LeaseKeeper.component]
-        for report in states.reports where !lasting.contains(report.component) { states.remove(report.component) }
-    }
-
-    private var listeners: Listeners {
-        Listeners(region: region, open: openPorts, states: states, metrics: metrics, logger: logger("listener"))
+        forgetStates(but: Self.ownComponents + ClientPorts.components)
     }
 
     private func store(_ name: String, on loop: any EventLoop) -> RedisClient {
@@ -227,21 +208,5 @@ package struct RegionWorker: Service {
                 catalog: region.catalog, publication: region.postgres.publication,
                 servers: region.postgresServers(purpose: "verification")),
             cache: cache, states: states, metrics: metrics, logger: logger("verification"), repaired: repaired)
-    }
-
-    /// It tells the peer how far `progress` is, while this region captures.
-    private func link(
-        to peer: Region.Peer, on loop: any EventLoop, telling progress: ProvisioningProgress
-    ) -> MirrorLink {
-        MirrorLink(
-            settings: MirrorSettings(
-                region: region.name, peer: peer.region, windowBytes: peer.windowBytes,
-                journalsPerReader: region.limits.streamsPerReader, batchEntries: min(region.limits.entriesPerRead, 512)),
-            connector: RedisMirrorConnector(
-                region: region.name, local: RedisEndpoint(region.redis), remote: RedisEndpoint(peer.redis),
-                eventLoop: loop),
-            report: MirrorReport(
-                peer: peer.region, states: states, metrics: metrics, logger: logger("mirror")), eventLoop: loop,
-            captured: { [states] in Capture.streams(states) ? progress.completed : nil })
     }
 }

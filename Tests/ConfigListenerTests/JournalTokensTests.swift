@@ -30,6 +30,26 @@ struct JournalTokensTests {
         }
     }
 
+    @Test("While nobody projects a write is not said to be visible, though it was; it is when somebody does again")
+    func nobodyProjects() async throws {
+        try await TokenBench.with(projecting: false) { bench in
+            let first = Task { await bench.projection().run() }
+            defer { first.cancel() }
+            try await bench.write(10, "begin-snapshot")
+            try await bench.write(20, "put 101 person 1 {}")
+            let token = WriteToken(after: Position(number: 15), xid: 20)
+            #expect(await bench.tokens.wait(for: token, within: .seconds(60)) == .visible)
+            first.cancel()
+            await first.value
+            #expect(bench.progress.completed == Position(number: 20) && bench.progress.standing == nil)
+            #expect(await bench.tokens.wait(for: token, within: .milliseconds(100)) == .timedOut)
+            async let verdict = bench.tokens.wait(for: token, within: .seconds(60))
+            let second = Task { await bench.projection().run() }
+            defer { second.cancel() }
+            #expect(await verdict == .visible)
+        }
+    }
+
     @Test("A write of an older history is visible when all that PostgreSQL still had of it is here, not before")
     func olderHistory() async throws {
         try await TokenBench.with { bench in
@@ -124,29 +144,38 @@ private struct TokenBench: Sendable {
     let redis: RedisClient
     let progress: ProvisioningProgress
     let tokens: JournalTokens
+    /// Makes a projection.
+    let projection: @Sendable () -> ProvisioningProjection
 
-    static func with(_ body: @escaping @Sendable (TokenBench) async throws -> Void) async throws {
+    /// The test itself runs the projection where none is `projecting`.
+    static func with(
+        projecting: Bool = true, _ body: @escaping @Sendable (TokenBench) async throws -> Void
+    ) async throws {
         try await RedisServer.with { server in
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             let endpoint = RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(10))
             let client = RedisClient(endpoint: endpoint, name: "test", eventLoop: loop)
             let progress = ProvisioningProgress()
-            let projection = ProvisioningProjection(
-                journals: [ScriptedJournals.east, ScriptedJournals.west], layouts: IndexLayouts(.reads),
-                store: RedisProjectionStore(client: client),
-                tail: RedisProjectionTail(endpoint: endpoint, name: "projection", eventLoop: loop, entriesPerRead: 64),
-                report: ProjectionReport(
-                    states: ComponentStates(), metrics: MetricsRegistry(),
-                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })),
-                progress: progress)
+            let projection: @Sendable () -> ProvisioningProjection = {
+                ProvisioningProjection(
+                    journals: [ScriptedJournals.east, ScriptedJournals.west], layouts: IndexLayouts(.reads),
+                    store: RedisProjectionStore(client: client),
+                    tail: RedisProjectionTail(
+                        endpoint: endpoint, name: "projection", eventLoop: loop, entriesPerRead: 64),
+                    report: ProjectionReport(
+                        states: ComponentStates(), metrics: MetricsRegistry(),
+                        logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })),
+                    progress: progress)
+            }
             let tokens = JournalTokens(
                 region: "eu-west", peers: ["us-east"], store: PromptRedisStore(client: client), progress: progress)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 defer { tasks.cancelAll() }
                 tasks.addTask { await client.run() }
                 _ = try await client.connection()
-                tasks.addTask { await projection.run() }
-                try await body(TokenBench(redis: client, progress: progress, tokens: tokens))
+                if projecting { tasks.addTask { await projection().run() } }
+                try await body(
+                    TokenBench(redis: client, progress: progress, tokens: tokens, projection: projection))
             }
         }
     }

@@ -45,7 +45,10 @@ import Testing
         }
     }
 
-    private func withPeer(_ body: @escaping @Sendable (Regions) async throws -> Void) async throws {
+    /// The test itself runs the link where it is not `running`.
+    private func withPeer(
+        running: Bool = true, _ body: @escaping @Sendable (Regions) async throws -> Void
+    ) async throws {
         try await RedisServer.with { own in
             try await RedisServer.with { peer in
                 let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -59,7 +62,7 @@ import Testing
                         logger: Logger(label: "mirror", factory: { _ in SwiftLogNoOpLogHandler() })), eventLoop: loop)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     defer { group.cancelAll() }
-                    group.addTask { await link.run() }
+                    if running { group.addTask { await link.run() } }
                     await link.mirror([.voice(tenant: "101", origin: "us-east"), .control(origin: "us-east")])
                     try await WritingPort.with(redis: own, peers: [LinkedCopies(link)]) { port in
                         try await body(Regions(port: port, peer: peer, link: link))
@@ -208,6 +211,60 @@ import Testing
         }
     }
 
+    @Test("a link that ends and runs again is waited for meanwhile; what the peer lacks for good is known still")
+    func outlastsRuns() async throws {
+        try await withPeer(running: false) { regions in
+            let (client, other) = (try await regions.port.client(), try await regions.port.client())
+            let first = Task { await regions.link.run() }
+            defer { first.cancel() }
+            _ = try await regions.append(through: client)
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            await regions.peer.kill()
+            let lost = try await regions.append(through: client)
+            try await regions.trim(through: lost)
+            try await regions.peer.start()
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "0")
+            _ = try await regions.append(through: other)
+            #expect(try await other.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            first.cancel()
+            await first.value
+            let journal = JournalName.voice(tenant: "101", origin: "us-east")
+            #expect(await regions.link.acknowledged(of: journal) == nil)
+
+            // What it had said before may not be so any more.
+            #expect(try await other.say("WAIT", "1", "50", blocking: .seconds(60)) == "0")
+            async let count = other.say("WAIT", "1", "0", blocking: .seconds(60))
+            try await regions.port.until("somebody waits") { await !regions.link.awaited.isEmpty }
+            let second = Task { await regions.link.run() }
+            defer { second.cancel() }
+            #expect(try await count == "1")
+            #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "0")
+            let id = try await regions.append(through: other)
+            #expect(try await other.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
+            #expect(try await regions.isThere(id))
+            second.cancel()
+            await second.value
+            await client.close()
+            await other.close()
+        }
+    }
+
+    @Test("who waits without end for what Redis has lost is told so")
+    func lostWhileWaiting() async throws {
+        try await RedisServer.with { redis in
+            try await WritingPort.with(redis: redis, peers: [Nothing(region: "eu-west")]) { port in
+                let client = try await port.client()
+                let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
+                _ = try await client.say(words: append)
+                let journal = JournalName.voice(tenant: "101", origin: "us-east")
+                _ = try await port.server.send(RedisCommand("DEL", journal.key))
+                #expect(try await client.say("WAIT", "1", "10", blocking: .seconds(60)) == "0")
+                #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)).hasPrefix("(STALE "))
+                await client.close()
+            }
+        }
+    }
+
     @Test("what the link was not told of yet is not held; it is when it is told")
     func unknownJournal() async throws {
         try await withPeer { regions in
@@ -295,4 +352,16 @@ import Testing
             await client.close()
         }
     }
+}
+
+/// A peer that never gets anything.
+private struct Nothing: PeerCopies {
+    let region: String
+
+    func holds(_ entries: [JournalName: EntryID]) async -> Bool {
+        try? await Task.sleep(for: .seconds(3600))
+        return false
+    }
+
+    func areWhole(upTo entries: [JournalName: EntryID]) async -> Bool { false }
 }

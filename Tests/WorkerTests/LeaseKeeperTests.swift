@@ -11,11 +11,16 @@ import Worker
 
 /// What the workers of a region do, by name.
 private final class Activity: Sendable {
-    private let record = Mutex((now: Set<String>(), begun: [String](), wasShared: false))
+    private let record = Mutex((turns: [String](), now: Set<String>(), begun: [String](), wasShared: false))
+
+    var turns: [String] { record.withLock { $0.turns } }
 
     var now: Set<String> { record.withLock { $0.now } }
     var begun: [String] { record.withLock { $0.begun } }
     var wasShared: Bool { record.withLock { $0.wasShared } }
+
+    /// A turn begins.
+    func turned(_ name: String) { record.withLock { $0.turns.append(name) } }
 
     /// A region's work: until cancelled.
     func work(_ name: String) async {
@@ -57,7 +62,12 @@ private struct Leased {
         let keeper = LeaseKeeper(
             endpoint: endpoint, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), settings: settings,
             states: states, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        return Task { await keeper.run { await activity.work(name) } }
+        return Task {
+            await keeper.run {
+                activity.turned(name)
+                await keeper.work { await activity.work(name) }
+            }
+        }
     }
 
     @discardableResult
@@ -136,6 +146,36 @@ struct LeaseKeeperTests {
             try await region.run("CLIENT", "KILL", "ID", "\(connection)")
             try await region.until { region.activity.begun == ["one", "one"] && region.activity.now == ["one"] }
             #expect(try await region.value().connection != connection)
+            #expect(region.activity.turns == ["one"])
+            one.cancel()
+            await one.value
+        }
+    }
+
+    @Test("a turn outlasts a restart of the server; it is over when another worker has had the lease, however briefly")
+    func turns() async throws {
+        try await Leased.with { region in
+            let states = ComponentStates()
+            let one = region.start("one", term: never, states: states)
+            try await region.until { region.activity.now == ["one"] }
+            try await region.server.restart()
+            try await region.until { region.activity.begun.count == 2 && region.activity.now == ["one"] }
+            #expect(region.activity.turns == ["one"])
+
+            let holder = try await RedisConnection.connect(
+                to: region.plain.endpoint, name: "holder", on: region.plain.eventLoop)
+            _ = try await holder.send(RedisCommand("SET", LeaseCommands.key, "other:1:a \(holder.clientID) 5"))
+            try await region.until { states.state(of: "lease")?.name == "standby" && region.activity.now.isEmpty }
+            #expect(region.activity.turns == ["one"])
+            let plain = try await RedisConnection.connect(
+                to: region.plain.endpoint, name: "plain", on: region.plain.eventLoop)
+            await holder.close()
+            try await region.until { region.activity.turns == ["one", "one"] && region.activity.now == ["one"] }
+
+            _ = try await plain.send(RedisCommand("SET", LeaseCommands.key, LeaseValue.released.text))
+            try await region.until { region.activity.turns.count == 3 && region.activity.now == ["one"] }
+            #expect(region.activity.begun.count == 4)
+            await plain.close()
             one.cancel()
             await one.value
         }

@@ -74,6 +74,16 @@ final class TextClient {
         return text.contains(word)
     }
 
+    /// Whether the port has hung up; what came before is not kept.
+    var isCutOff: Bool {
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
+            guard count <= 0 else { continue }
+            return count == 0 || errno != EAGAIN && errno != EINTR
+        }
+    }
+
     /// Takes what has come; false where nothing has.
     private func receive() throws -> Bool {
         var chunk = [UInt8](repeating: 0, count: 65_536)
