@@ -20,6 +20,8 @@ extension FeedMachine {
         var watchers: Set<Int> = []
         /// Set while a look is on its way: the last ID known when it left.
         var looked: EntryID?
+        /// When the last look left.
+        var lookLeft = Duration.zero
         var nextLook = Duration.zero
         var unusedSince: Duration?
     }
@@ -47,6 +49,7 @@ extension FeedMachine {
             // Also where nobody waits: who asks next is served from memory.
             guard !stream.isKnown || isAway || stream.nextLook <= now else { continue }
             streams[id]?.looked = stream.recent.last
+            streams[id]?.lookLeft = now
             streams[id]?.nextLook = now + interval
             due.append(stream.journal)
         }

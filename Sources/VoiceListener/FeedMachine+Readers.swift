@@ -11,6 +11,8 @@ extension FeedMachine {
         var asked: Set<Int> = []
         var isWaiting = false
         var isInterrupted = false
+        /// When it answered last; before that, when its journals were looked at.
+        var heard: Duration
     }
 
     /// Why a journal is not read, though it is there.
@@ -49,9 +51,11 @@ extension FeedMachine {
     }
 
     /// A reader has read what was wanted.
-    mutating func read(_ found: [FeedRead], by reader: Int) {
-        guard let asked = readers[reader]?.asked else { return }
+    mutating func read(_ found: [FeedRead], by reader: Int, at now: Duration) {
+        guard let asked = readers[reader]?.asked, let heard = readers[reader]?.heard else { return }
         readers[reader]?.isWaiting = false
+        guard now - heard <= settings.longestRead else { return lookFirst(reader) }
+        readers[reader]?.heard = max(heard, now)
         if !troubles.isEmpty { for id in asked { troubles[id] = nil } }
         guard !found.isEmpty else { return }
         recentReplies.removeAll()
@@ -75,6 +79,16 @@ extension FeedMachine {
         for id in grown { trim(id) }
         // As many journals joined, what those there were before may keep has shrunk.
         if keptBytes > settings.totalBytes { for id in streams.keys.sorted() { trim(id) } }
+    }
+
+    /// What a reader has read may not follow what is known: its journals are looked at, and read on from where they were.
+    private mutating func lookFirst(_ reader: Int) {
+        guard let found = readers.removeValue(forKey: reader) else { return }
+        for id in found.streams {
+            streams[id]?.reader = nil
+            streams[id]?.nextLook = .zero
+        }
+        act(.look)
     }
 
     /// A reader could not read: its journals are looked at, and those that there are are read on. Where it is Redis as a
@@ -109,17 +123,22 @@ extension FeedMachine {
         for id in Set(unknown).sorted() where waiters[id]?.state == .looking { finish(id, .unavailable) }
     }
 
-    /// Redis answers again.
+    /// Redis answers again. Journals are read on once they were looked at.
     mutating func returned() {
-        for (id, stream) in streams where stream.isKnown && stream.reader == nil { enlist(id) }
+        for (id, stream) in streams where stream.isKnown && stream.reader == nil { streams[id]?.nextLook = .zero }
+        act(.look)
         for id in waiters.keys.sorted() { settle(id) }
     }
 
-    /// Finds a reader for a journal.
+    /// Finds a reader for a journal that was looked at.
     mutating func enlist(_ id: Int) {
+        let looked = streams[id]?.lookLeft ?? .zero
         let free = readers.first { $0.value.streams.count < settings.streamsPerReader }?.key
         let reader = free ?? number()
-        readers[reader, default: Reader()].streams.insert(id)
+        var joined = readers[reader] ?? Reader(heard: looked)
+        joined.streams.insert(id)
+        joined.heard = min(joined.heard, looked)
+        readers[reader] = joined
         streams[id]?.reader = reader
         if free == nil { act(.start(reader: reader)) } else { interrupt(reader) }
     }

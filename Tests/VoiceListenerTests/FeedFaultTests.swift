@@ -176,6 +176,52 @@ import Testing
         #expect(talk.wanted().contains("read \(waiter) for a: eu 5-0"))
     }
 
+    @Test("trimmed beyond where a reader was while the worker was stopped: what it read then is not taken to follow")
+    func trimmedWhileStopped() {
+        var talk = Self.waiting()
+        let waiter = talk.machine.waiters.keys.first ?? 0
+        talk.watch("w", 1, "eu")
+        _ = talk.wanted()
+        talk.read("eu", behind: 5, at: .seconds(2))
+        talk.read("eu", behind: 5, 61, at: .seconds(60))
+        #expect(talk.wanted() == [])
+        #expect(talk.cursors(talk.reader) == nil)
+        #expect(talk.look(["eu": StreamFacts(61, floor: 60)], at: .seconds(60)) == ["eu"])
+        let told = talk.wanted()
+        #expect(told.contains("push w: 1 eu STALE"))
+        #expect(told.contains("read \(waiter) for a: eu 5-0"))
+        #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["eu 61-0"])
+    }
+
+    @Test("what is read after the worker was stopped is read again once its journal was looked at, and nobody is told")
+    func stopped() {
+        var talk = Self.waiting()
+        // A look that left before says nothing of the time in which nothing ran.
+        let journals = talk.machine.takeLooks(at: .seconds(1))
+        talk.read("eu", behind: 5, 6, at: .seconds(60))
+        talk.machine.looked(journals.map { ($0, StreamLook.facts(StreamFacts(5))) })
+        let early = talk.machine.readers.keys.first ?? 0
+        talk.read("eu", behind: 5, 6, by: early, at: .seconds(60))
+        #expect(talk.wanted() == ["start \(early)"])
+        #expect(talk.look(["eu": StreamFacts(6)], at: .seconds(60)) == ["eu"])
+        let next = talk.machine.readers.keys.first ?? 0
+        talk.read("eu", behind: 5, 6, by: next, at: .seconds(61))
+        #expect(talk.wanted() == ["start \(next)", "a: " + Self.entries("eu", 6)])
+    }
+
+    @Test("of several journals none is read on behind an absence of Redis before it was looked at itself")
+    func backBeforeLooked() {
+        var talk = Self.waiting()
+        talk.ask("b", "us 3")
+        talk.look(["us": StreamFacts(3)])
+        talk.lookInVain(at: .seconds(1))
+        let journals = talk.machine.takeLooks(at: .seconds(2))
+        talk.machine.looked(journals.filter { $0.origin == "eu" }.map { ($0, StreamLook.facts(StreamFacts(5))) })
+        #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["eu 5-0"])
+        talk.machine.looked(journals.filter { $0.origin == "us" }.map { ($0, StreamLook.facts(StreamFacts(3))) })
+        #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["eu 5-0", "us 3-0"])
+    }
+
     @Test("a key of another kind: who waits for it is told so, and others are read on")
     func refused() {
         var talk = FeedTalk()

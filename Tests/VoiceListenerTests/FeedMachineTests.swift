@@ -99,7 +99,7 @@ import Testing
             FeedTalk.batch("us", behind: EntryID(first: 3, second: 0), [EntryID(first: 4, second: 0)]),
             FeedTalk.batch("eu", behind: EntryID(first: 5, second: 0), [EntryID(first: 6, second: 0)]),
         ]
-        talk.machine.read(FeedTalk.found(reads), by: reader)
+        talk.machine.read(FeedTalk.found(reads), by: reader, at: .zero)
         #expect(
             talk.wanted() == ["a: %2 $2 eu *1 *2 $3 6-0 *2 $1 n $1 6 $2 us *1 *2 $3 4-0 *2 $1 n $1 4"])
         #expect(talk.machine.waiters.isEmpty)

@@ -52,6 +52,7 @@ private struct FeedWorld {
         var settings = FeedMachine<Int>.Settings()
         settings.streamsPerReader = 1 + random.below(3)
         settings.streamBytes = random.chance(percent: 50) ? 600 : 100_000
+        settings.longestRead = .seconds(10)
         machine = FeedMachine(settings: settings)
         clients = (0..<4).map { _ in
             let wants = Self.names.filter { _ in random.chance(percent: 60) }
@@ -192,7 +193,7 @@ private struct FeedWorld {
             let ids = (entries[cursor.journal.origin] ?? []).filter { $0 > cursor.last.first }
             return FeedTalk.batch(cursor.journal.origin, behind: cursor.last, ids.map { EntryID(first: $0, second: 0) })
         }
-        machine.read(FeedTalk.found(found), by: reader)
+        machine.read(FeedTalk.found(found), by: reader, at: now)
         act()
     }
 

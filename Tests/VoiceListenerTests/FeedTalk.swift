@@ -75,10 +75,12 @@ struct FeedTalk {
     }
 
     /// The reader has read these entries of a stream.
-    mutating func read(_ name: String, behind previous: UInt64, _ ids: UInt64..., by reader: Int? = nil) {
+    mutating func read(
+        _ name: String, behind previous: UInt64, _ ids: UInt64..., by reader: Int? = nil, at now: Duration = .zero
+    ) {
         let read = Self.batch(
             name, behind: EntryID(first: previous, second: 0), ids.map { EntryID(first: $0, second: 0) })
-        machine.read(Self.found([read]), by: reader ?? self.reader)
+        machine.read(Self.found([read]), by: reader ?? self.reader, at: now)
     }
 
     /// What a reader finds that reads these batches.
