@@ -33,6 +33,9 @@ struct EntryChunk: Sendable {
 
     var count: Int { entries.count }
 
+    /// The ID of the first of them.
+    var first: EntryID? { entries.first?.id }
+
     /// What it takes of memory, about.
     var byteCount: Int { wire.readableBytes + entries.count * 24 + 200 }
 

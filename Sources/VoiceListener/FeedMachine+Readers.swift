@@ -70,6 +70,8 @@ extension FeedMachine {
             let highest = max(streams[id]?.highest ?? .zero, chunk.last)
             streams[id]?.recent.append(chunk)
             streams[id]?.highest = highest
+            streams[id]?.hasLast = true
+            for index in streams[id]?.lost.indices ?? 0..<0 { streams[id]?.lost[index].came(chunk) }
             keptBytes += chunk.byteCount
             grown.append(id)
             push(chunk, of: id)
@@ -135,12 +137,16 @@ extension FeedMachine {
         let looked = streams[id]?.lookLeft ?? .zero
         let free = readers.first { $0.value.streams.count < settings.streamsPerReader }?.key
         let reader = free ?? number()
-        var joined = readers[reader] ?? Reader(heard: looked)
-        joined.streams.insert(id)
-        joined.heard = min(joined.heard, looked)
-        readers[reader] = joined
+        readers[reader, default: Reader(heard: looked)].streams.insert(id)
+        heard(looked, by: reader)
         streams[id]?.reader = reader
         if free == nil { act(.start(reader: reader)) } else { interrupt(reader) }
+    }
+
+    /// A journal that the reader reads is known to be as it was then.
+    mutating func heard(_ time: Duration, by reader: Int) {
+        guard let before = readers[reader]?.heard else { return }
+        readers[reader]?.heard = min(before, time)
     }
 
     mutating func discharge(_ id: Int) {

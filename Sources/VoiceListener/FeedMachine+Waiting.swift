@@ -17,7 +17,7 @@ extension FeedMachine {
         case .group:
             if waiter.state == .looking || waiter.looksAgain || hasNews(waiter) { read(id) } else { park(id) }
         case .entries:
-            if let place = waiter.places.first(where: isBeyondEnd) {
+            if let place = waiter.places.first(where: isLost) {
                 return finish(id, .stale(first: streams[place.stream]?.first, of: place.name))
             }
             let isBehind = waiter.places.contains { $0.after < last(of: $0.stream) }
@@ -34,10 +34,9 @@ extension FeedMachine {
         waiter.places.contains { $0.seen < last(of: $0.stream) }
     }
 
-    /// Whether the journal ended behind the place before, and does not any more.
-    private func isBeyondEnd(_ place: Place) -> Bool {
-        guard let stream = streams[place.stream] else { return false }
-        return place.after > stream.recent.last && place.after <= stream.highest
+    /// Whether the place is an entry that the journal had, and has no more.
+    private func isLost(_ place: Place) -> Bool {
+        streams[place.stream]?.lost.contains { $0.contains(place.after) } ?? false
     }
 
     /// Leaves it until something comes, unless that would not be seen.

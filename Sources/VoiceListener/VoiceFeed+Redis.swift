@@ -60,10 +60,10 @@ extension VoiceFeed {
     /// Looks at journals whenever there are some to look at.
     func keepLooking() async {
         for await _ in looks {
-            let journals = apply { $0.takeLooks(at: time) }
-            guard !journals.isEmpty else { continue }
-            for start in stride(from: 0, to: journals.count, by: 256) {
-                let some = journals[start..<min(start + 256, journals.count)]
+            let cursors = apply { $0.takeLooks(at: time) }
+            guard !cursors.isEmpty else { continue }
+            for start in stride(from: 0, to: cursors.count, by: 256) {
+                let some = cursors[start..<min(start + 256, cursors.count)]
                 let looks = await StreamReading(store: store).look(at: Array(some))
                 apply { $0.looked(looks) }
             }

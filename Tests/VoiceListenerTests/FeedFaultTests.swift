@@ -116,6 +116,59 @@ import Testing
         #expect(talk.machine.waiters.count == 1)
     }
 
+    @Test("a stream that lost its end and went on: who has some of that is told, also later, and others go on")
+    func lostEnd() {
+        var talk = Self.waiting()
+        talk.read("eu", behind: 5, 6, 7, 8)
+        talk.ask("b", "eu 8")
+        talk.watch("w", 1, "eu")
+        _ = talk.wanted()
+        var facts = StreamFacts(11, first: 1)
+        facts.survivor = EntryID(first: 6, second: 0)
+        talk.look(["eu": facts], at: .seconds(1))
+        let told = talk.wanted()
+        #expect(told.contains("b: " + Self.stale("1-0")))
+        #expect(told.contains("push w: 1 eu STALE"))
+        #expect(talk.cursors(talk.reader) == ["eu 11-0"])
+        talk.ask("c", "eu 7")
+        let before = talk.ask("d", "eu 6")
+        let behind = talk.ask("e", "eu 9")
+        #expect(
+            talk.wanted() == [
+                "c: " + Self.stale("1-0"), "read \(before) for d: eu 6-0", "read \(behind) for e: eu 9-0",
+            ])
+    }
+
+    @Test("that nothing has the last ID of a stream says nothing where nobody saw an entry with it")
+    func noEntryAtTheEnd() {
+        var talk = Self.waiting()
+        talk.watch("w", 1, "eu")
+        _ = talk.wanted()
+        var facts = StreamFacts(5)
+        facts.survivor = EntryID(first: 4, second: 0)
+        talk.look(["eu": facts], at: .seconds(1))
+        #expect(talk.wanted() == [])
+        facts = StreamFacts(5)
+        facts.hasLast = true
+        talk.look(["eu": facts], at: .seconds(2))
+        facts = StreamFacts(9)
+        facts.survivor = EntryID(first: 4, second: 0)
+        talk.look(["eu": facts], at: .seconds(3))
+        #expect(talk.wanted().contains("push w: 1 eu STALE"))
+    }
+
+    @Test("who comes with entries that a stream lost is told when it has gone beyond them")
+    func lostBefore() {
+        var talk = Self.waiting()
+        talk.look(["eu": StreamFacts(2, first: 1)], at: .seconds(1))
+        _ = talk.cursors(talk.reader)
+        talk.read("eu", behind: 2, 7)
+        _ = talk.wanted()
+        talk.ask("b", "eu 4")
+        talk.ask("c", "eu 2")
+        #expect(talk.wanted() == ["b: " + Self.stale("1-0"), "c: " + Self.entries("eu", 7)])
+    }
+
     @Test("a stream that lost its end while Redis was asked: that nothing was found says nothing of what it is now")
     func recreatedMeanwhile() {
         var talk = Self.waiting()
@@ -145,7 +198,7 @@ import Testing
     @Test("a look that left before entries came says nothing against them")
     func overtakenLook() {
         var talk = Self.waiting()
-        let journals = talk.machine.takeLooks(at: .seconds(1))
+        let journals = talk.machine.takeLooks(at: .seconds(1)).map(\.journal)
         talk.read("eu", behind: 5, 6)
         talk.ask("a", "eu 6")
         _ = talk.wanted()
@@ -197,7 +250,7 @@ import Testing
     func stopped() {
         var talk = Self.waiting()
         // A look that left before says nothing of the time in which nothing ran.
-        let journals = talk.machine.takeLooks(at: .seconds(1))
+        let journals = talk.machine.takeLooks(at: .seconds(1)).map(\.journal)
         talk.read("eu", behind: 5, 6, at: .seconds(60))
         talk.machine.looked(journals.map { ($0, StreamLook.facts(StreamFacts(5))) })
         let early = talk.machine.readers.keys.first ?? 0
@@ -215,7 +268,7 @@ import Testing
         talk.ask("b", "us 3")
         talk.look(["us": StreamFacts(3)])
         talk.lookInVain(at: .seconds(1))
-        let journals = talk.machine.takeLooks(at: .seconds(2))
+        let journals = talk.machine.takeLooks(at: .seconds(2)).map(\.journal)
         talk.machine.looked(journals.filter { $0.origin == "eu" }.map { ($0, StreamLook.facts(StreamFacts(5))) })
         #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["eu 5-0"])
         talk.machine.looked(journals.filter { $0.origin == "us" }.map { ($0, StreamLook.facts(StreamFacts(3))) })
@@ -227,7 +280,7 @@ import Testing
         var talk = FeedTalk()
         talk.ask("a", "eu 5")
         talk.ask("b", "us 5")
-        let journals = talk.machine.takeLooks(at: .zero)
+        let journals = talk.machine.takeLooks(at: .zero).map(\.journal)
         talk.machine.looked(
             journals.map {
                 ($0, $0.origin == "eu" ? StreamLook.refused(Self.wrongType) : .facts(StreamFacts(5)))
@@ -246,7 +299,7 @@ import Testing
         talk.machine.readFailed(by: talk.reader, .server(code: "WRONGTYPE", message: "no"), at: .zero)
         #expect(talk.wanted() == [])
         #expect(talk.cursors(talk.reader) == nil)
-        let journals = talk.machine.takeLooks(at: .milliseconds(50))
+        let journals = talk.machine.takeLooks(at: .milliseconds(50)).map(\.journal)
         #expect(journals.map(\.origin) == ["eu", "us"])
         talk.machine.looked(
             journals.map {
@@ -265,7 +318,7 @@ import Testing
         talk.look(["eu": StreamFacts(5)])
         _ = talk.wanted()
         for time in 1...3 {
-            let journals = talk.machine.takeLooks(at: .seconds(time))
+            let journals = talk.machine.takeLooks(at: .seconds(time)).map(\.journal)
             talk.machine.looked(journals.map { ($0, StreamLook.refused(Self.wrongType)) })
             #expect(talk.wanted().contains("push w: 1 eu STALE") == (time == 1))
         }

@@ -64,14 +64,14 @@ struct FeedTalk {
     /// Looks at what is to be looked at, and finds these facts; nothing where there are none.
     @discardableResult
     mutating func look(_ facts: [String: StreamFacts] = [:], at now: Duration = .zero) -> [String] {
-        let journals = machine.takeLooks(at: now)
+        let journals = machine.takeLooks(at: now).map(\.journal)
         machine.looked(journals.map { ($0, StreamLook.facts(facts[$0.origin] ?? StreamFacts())) })
         return journals.map(\.origin)
     }
 
     /// Looks, and finds Redis away.
     mutating func lookInVain(at now: Duration = .zero) {
-        machine.looked(machine.takeLooks(at: now).map { ($0, StreamLook.unreachable) })
+        machine.looked(machine.takeLooks(at: now).map { ($0.journal, StreamLook.unreachable) })
     }
 
     /// The reader has read these entries of a stream.
