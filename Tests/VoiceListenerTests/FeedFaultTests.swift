@@ -358,6 +358,23 @@ import Testing
         #expect(talk.machine.waiters.count == 2)
     }
 
+    @Test("a consumer that is woken and refused leaves what it was woken for to the others of its group")
+    func refusedConsumer() {
+        var talk = FeedTalk()
+        let (first, second) = (talk.join("a", "g", "eu", "us"), talk.join("b", "g", "eu"))
+        let (other, elsewhere) = (talk.join("c", "h", "eu"), talk.join("d", "g", "us"))
+        talk.look(["eu": StreamFacts(5), "us": StreamFacts(5)])
+        for consumer in [first, second, other, elsewhere] { talk.machine.foundNothing(for: consumer) }
+        _ = talk.wanted()
+        talk.read("eu", behind: 5, 6, by: talk.machine.readers.keys.first)
+        #expect(talk.wanted() == ["read \(first) for a: eu 5-0, us 5-0", "read \(other) for c: eu 5-0"])
+        talk.machine.found(.error("NOGROUP", "no"), for: first)
+        #expect(talk.wanted() == ["a: -NOGROUP no", "read \(second) for b: eu 5-0"])
+        talk.machine.foundNothing(for: second)
+        talk.machine.found(.error("NOGROUP", "no"), for: other)
+        #expect(talk.wanted() == ["c: -NOGROUP no"])
+    }
+
     @Test("consumers of a group that is destroyed look at once, those of another do not")
     func destroyedGroup() {
         var talk = FeedTalk()

@@ -49,8 +49,8 @@ struct FeedTalk {
     }
 
     @discardableResult
-    mutating func join(_ client: String, _ group: String, _ stream: String, until deadline: Duration? = nil) -> Int {
-        let streams = [FeedWait.Stream(stream, Self.journal(stream))]
+    mutating func join(_ client: String, _ group: String, _ names: String..., until deadline: Duration? = nil) -> Int {
+        let streams = names.map { FeedWait.Stream($0, Self.journal($0)) }
         return machine.asked(FeedWait(streams: streams, purpose: .group(group), deadline: deadline), by: client)
     }
 
