@@ -103,19 +103,25 @@ extension FeedMachine {
         return waiter.client
     }
 
-    /// What recent entries have for a wait: nil where they do not reach back far enough.
+    /// What recent entries have for a wait, of all its streams no more than is sent at once: who reads goes on behind the
+    /// last of each. Nil where they do not reach back far enough.
     mutating func reply(for waiter: Waiter) -> Reply? {
         guard case .entries(let limit) = waiter.wait.purpose else { return nil }
         for made in recentReplies where made.limit == limit {
             if made.places.elementsEqual(waiter.places, by: { $0.isSame(as: $1) }) { return made.reply }
         }
         var pairs: [Reply.Pair] = []
+        var room = PageSize.wantedBytes
         for place in waiter.places {
             guard let recent = streams[place.stream]?.recent else { return nil }
             guard place.after < recent.last else { continue }
             guard recent.reaches(place.after) else { return nil }
-            let (count, wire) = recent.entries(behind: place.after, limit: limit)
-            if count > 0 { pairs.append(Reply.Pair(.text(place.name), .elements(wire, count: count))) }
+            var (count, wire) = recent.entries(behind: place.after, limit: limit, bytes: room)
+            // One there is for always, so that who reads gets on.
+            if count == 0, pairs.isEmpty { (count, wire) = recent.entries(behind: place.after, limit: 1) }
+            guard count > 0 else { continue }
+            room -= wire.readableBytes
+            pairs.append(Reply.Pair(.text(place.name), .elements(wire, count: count)))
         }
         guard !pairs.isEmpty else { return nil }
         if recentReplies.count == Self.recentReplyLimit { recentReplies.removeFirst() }

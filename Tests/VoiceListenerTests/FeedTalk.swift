@@ -35,6 +35,18 @@ struct FeedTalk {
         return builder.batch().map { JournalRead(journal(name), $0) }
     }
 
+    /// A batch of so many large entries.
+    static func large(_ name: String, behind previous: UInt64, _ count: UInt64, bytes: Int) -> JournalRead? {
+        var builder = EntryBatchBuilder(previous: EntryID(first: previous, second: 0))
+        for id in previous + 1...previous + count {
+            builder.append(id: EntryID(first: id, second: 0), fields: 1) { strings in
+                strings.append("n")
+                strings.append(String(repeating: "x", count: bytes))
+            }
+        }
+        return builder.batch().map { JournalRead(journal(name), $0) }
+    }
+
     /// `reads` are streams and the IDs behind which entries are wanted: `eu 5`.
     @discardableResult
     mutating func ask(
