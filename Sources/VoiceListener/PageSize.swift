@@ -25,6 +25,14 @@ enum PageSize {
     /// too are an answer that Redis may give, with what the wire adds.
     static let pageLimit = 60
 
+    /// Journals that are looked at together: Redis shows three entries of each, which it does not leave out.
+    static func looks<Element>(of journals: [Element]) -> [[Element]] {
+        let size = pageLimit / 3
+        return stride(from: 0, to: journals.count, by: size).map { start in
+            Array(journals[start..<min(start + size, journals.count)])
+        }
+    }
+
     /// How many to read next where `count` entries of `bytes` were found: as many as there is room for if they go on like
     /// that, and one more.
     static func next(behind count: Int, bytes: Int) -> Int {

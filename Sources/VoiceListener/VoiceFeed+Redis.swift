@@ -62,9 +62,8 @@ extension VoiceFeed {
         for await _ in looks {
             let cursors = apply { $0.takeLooks(at: time) }
             guard !cursors.isEmpty else { continue }
-            for start in stride(from: 0, to: cursors.count, by: 256) {
-                let some = cursors[start..<min(start + 256, cursors.count)]
-                let looks = await StreamReading(store: store).look(at: Array(some))
+            for some in PageSize.looks(of: cursors) {
+                let looks = await StreamReading(store: store).look(at: some)
                 apply { $0.looked(looks) }
             }
         }

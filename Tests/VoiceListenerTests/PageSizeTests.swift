@@ -22,6 +22,13 @@ import Testing
         #expect(PageSize.pageLimit * largest < 64 << 20)
     }
 
+    @Test("all journals are looked at, few enough together for large entries", arguments: [0, 1, 19, 20, 21, 256])
+    func looks(count: Int) {
+        let looks = PageSize.looks(of: Array(0..<count))
+        #expect(looks.flatMap(\.self) == Array(0..<count))
+        #expect(looks.allSatisfy { !$0.isEmpty && $0.count * 3 * (1 << 20 + 40 * 16) < 64 << 20 })
+    }
+
     @Test("rounds of the largest entries, whatever came before, are an answer that may wait for a client")
     func rounds() {
         let largest = 1 << 20 + 40 * 16
