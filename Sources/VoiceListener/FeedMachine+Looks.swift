@@ -133,7 +133,7 @@ extension FeedMachine {
         streams[id]?.hasLast = false
         recentReplies.removeAll()
         guard let reader = streams[id]?.reader else { return enlist(id) }
-        heard(streams[id]?.lookLeft ?? .zero, by: reader)
+        begins(at: streams[id]?.lookLeft ?? .zero, reader)
         interrupt(reader)
     }
 

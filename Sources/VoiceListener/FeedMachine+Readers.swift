@@ -13,6 +13,8 @@ extension FeedMachine {
         var isInterrupted = false
         /// When it answered last; before that, when its journals were looked at.
         var heard: Duration
+        /// When journals were looked at that it reads from there once it asks again.
+        var looked: Duration?
     }
 
     /// Why a journal is not read, though it is there.
@@ -43,6 +45,10 @@ extension FeedMachine {
         readers[reader]?.asked = found.streams
         readers[reader]?.isWaiting = true
         readers[reader]?.isInterrupted = false
+        if let looked = found.looked {
+            readers[reader]?.heard = min(found.heard, looked)
+            readers[reader]?.looked = nil
+        }
         let cursors = found.streams.compactMap { id in
             streams[id].map { JournalCursor($0.journal, behind: $0.recent.last) }
         }
@@ -138,15 +144,15 @@ extension FeedMachine {
         let free = readers.first { $0.value.streams.count < settings.streamsPerReader }?.key
         let reader = free ?? number()
         readers[reader, default: Reader(heard: looked)].streams.insert(id)
-        heard(looked, by: reader)
+        begins(at: looked, reader)
         streams[id]?.reader = reader
         if free == nil { act(.start(reader: reader)) } else { interrupt(reader) }
     }
 
-    /// A journal that the reader reads is known to be as it was then.
-    mutating func heard(_ time: Duration, by reader: Int) {
-        guard let before = readers[reader]?.heard else { return }
-        readers[reader]?.heard = min(before, time)
+    /// The reader reads a journal from where that was when it was looked at.
+    mutating func begins(at looked: Duration, _ reader: Int) {
+        guard let found = readers[reader] else { return }
+        readers[reader]?.looked = min(found.looked ?? looked, looked)
     }
 
     mutating func discharge(_ id: Int) {

@@ -262,6 +262,22 @@ import Testing
         #expect(talk.wanted() == ["start \(next)", "a: " + Self.entries("eu", 6)])
     }
 
+    @Test("a journal that joins a reader is known as of its look, whatever the reader answers before")
+    func joinedEarly() {
+        var talk = Self.waiting()
+        talk.ask("b", "us 3")
+        let journals = talk.machine.takeLooks(at: .zero).map(\.journal)
+        talk.read("eu", behind: 5, at: .seconds(2))
+        talk.machine.looked(journals.map { ($0, StreamLook.facts(StreamFacts(3))) })
+        _ = talk.wanted()
+        talk.read("eu", behind: 5, at: .seconds(3))
+        #expect(talk.cursors(talk.reader) == ["eu 5-0", "us 3-0"])
+        talk.read("us", behind: 3, 9, at: .seconds(4))
+        #expect(talk.wanted() == [])
+        #expect(talk.look(["eu": StreamFacts(5), "us": StreamFacts(9, floor: 8)], at: .seconds(4)) == ["eu", "us"])
+        #expect(talk.wanted().contains { $0.hasPrefix("read ") && $0.hasSuffix(" for b: us 3-0") })
+    }
+
     @Test("of several journals none is read on behind an absence of Redis before it was looked at itself")
     func backBeforeLooked() {
         var talk = Self.waiting()

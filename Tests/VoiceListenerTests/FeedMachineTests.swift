@@ -40,7 +40,10 @@ import Testing
 
     @Test("large entries of several streams are answered in parts, and one there is always")
     func largeAnswers() {
-        var talk = FeedTalk { ($0.streamBytes, $0.totalBytes) = (64 << 20, 640 << 20) }
+        var talk = FeedTalk {
+            $0.streamBytes = 64 << 20
+            $0.totalBytes = 640 << 20
+        }
         talk.ask("a", "eu 0", "us 0")
         talk.look()
         let reader = talk.machine.readers.keys.first ?? 0
