@@ -81,10 +81,30 @@ package final class ProvisioningFeed: Sendable {
     }
 
     /// Objects of a type were put right in this region's state, of which no journal tells: who watches them has to list
-    /// again.
-    package func repaired(_ type: String) async {
-        // Who lists again must not find in memory what stood there before.
-        try? await pages.cache?.session?.heard()
+    /// again. Nobody is told while memory may have what stood there before; who calls does not wait for that.
+    package func repaired(_ type: String) {
+        add {
+            guard await self.memoryHasHeard() else { return }
+            self.tell(repairOf: type)
+        }
+    }
+
+    /// Returns once memory has forgotten what had changed before the call, however long Redis is away; false where the feed
+    /// ends first.
+    private func memoryHasHeard() async -> Bool {
+        guard let cache = pages.cache else { return true }
+        while !Task.isCancelled {
+            do throws(StoreFailure) {
+                try await cache.heard()
+                return true
+            } catch {
+                try? await Task.sleep(for: Self.pause)
+            }
+        }
+        return false
+    }
+
+    private func tell(repairOf type: String) {
         state.withLock { state in
             guard let completed = state.histories.completed else { return }
             state.repairs.repaired(type, at: completed.lastEntryID)

@@ -11,7 +11,8 @@ internal import VoiceListener
 struct RedisCheck: Sendable {
     /// What the server is to the region.
     enum Role: Hashable, Sendable {
-        case own(region: String)
+        /// `servesVoice` says whether clients have their consumer groups there.
+        case own(region: String, servesVoice: Bool)
         /// The peer's, into which `writer`, the region of the file, writes copies.
         case peer(region: String, writer: String)
     }
@@ -70,7 +71,7 @@ struct RedisCheck: Sendable {
 
     /// A user who may not read it is told so by the finding about permissions.
     private func journaled(through connection: RedisConnection) async -> Position? {
-        guard case .own(let region) = role else { return nil }
+        guard case .own(let region, _) = role else { return nil }
         let command = RedisCommand("HGET", JournalName.provisioning(origin: region).metaKey, "position")
         let reply: RedisReply? = try? await connection.send(command)
         return reply?.string.flatMap { Position($0) }

@@ -14,7 +14,8 @@ extension RedisCheck {
 
         /// `XADD`, `CLIENT UNBLOCK`.
         var name: String {
-            words.prefix(["FUNCTION", "CLIENT", "MEMORY", "XINFO"].contains(words[0]) ? 2 : 1).joined(separator: " ")
+            let hasPart = ["FUNCTION", "CLIENT", "MEMORY", "XINFO", "XGROUP"].contains(words[0])
+            return words.prefix(hasPart ? 2 : 1).joined(separator: " ")
         }
 
         /// The first key.
@@ -92,10 +93,11 @@ extension RedisCheck {
 
     private var probes: [Probe] {
         switch role {
-        case .own(let region):
+        case .own(let region, let servesVoice):
             Self.journals(of: region).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("GET", knockKey(from: "probe"))] + Self.projectionProbes + Self.leaseProbes
                 + Self.roleProbes(of: region) + Self.trackingProbes + Self.clientProbes(of: region)
+                + (servesVoice ? Self.groupProbes(of: .voice(tenant: "1", origin: region)) : [])
         case .peer(_, let writer):
             Self.journals(of: writer).flatMap(Self.journalProbes) + Self.connectionProbes
                 + [Probe("SET", knockKey(from: writer), "1 0")]
@@ -150,6 +152,19 @@ extension RedisCheck {
             Probe("FCALL", "regionsync_probe", "3", requests, counter, once), Probe("XADD", requests, "*", "f", "v"),
             Probe("XTRIM", requests, "MINID", "1-0"), Probe("GET", counter), Probe("SET", counter, "1"),
             Probe("GET", once), Probe("SET", once, "v", "EX", "1"),
+        ]
+    }
+
+    /// What clients do with consumer groups.
+    private static func groupProbes(of journal: JournalName) -> [Probe] {
+        let key = journal.key
+        return [
+            Probe("XGROUP", "CREATE", key, "g", "$"), Probe("XGROUP", "CREATECONSUMER", key, "g", "c"),
+            Probe("XGROUP", "SETID", key, "g", "$"), Probe("XGROUP", "DELCONSUMER", key, "g", "c"),
+            Probe("XGROUP", "DESTROY", key, "g"), Probe("XREADGROUP", "GROUP", "g", "c", "STREAMS", key, ">"),
+            Probe("XACK", key, "g", "1-0"), Probe("XPENDING", key, "g"), Probe("XCLAIM", key, "g", "c", "0", "1-0"),
+            Probe("XAUTOCLAIM", key, "g", "c", "0", "0-0"), Probe("XINFO", "GROUPS", key),
+            Probe("XINFO", "CONSUMERS", key, "g"),
         ]
     }
 

@@ -29,8 +29,9 @@ package struct RegionCheck: Sendable {
 
     /// The region's own Redis and those of its peers, in the order of the file; and where the own provisioning journal ends.
     private func servers(on eventLoop: any EventLoop) async -> ([Finding], journaled: Position?) {
+        let own = RedisCheck.Role.own(region: region.name, servesVoice: region.listeners.voice != nil)
         let checks =
-            [RedisCheck(region.redis, role: .own(region: region.name), key: "redis")]
+            [RedisCheck(region.redis, role: own, key: "redis")]
             + region.peers.enumerated().map { index, peer in
                 RedisCheck(
                     peer.redis, role: .peer(region: peer.region, writer: region.name), key: "peers[\(index)].redis")

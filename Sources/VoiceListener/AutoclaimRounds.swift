@@ -18,12 +18,14 @@ struct AutoclaimRounds: Sendable {
     init(count: Int) { wanted = count }
 
     /// Entries of the next round, at most; nil: that is all.
-    var next: Int? { isOver ? nil : min(wanted, PageSize.roundLimit) }
+    var next: Int? { isOver ? nil : count }
+
+    private var count: Int { min(wanted, PageSize.round(behind: byteCount)) }
 
     /// Takes where to go on, entries, and IDs of entries that are gone; false for what is no such answer.
     mutating func took(_ answer: [StoreReply]) -> Bool {
         guard answer.count >= 2, let next = answer[0].text else { return false }
-        let asked = min(wanted, PageSize.roundLimit)
+        let asked = count
         let (some, lost) = (answer[1].elements, answer.dropFirst(2).first?.elements ?? [])
         cursor = next
         entries += some

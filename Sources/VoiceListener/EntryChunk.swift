@@ -33,15 +33,23 @@ struct EntryChunk: Sendable {
 
     var count: Int { entries.count }
 
+    /// The ID of the first of them.
+    var first: EntryID? { entries.first?.id }
+
     /// What it takes of memory, about.
     var byteCount: Int { wire.readableBytes + entries.count * 24 + 200 }
 
-    /// Entries behind `after`, `limit` at most: how many, and their bytes.
-    func entries(behind after: EntryID, limit: Int) -> (count: Int, wire: ByteBuffer) {
+    /// How many entries there are behind `after`.
+    func count(behind after: EntryID) -> Int { entries.count - firstIndex(behind: after) }
+
+    /// Entries behind `after`, `limit` at most and no more than `bytes`: how many, and their bytes.
+    func entries(behind after: EntryID, limit: Int, bytes: Int = .max) -> (count: Int, wire: ByteBuffer) {
         let first = firstIndex(behind: after)
-        let count = min(entries.count - first, max(limit, 0))
+        var count = min(entries.count - first, max(limit, 0))
         guard count > 0 else { return (0, ByteBuffer()) }
         let start = first == 0 ? 0 : entries[first - 1].end
+        while count > 0, entries[first + count - 1].end - start > bytes { count -= 1 }
+        guard count > 0 else { return (0, ByteBuffer()) }
         let end = entries[first + count - 1].end
         return (count, wire.getSlice(at: start, length: end - start) ?? ByteBuffer())
     }

@@ -82,7 +82,15 @@ extension FeedMachine {
 
     /// What was looked for in Redis was there, or gave an error.
     mutating func found(_ reply: Reply, for id: Int) {
+        let waiter = waiters[id]
         finish(id, reply)
+        guard reply.isError, let waiter, case .group(let group) = waiter.wait.purpose else { return }
+        // What it was woken for is still there, and nobody else may have been woken for it.
+        let others = waiter.places.flatMap { streams[$0.stream]?.waiters ?? [] }
+        for other in Set(others).sorted() {
+            guard let found = waiters[other], case .group(group) = found.wait.purpose else { continue }
+            settle(other)
+        }
     }
 
     /// What was looked for in Redis was not there.

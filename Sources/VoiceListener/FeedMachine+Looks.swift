@@ -14,12 +14,20 @@ extension FeedMachine {
         var first: EntryID?
         /// The highest ID that it ever had here.
         var highest = EntryID.zero
+        /// Whether its last ID is known to be that of an entry: a copy may begin with the ID that the one before it had.
+        var hasLast = false
+        /// What it had and has no more; the newest.
+        var lost: [LostEntries] = []
         var reader: Int?
         var waiters: Set<Int> = []
         /// Those of them that watch.
         var watchers: Set<Int> = []
         /// Set while a look is on its way: the last ID known when it left.
         var looked: EntryID?
+        /// Whether that was known to be that of an entry.
+        var lookedForEntry = false
+        /// When the last look left.
+        var lookLeft = Duration.zero
         var nextLook = Duration.zero
         var unusedSince: Duration?
     }
@@ -38,19 +46,22 @@ extension FeedMachine {
         return id
     }
 
-    /// The journals to look at now; report `looked`. Forgets those that nobody has waited for in a while.
-    mutating func takeLooks(at now: Duration) -> [JournalName] {
+    /// The journals to look at now, and the last ID that is known of each; report `looked`. Forgets those that nobody has
+    /// waited for in a while.
+    mutating func takeLooks(at now: Duration) -> [JournalCursor] {
         forgetUnused(at: now)
         let interval = settings.lookInterval * Double(max(1, streams.count / 1000))
-        var due: [JournalName] = []
+        var due: [JournalCursor] = []
         for (id, stream) in streams where stream.looked == nil {
             // Also where nobody waits: who asks next is served from memory.
             guard !stream.isKnown || isAway || stream.nextLook <= now else { continue }
             streams[id]?.looked = stream.recent.last
+            streams[id]?.lookedForEntry = stream.hasLast
+            streams[id]?.lookLeft = now
             streams[id]?.nextLook = now + interval
-            due.append(stream.journal)
+            due.append(JournalCursor(stream.journal, behind: stream.recent.last))
         }
-        return due.sorted()
+        return due.sorted { $0.journal < $1.journal }
     }
 
     /// Journals were looked at.
@@ -90,10 +101,19 @@ extension FeedMachine {
             for waiter in stream.waiters.sorted() { settle(waiter) }
             return
         }
+        if facts.hasLast, stream.recent.last == last { streams[id]?.hasLast = true }
         let isReborn = stream.birth != nil && facts.birth != nil && facts.birth != stream.birth
         if isReborn || facts.generated < last {
             restart(id, behind: facts.generated)
-            tellStale(id, isReborn: isReborn)
+            if isReborn { streams[id]?.lost = [] }
+            note(LostEntries(behind: facts.generated, through: stream.highest), of: id)
+            tellStale(id, of: LostEntries(behind: isReborn ? .zero : facts.generated))
+        } else if let survivor = facts.survivor, stream.lookedForEntry {
+            // It lost its end, and went on in another way.
+            let lost = LostEntries(behind: max(survivor, facts.floor), through: last)
+            restart(id, behind: facts.generated)
+            note(lost, of: id)
+            tellStale(id, of: lost)
         } else if facts.floor > stream.recent.last {
             // Trimmed while nobody read: whoever needs it is told so when it is looked for.
             restart(id, behind: facts.generated)
@@ -110,12 +130,24 @@ extension FeedMachine {
         streams[id]?.recent = RecentEntries(behind: last)
         let highest = max(streams[id]?.highest ?? .zero, last)
         streams[id]?.highest = highest
+        streams[id]?.hasLast = false
         recentReplies.removeAll()
-        if let reader = streams[id]?.reader { interrupt(reader) } else { enlist(id) }
+        guard let reader = streams[id]?.reader else { return enlist(id) }
+        begins(at: streams[id]?.lookLeft ?? .zero, reader)
+        interrupt(reader)
     }
 
+    /// Keeps in mind what a journal lost, for who comes later and has some of it.
+    private mutating func note(_ lost: LostEntries, of id: Int) {
+        guard !lost.isEmpty else { return }
+        streams[id]?.lost.append(lost)
+        if let count = streams[id]?.lost.count, count > Self.lostLimit { streams[id]?.lost.removeFirst() }
+    }
+
+    private static var lostLimit: Int { 16 }
+
     /// Whoever has read entries of a journal that it does not have any more is told; who has read none goes on.
-    private mutating func tellStale(_ id: Int, isReborn: Bool) {
+    private mutating func tellStale(_ id: Int, of lost: LostEntries) {
         guard let stream = streams[id] else { return }
         for waiter in stream.waiters.sorted() {
             guard let found = waiters[waiter] else { continue }
@@ -126,8 +158,7 @@ extension FeedMachine {
                 settle(waiter)
                 continue
             }
-            let end = isReborn ? .zero : stream.recent.last
-            if let index = indices.first(where: { found.wait.streams[$0].after > end }) {
+            if let index = indices.first(where: { lost.contains(found.wait.streams[$0].after) }) {
                 finish(waiter, .stale(first: stream.first, of: found.wait.streams[index].name))
             } else {
                 // What was not there before may be there now.

@@ -11,6 +11,10 @@ extension FeedMachine {
         var asked: Set<Int> = []
         var isWaiting = false
         var isInterrupted = false
+        /// When it answered last; before that, when its journals were looked at.
+        var heard: Duration
+        /// When journals were looked at that it reads from there once it asks again.
+        var looked: Duration?
     }
 
     /// Why a journal is not read, though it is there.
@@ -41,6 +45,10 @@ extension FeedMachine {
         readers[reader]?.asked = found.streams
         readers[reader]?.isWaiting = true
         readers[reader]?.isInterrupted = false
+        if let looked = found.looked {
+            readers[reader]?.heard = min(found.heard, looked)
+            readers[reader]?.looked = nil
+        }
         let cursors = found.streams.compactMap { id in
             streams[id].map { JournalCursor($0.journal, behind: $0.recent.last) }
         }
@@ -49,9 +57,11 @@ extension FeedMachine {
     }
 
     /// A reader has read what was wanted.
-    mutating func read(_ found: [FeedRead], by reader: Int) {
-        guard let asked = readers[reader]?.asked else { return }
+    mutating func read(_ found: [FeedRead], by reader: Int, at now: Duration) {
+        guard let asked = readers[reader]?.asked, let heard = readers[reader]?.heard else { return }
         readers[reader]?.isWaiting = false
+        guard now - heard <= settings.longestRead else { return lookFirst(reader) }
+        readers[reader]?.heard = max(heard, now)
         if !troubles.isEmpty { for id in asked { troubles[id] = nil } }
         guard !found.isEmpty else { return }
         recentReplies.removeAll()
@@ -66,6 +76,8 @@ extension FeedMachine {
             let highest = max(streams[id]?.highest ?? .zero, chunk.last)
             streams[id]?.recent.append(chunk)
             streams[id]?.highest = highest
+            streams[id]?.hasLast = true
+            for index in streams[id]?.lost.indices ?? 0..<0 { streams[id]?.lost[index].came(chunk) }
             keptBytes += chunk.byteCount
             grown.append(id)
             push(chunk, of: id)
@@ -75,6 +87,16 @@ extension FeedMachine {
         for id in grown { trim(id) }
         // As many journals joined, what those there were before may keep has shrunk.
         if keptBytes > settings.totalBytes { for id in streams.keys.sorted() { trim(id) } }
+    }
+
+    /// What a reader has read may not follow what is known: its journals are looked at, and read on from where they were.
+    private mutating func lookFirst(_ reader: Int) {
+        guard let found = readers.removeValue(forKey: reader) else { return }
+        for id in found.streams {
+            streams[id]?.reader = nil
+            streams[id]?.nextLook = .zero
+        }
+        act(.look)
     }
 
     /// A reader could not read: its journals are looked at, and those that there are are read on. Where it is Redis as a
@@ -109,19 +131,28 @@ extension FeedMachine {
         for id in Set(unknown).sorted() where waiters[id]?.state == .looking { finish(id, .unavailable) }
     }
 
-    /// Redis answers again.
+    /// Redis answers again. Journals are read on once they were looked at.
     mutating func returned() {
-        for (id, stream) in streams where stream.isKnown && stream.reader == nil { enlist(id) }
+        for (id, stream) in streams where stream.isKnown && stream.reader == nil { streams[id]?.nextLook = .zero }
+        act(.look)
         for id in waiters.keys.sorted() { settle(id) }
     }
 
-    /// Finds a reader for a journal.
+    /// Finds a reader for a journal that was looked at.
     mutating func enlist(_ id: Int) {
+        let looked = streams[id]?.lookLeft ?? .zero
         let free = readers.first { $0.value.streams.count < settings.streamsPerReader }?.key
         let reader = free ?? number()
-        readers[reader, default: Reader()].streams.insert(id)
+        readers[reader, default: Reader(heard: looked)].streams.insert(id)
+        begins(at: looked, reader)
         streams[id]?.reader = reader
         if free == nil { act(.start(reader: reader)) } else { interrupt(reader) }
+    }
+
+    /// The reader reads a journal from where that was when it was looked at.
+    mutating func begins(at looked: Duration, _ reader: Int) {
+        guard let found = readers[reader] else { return }
+        readers[reader]?.looked = min(found.looked ?? looked, looked)
     }
 
     mutating func discharge(_ id: Int) {

@@ -17,7 +17,7 @@ extension FeedMachine {
         case .group:
             if waiter.state == .looking || waiter.looksAgain || hasNews(waiter) { read(id) } else { park(id) }
         case .entries:
-            if let place = waiter.places.first(where: isBeyondEnd) {
+            if let place = waiter.places.first(where: isLost) {
                 return finish(id, .stale(first: streams[place.stream]?.first, of: place.name))
             }
             let isBehind = waiter.places.contains { $0.after < last(of: $0.stream) }
@@ -34,10 +34,9 @@ extension FeedMachine {
         waiter.places.contains { $0.seen < last(of: $0.stream) }
     }
 
-    /// Whether the journal ended behind the place before, and does not any more.
-    private func isBeyondEnd(_ place: Place) -> Bool {
-        guard let stream = streams[place.stream] else { return false }
-        return place.after > stream.recent.last && place.after <= stream.highest
+    /// Whether the place is an entry that the journal had, and has no more.
+    private func isLost(_ place: Place) -> Bool {
+        streams[place.stream]?.lost.contains { $0.contains(place.after) } ?? false
     }
 
     /// Leaves it until something comes, unless that would not be seen.
@@ -104,19 +103,25 @@ extension FeedMachine {
         return waiter.client
     }
 
-    /// What recent entries have for a wait: nil where they do not reach back far enough.
+    /// What recent entries have for a wait, of all its streams no more than is sent at once: who reads goes on behind the
+    /// last of each. Nil where they do not reach back far enough.
     mutating func reply(for waiter: Waiter) -> Reply? {
         guard case .entries(let limit) = waiter.wait.purpose else { return nil }
         for made in recentReplies where made.limit == limit {
             if made.places.elementsEqual(waiter.places, by: { $0.isSame(as: $1) }) { return made.reply }
         }
         var pairs: [Reply.Pair] = []
+        var room = PageSize.wantedBytes
         for place in waiter.places {
             guard let recent = streams[place.stream]?.recent else { return nil }
             guard place.after < recent.last else { continue }
             guard recent.reaches(place.after) else { return nil }
-            let (count, wire) = recent.entries(behind: place.after, limit: limit)
-            if count > 0 { pairs.append(Reply.Pair(.text(place.name), .elements(wire, count: count))) }
+            var (count, wire) = recent.entries(behind: place.after, limit: limit, bytes: room)
+            // One there is for always, so that who reads gets on.
+            if count == 0, pairs.isEmpty { (count, wire) = recent.entries(behind: place.after, limit: 1) }
+            guard count > 0 else { continue }
+            room -= wire.readableBytes
+            pairs.append(Reply.Pair(.text(place.name), .elements(wire, count: count)))
         }
         guard !pairs.isEmpty else { return nil }
         if recentReplies.count == Self.recentReplyLimit { recentReplies.removeFirst() }

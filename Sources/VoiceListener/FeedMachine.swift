@@ -6,6 +6,8 @@ internal import RESP
 ///
 /// A journal that anybody waits for is followed from then on, and for a while after. It begins with a look at it, which
 /// tells its last ID; from there on a reader reads. Looks are repeated, since a journal may be born again.
+///
+/// Of looks and reads it is told at times that go on while the machine is suspended; deadlines have a time of their own.
 struct FeedMachine<Client: Sendable>: Sendable {
     struct Settings: Hashable, Sendable {
         /// Streams that one connection reads.
@@ -19,6 +21,9 @@ struct FeedMachine<Client: Sendable>: Sendable {
         var lookInterval = Duration.seconds(1)
         /// How long journals that cannot be read may be read in vain before who waits for them is told.
         var refusalPatience = Duration.seconds(2)
+        /// How far answers of a reader may be apart for what they hold to follow: where the worker was stopped for longer, a
+        /// trim may have overtaken it.
+        var longestRead = SentRead.patience + .seconds(1)
     }
 
     enum Action: Sendable {

@@ -43,6 +43,10 @@ struct StreamFacts: Hashable, Sendable {
     var generated = EntryID.zero
     /// The oldest entry; nil where there is none.
     var first: EntryID?
+    /// Whether the last entry known when the look left is there.
+    var hasLast = false
+    /// The newest entry below it where it is not there and nobody removed it.
+    var survivor: EntryID?
 }
 
 /// What a look at a journal found.

@@ -32,9 +32,10 @@ struct GroupRounds: Sendable {
     /// What is read next; nil: that is all.
     var next: Round? {
         guard byteCount < PageSize.wantedBytes, !rest.isEmpty else { return nil }
-        let streams = Array(rest.prefix(PageSize.roundLimit))
+        let most = PageSize.round(behind: byteCount)
+        let streams = Array(rest.prefix(most))
         let wanted = streams.map { limit - (found[$0]?.count ?? 0) }.min() ?? limit
-        return Round(streams: streams, count: max(1, min(wanted, PageSize.roundLimit / streams.count)))
+        return Round(streams: streams, count: max(1, min(wanted, most / streams.count)))
     }
 
     /// Takes what a round gave: streams that it named, and entries.

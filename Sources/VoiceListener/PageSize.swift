@@ -8,12 +8,30 @@ enum PageSize {
     static let wantedBytes = 16 << 20
 
     /// Entries of one command whose answer is not to be given up for its size: the largest that clients write, of 1 MiB, are
-    /// still one that Redis may give.
-    static let roundLimit = 32
+    /// still one that may wait for a client.
+    static let roundLimit = 30
+
+    /// What the rounds of an answer bring together at most, which may wait for a client with what the wire adds.
+    private static let roundsBytes = 31 << 20
+    /// The largest entry that clients write, with what is told of it.
+    private static let entryBytes = 1 << 20 + 1 << 10
+
+    /// Entries of the next round where those before brought so many bytes, few enough for the largest that there are.
+    static func round(behind bytes: Int) -> Int {
+        min(max((roundsBytes - bytes) / entryBytes, 1), roundLimit)
+    }
 
     /// Entries, of all streams together, that are read at once where what is too much can be given up and read again: they
     /// too are an answer that Redis may give, with what the wire adds.
     static let pageLimit = 60
+
+    /// Journals that are looked at together: Redis shows three entries of each, which it does not leave out.
+    static func looks<Element>(of journals: [Element]) -> [[Element]] {
+        let size = pageLimit / 3
+        return stride(from: 0, to: journals.count, by: size).map { start in
+            Array(journals[start..<min(start + size, journals.count)])
+        }
+    }
 
     /// How many to read next where `count` entries of `bytes` were found: as many as there is room for if they go on like
     /// that, and one more.

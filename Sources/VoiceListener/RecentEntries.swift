@@ -35,14 +35,18 @@ struct RecentEntries: Sendable {
     /// Whether everything behind `after` is kept.
     func reaches(_ after: EntryID) -> Bool { after >= base }
 
-    /// Entries behind `after`, `limit` at most: how many, and their bytes as elements of a reply.
-    func entries(behind after: EntryID, limit: Int = .max) -> (count: Int, wire: ByteBuffer) {
+    /// Entries behind `after`, `limit` at most and no more than `bytes`: how many, and their bytes as elements of a reply.
+    func entries(behind after: EntryID, limit: Int = .max, bytes: Int = .max) -> (count: Int, wire: ByteBuffer) {
         var index = firstChunk(behind: after)
         guard index < chunks.count else { return (0, ByteBuffer()) }
-        var (count, wire) = chunk(index).entries(behind: after, limit: limit)
+        var (count, wire) = chunk(index).entries(behind: after, limit: limit, bytes: bytes)
+        var isWhole = count == chunk(index).count(behind: after)
         index += 1
-        while index < chunks.count, count < limit {
-            let more = chunk(index).entries(behind: after, limit: limit - count)
+        // Nothing follows a part.
+        while index < chunks.count, count < limit, isWhole {
+            let room = bytes - wire.readableBytes
+            let more = chunk(index).entries(behind: after, limit: limit - count, bytes: room)
+            isWhole = more.count == chunk(index).count
             wire.writeImmutableBuffer(more.wire)
             count += more.count
             index += 1

@@ -55,7 +55,7 @@ struct StreamReading: Sendable {
     /// Where journals end now: what `$` stands for.
     func ends(of journals: [JournalName]) async throws(ReplyError) -> [EntryID] {
         var ends: [EntryID] = []
-        for (_, look) in await look(at: journals) {
+        for (_, look) in await look(at: journals.map { JournalCursor($0, behind: .zero) }) {
             switch look {
             case .facts(let facts): ends.append(facts.generated)
             case .refused(let error): throw error
@@ -65,18 +65,21 @@ struct StreamReading: Sendable {
         return ends
     }
 
-    /// Looks at journals, in one go.
-    func look(at journals: [JournalName]) async -> [(journal: JournalName, look: StreamLook)] {
+    /// Looks at journals, in one go, and whether the last entry that is known of each is there. That comes first: what
+    /// was trimmed before it was missed is below the floor.
+    func look(at cursors: [JournalCursor]) async -> [(journal: JournalName, look: StreamLook)] {
         let answers = await store.run(
-            journals.flatMap { journal in
+            cursors.flatMap { cursor in
                 [
-                    RedisCommand("HMGET", journal.metaKey, "birth", "floor"),
-                    RedisCommand("XINFO", "STREAM", journal.key),
+                    RedisCommand("XREVRANGE", cursor.journal.key, "\(cursor.last)", "-", "COUNT", "1"),
+                    RedisCommand("HMGET", cursor.journal.metaKey, "birth", "floor"),
+                    RedisCommand("XINFO", "STREAM", cursor.journal.key),
                 ]
             })
-        guard answers.count == journals.count * 2 else { return journals.map { ($0, .unreachable) } }
-        return journals.enumerated().map { index, journal in
-            (journal, StreamLook(meta: answers[2 * index], info: answers[2 * index + 1]))
+        guard answers.count == cursors.count * 3 else { return cursors.map { ($0.journal, .unreachable) } }
+        return cursors.enumerated().map { index, cursor in
+            let (newest, meta, info) = (answers[3 * index], answers[3 * index + 1], answers[3 * index + 2])
+            return (cursor.journal, StreamLook(newest: newest, meta: meta, info: info, behind: cursor.last))
         }
     }
 
@@ -98,6 +101,12 @@ extension StreamReading.Outcome {
 }
 
 extension EntryID {
+    /// That of an entry; nil for what is none.
+    init?(of entry: StoreReply) {
+        guard let id = entry.elements.first?.text.flatMap({ EntryID($0) }) else { return nil }
+        self = id
+    }
+
     /// The floor as Redis answers it; zero where there is none.
     init(floor reply: StoreReply) {
         self = reply.text.flatMap { EntryID($0) } ?? .zero
@@ -105,8 +114,13 @@ extension EntryID {
 }
 
 extension StreamLook {
-    init(meta: Result<StoreReply, StoreFailure>, info: Result<StoreReply, StoreFailure>) {
+    /// `newest` is what there is up to `last`, the last entry that was known.
+    init(
+        newest: Result<StoreReply, StoreFailure>, meta: Result<StoreReply, StoreFailure>,
+        info: Result<StoreReply, StoreFailure>, behind last: EntryID
+    ) {
         var facts = StreamFacts()
+        var (found, deleted) = (EntryID.zero, EntryID.zero)
         switch meta {
         case .success(let reply):
             facts.birth = reply.elements.first?.text
@@ -116,13 +130,20 @@ extension StreamLook {
             self = failure.isRefusal ? .refused(ReplyError(ofRead: failure)) : .unreachable
             return
         }
+        switch newest {
+        case .success(let reply): found = reply.elements.first.flatMap { EntryID(of: $0) } ?? .zero
+        case .failure(let failure):
+            self = failure.isRefusal ? .refused(ReplyError(failure)) : .unreachable
+            return
+        }
         switch info {
         case .success(let reply):
             let fields = reply.elements
             for index in stride(from: 0, to: fields.count - 1, by: 2) {
                 switch fields[index].text {
                 case "last-generated-id": facts.generated = fields[index + 1].text.flatMap { EntryID($0) } ?? .zero
-                case "first-entry": facts.first = fields[index + 1].elements.first?.text.flatMap { EntryID($0) }
+                case "max-deleted-entry-id": deleted = fields[index + 1].text.flatMap { EntryID($0) } ?? .zero
+                case "first-entry": facts.first = EntryID(of: fields[index + 1])
                 default: break
                 }
             }
@@ -132,6 +153,8 @@ extension StreamLook {
             self = failure.isRefusal ? .refused(ReplyError(failure)) : .unreachable
             return
         }
+        facts.hasLast = found == last && last > .zero
+        if found < last, last > max(facts.floor, deleted) { facts.survivor = found }
         self = .facts(facts)
     }
 }

@@ -19,7 +19,7 @@ extension VoiceFeed {
             tail.close()
             if let failure { throw failure }
         } catch {
-            apply { $0.readFailed(by: reader, error, at: Self.now) }
+            apply { $0.readFailed(by: reader, error, at: time) }
             // What fails at once fails again; nobody hurries.
             try? await Task.sleep(for: .milliseconds(50))
             lookSoon.yield()
@@ -35,7 +35,7 @@ extension VoiceFeed {
             while !Task.isCancelled {
                 let found = try FeedRead.all(of: try await sent.reads())
                 let (next, actions) = tell { machine in
-                    machine.read(found, by: reader)
+                    machine.read(found, by: reader, at: time)
                     return machine.wanted(by: reader)
                 }
                 if let next { sent = tail.send(behind: next.cursors, waits: next.waits) }
@@ -60,11 +60,10 @@ extension VoiceFeed {
     /// Looks at journals whenever there are some to look at.
     func keepLooking() async {
         for await _ in looks {
-            let journals = apply { $0.takeLooks(at: Self.now) }
-            guard !journals.isEmpty else { continue }
-            for start in stride(from: 0, to: journals.count, by: 256) {
-                let some = journals[start..<min(start + 256, journals.count)]
-                let looks = await StreamReading(store: store).look(at: Array(some))
+            let cursors = apply { $0.takeLooks(at: time) }
+            guard !cursors.isEmpty else { continue }
+            for some in PageSize.looks(of: cursors) {
+                let looks = await StreamReading(store: store).look(at: some)
                 apply { $0.looked(looks) }
             }
         }

@@ -62,6 +62,7 @@ package final class VoiceFeed: Sendable {
     private let report: FeedReport
     let tails = Mutex<[Int: any VoiceTail]>([:])
     private let jobs = VoiceJobs()
+    private let start = ContinuousClock.now
     let looks: AsyncStream<Void>
     let lookSoon: AsyncStream<Void>.Continuation
 
@@ -114,6 +115,9 @@ package final class VoiceFeed: Sendable {
             return (state.machine.streams.count, waiters.count, watches, state.machine.keptBytes)
         }
     }
+
+    /// The time of looks and reads, which goes on while the machine is suspended.
+    var time: Duration { start.duration(to: .now) }
 
     /// The time that deadlines are told in.
     static var now: Duration { .nanoseconds(Int64(clamping: NIODeadline.now().uptimeNanoseconds)) }

@@ -4,7 +4,8 @@ package import Projection
 /// An open connection through which the feed follows journals of the local Redis: one read at a time, by one task, which
 /// sends the next when the one before was answered.
 package protocol VoiceTail: Sendable {
-    /// Reads behind the cursors, in one command, which waits where there is nothing if `waits` says so. On the event loop of
+    /// Reads behind the cursors, in one command, which waits where there is nothing if `waits` says so, for
+    /// `SentRead.patience`. On the event loop of
     /// the connection the command has left when this returns.
     func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead
 
@@ -17,6 +18,9 @@ package protocol VoiceTail: Sendable {
 
 /// A read that is on its way.
 package struct SentRead: Sendable {
+    /// How long a read waits: so long a server that is half dead may pass for one where nothing happens.
+    package static let patience = Duration.seconds(2)
+
     private let answer: @Sendable () async throws(StoreFailure) -> [JournalRead]
 
     package init(reads answer: @escaping @Sendable () async throws(StoreFailure) -> [JournalRead]) {

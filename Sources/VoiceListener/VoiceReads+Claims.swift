@@ -47,10 +47,11 @@ extension VoiceReads {
             let (name, journal) = try await stream(1, of: invocation)
             try await checkConsumer(request, of: journal)
             let ids = try Self.ids(request)
-            let size = Self.asksForIDs(request, behind: ids.upperBound) ? ReadCall.groupLimit : PageSize.roundLimit
+            let asksForIDs = Self.asksForIDs(request, behind: ids.upperBound)
             var claimed: [StoreReply] = []
             var (start, bytes) = (ids.lowerBound, 0)
             repeat {
+                let size = asksForIDs ? ReadCall.groupLimit : PageSize.round(behind: bytes)
                 let end = min(start + size, ids.upperBound)
                 let others = ids.filter { $0 < start || $0 >= end }
                 let passed = PassedCommand(

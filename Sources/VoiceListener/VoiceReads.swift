@@ -93,11 +93,8 @@ extension VoiceReads {
     ) async {
         var ends: [JournalName: EntryID] = [:]
         let asked = Set(zip(call.streams, journals).filter { $0.0.start == .new }.map { $0.1 }).sorted()
-        // Redis shows two entries of each.
-        let size = PageSize.pageLimit / 2
         do throws(ReplyError) {
-            for start in stride(from: 0, to: asked.count, by: size) {
-                let some = Array(asked[start..<min(start + size, asked.count)])
+            for some in PageSize.looks(of: asked) {
                 for (journal, end) in zip(some, try await reading.ends(of: some)) { ends[journal] = end }
             }
         } catch {

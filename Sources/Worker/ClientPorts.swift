@@ -122,7 +122,10 @@ struct ClientPorts: Sendable {
     }
 
     /// Objects of a type were put right in the region's cache.
-    func repaired(_ type: String) async { await changes.repaired(type) }
+    func repaired(_ type: String) {
+        guard region.listeners.config != nil else { return }
+        changes.repaired(type)
+    }
 
     /// Runs what the commands need, until cancelled.
     func run() async {

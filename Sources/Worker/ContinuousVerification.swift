@@ -22,7 +22,7 @@ struct ContinuousVerification {
     let metrics: MetricsRegistry
     let logger: Logger
     /// Told of each type of which objects were put right, behind that.
-    let repaired: @Sendable (_ type: String) async -> Void
+    let repaired: @Sendable (_ type: String) -> Void
 
     /// Runs until cancelled.
     func run() async {
@@ -96,7 +96,7 @@ struct ContinuousVerification {
             objectsPerSecond: settings.objectsPerSecond)
         let outcome: Result<TableVerification.Result, any Error>
         do { outcome = .success(try await verification.run()) } catch { outcome = .failure(error) }
-        if verification.mayHaveWritten { await repaired(type) }
+        if verification.mayHaveWritten { repaired(type) }
         let result = try outcome.get()
         metrics.gauge(.verifyDriftObjects, [.type: type]).set(result.drifted + result.unsettled)
         if let first = result.replaced.first {

@@ -127,7 +127,7 @@ package struct RegionWorker: Service {
             }
             let cache = projects ? CachedObjects(store: RedisProjectionStore(client: local.client)) : nil
             if let cache {
-                let verification = verification(of: cache) { await turn.clients?.repaired($0) }
+                let verification = verification(of: cache) { turn.clients?.repaired($0) }
                 tasks.addTask { await verification.run() }
             }
             let source = captureSource(cache)
@@ -200,7 +200,7 @@ package struct RegionWorker: Service {
 
     /// It tells `repaired` of which types it has put objects right.
     private func verification(
-        of cache: CachedObjects, repaired: @escaping @Sendable (_ type: String) async -> Void
+        of cache: CachedObjects, repaired: @escaping @Sendable (_ type: String) -> Void
     ) -> ContinuousVerification {
         ContinuousVerification(
             settings: region.verification, catalog: region.catalog,

@@ -276,13 +276,7 @@ import Testing
             let (live, late) = (try await bench.watcher(), try await bench.watcher())
             #expect(await live.say("CFG.WATCH 101") == begun(1, "10"))
             try await bench.until("it is live") { bench.live == 1 }
-            gate.isOpen = false
-            for line in try await bench.tell("CLIENT", "LIST").string?.split(separator: "\n") ?? []
-            where line.contains("name=regionsync-invalidations ") {
-                let id = line.split(separator: " ").first?.dropFirst("id=".count) ?? ""
-                try await bench.tell("CLIENT", "KILL", "ID", String(id))
-            }
-            try await bench.until("there is none") { cache.session == nil }
+            try await bench.loseSession(gate)
             let fill = cache.memory.beginFill(of: ObjectAddress(tenant: 101, type: "person", id: "1"))
             cache.memory.finish(fill, with: .ok, size: 1)
             try await bench.write(20, "put 101 person 1 {}")

@@ -1,5 +1,6 @@
 import Journal
 import PortFixtures
+import RESP
 import Testing
 
 @testable import ConfigListener
@@ -13,13 +14,13 @@ struct RepairedObjectsTests {
             let client = try await bench.watcher()
             #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
             #expect(await client.say("CFG.WATCH 101 person") == begun(2, "10"))
-            await bench.feed.repaired("note")
+            bench.feed.repaired("note")
             #expect(await client.hears(stale(1, 10, "note")))
             #expect(await client.say("CFG.UNWATCH 1") == "-NOTFOUND no such watch\r\n")
             try await bench.write(20, "put 101 person 1 {}")
             bench.reached(20)
             #expect(await client.hears(news(2, 20, "ObjectUpdated", "person", "1", "{}")))
-            await bench.feed.repaired("person")
+            bench.feed.repaired("person")
             #expect(await client.hears(stale(2, 20, "person")))
             #expect(bench.live == 0)
             // Who has not listed since is told to.
@@ -30,6 +31,29 @@ struct RepairedObjectsTests {
             #expect(await client.say("CFG.HISTORY 101 FROM 10 TYPE note COUNT 1").hasPrefix("%2\r\n"))
             #expect(await client.say("CFG.WATCH 101 note FROM 10") == begun(3, "10"))
             #expect(await client.say("CFG.WATCH 101 FROM 20") == begun(4, "20"))
+        }
+    }
+
+    @Test("While memory may have an object from before it was put right, nobody is told to list again")
+    func memoryBehind() async throws {
+        let gate = Gate()
+        try await WatchBench.with(gate: gate) { bench in
+            let cache = try #require(bench.cache)
+            try await bench.until("there is a session") { cache.session != nil }
+            bench.reached(10)
+            let client = try await bench.watcher()
+            #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
+            try await bench.until("it is live") { bench.live == 1 }
+            try await bench.loseSession(gate)
+            let fill = cache.memory.beginFill(of: ObjectAddress(tenant: 101, type: "person", id: "1"))
+            cache.memory.finish(fill, with: .ok, size: 1)
+            bench.feed.repaired("person")
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(await client.say("ECHO still") == "$5\r\nstill\r\n")
+            #expect(cache.memory.usage.objects == 1)
+            gate.isOpen = true
+            #expect(await client.hears(stale(1, 10, "person")))
+            #expect(cache.memory.usage.objects == 0)
         }
     }
 

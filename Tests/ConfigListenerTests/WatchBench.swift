@@ -101,6 +101,17 @@ struct WatchBench: Sendable {
         try await redis.connection().send(RedisCommand(words: words, runs: []))
     }
 
+    /// Ends the session of memory, and has none begin before the gate is open again.
+    func loseSession(_ gate: Gate) async throws {
+        gate.isOpen = false
+        for line in try await tell("CLIENT", "LIST").string?.split(separator: "\n") ?? []
+        where line.contains("name=regionsync-invalidations ") {
+            let id = line.split(separator: " ").first?.dropFirst("id=".count) ?? ""
+            try await tell("CLIENT", "KILL", "ID", String(id))
+        }
+        try await until("there is no session") { cache?.session == nil }
+    }
+
     func talk() throws -> PortTalk { try PortTalk(port: port) }
 
     /// A client that speaks RESP3.

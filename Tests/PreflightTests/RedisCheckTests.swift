@@ -100,7 +100,7 @@ struct RedisCheckTests {
             ("-client|unblock", "CLIENT UNBLOCK"), ("-client|list", "CLIENT LIST"),
             ("-client|tracking", "CLIENT TRACKING"), ("-client|caching", "CLIENT CACHING"),
             ("-subscribe", "SUBSCRIBE"), ("resetchannels &news", "channel __redis__:invalidate"),
-            ("-function|load", "FUNCTION LOAD"),
+            ("-function|load", "FUNCTION LOAD"), ("-xinfo|stream", "XINFO STREAM"),
             ("resetkeys ~rs:{_}:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
             ("resetkeys ~rs:* ~cfg:* ~call:* ~calls:*", "keys agent:{1}:probe"),
             (
@@ -108,6 +108,42 @@ struct RedisCheckTests {
             ),
             ("resetkeys %R~rs:* ~cfg:* ~call:* ~calls:* ~agent:*", "keys rs:{1}:voice:us-east"),
         ]
+
+    /// The same of rights that consumer groups need.
+    static let groupRights: [(rule: String, lacks: String)] =
+        ["XACK", "XAUTOCLAIM", "XCLAIM", "XPENDING", "XREADGROUP"].map { ("-\($0)", $0) } + [
+            ("-xgroup|create", "XGROUP CREATE"), ("-xgroup|createconsumer", "XGROUP CREATECONSUMER"),
+            ("-xgroup|delconsumer", "XGROUP DELCONSUMER"), ("-xgroup|destroy", "XGROUP DESTROY"),
+            ("-xgroup|setid", "XGROUP SETID"), ("-xinfo|consumers", "XINFO CONSUMERS"),
+            ("-xinfo|groups", "XINFO GROUPS"),
+        ]
+
+    @Test("The rights to consumer groups are tried where the voice port is served, and needed nowhere else")
+    func rightsToGroups() async throws {
+        try await RedisServer.with(settings: ["appendonly yes"]) { server in
+            var region = CheckedRegion()
+            region.redis = ["host: 127.0.0.1", "port: \(server.port)", "username: worker", "passwordEnv: PASSWORD"]
+            region.environment = ["PASSWORD": "secret"]
+            let voice = ["listeners:", "  voice: {port: \(try freePort())}"]
+            for right in Self.groupRights {
+                try await run("ACL SETUSER worker reset on >secret ~* &* +@all", on: server)
+                try await run("ACL SETUSER worker \(right.rule)", on: server)
+                region.rest = voice
+                let fault = try await region.check().fault("permissions", at: "redis")
+                #expect(fault.statement.hasSuffix("may not: \(right.lacks)"), "\(fault)")
+                region.rest = []
+                let findings = try await region.check().findings(at: "redis")
+                #expect(findings.allSatisfy { $0.severity == .ok }, "\(right): \(findings)")
+            }
+            region.rest = voice
+            try await run("ACL SETUSER worker reset on >secret ~rs:* +@connection +info +multi +exec", on: server)
+            let fault = try await region.check().fault("permissions", at: "redis")
+            #expect(fault.statement.contains("XREADGROUP"))
+            for command in try #require(fault.remedy).commands { try await run(command, on: server) }
+            let after = try await region.check().findings(at: "redis")
+            #expect(after.allSatisfy { $0.severity == .ok }, "\(after)")
+        }
+    }
 
     @Test("Every right that a function or the worker needs is tried, and nothing is changed by that")
     func eachRight() async throws {

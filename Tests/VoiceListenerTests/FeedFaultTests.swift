@@ -116,6 +116,59 @@ import Testing
         #expect(talk.machine.waiters.count == 1)
     }
 
+    @Test("a stream that lost its end and went on: who has some of that is told, also later, and others go on")
+    func lostEnd() {
+        var talk = Self.waiting()
+        talk.read("eu", behind: 5, 6, 7, 8)
+        talk.ask("b", "eu 8")
+        talk.watch("w", 1, "eu")
+        _ = talk.wanted()
+        var facts = StreamFacts(11, first: 1)
+        facts.survivor = EntryID(first: 6, second: 0)
+        talk.look(["eu": facts], at: .seconds(1))
+        let told = talk.wanted()
+        #expect(told.contains("b: " + Self.stale("1-0")))
+        #expect(told.contains("push w: 1 eu STALE"))
+        #expect(talk.cursors(talk.reader) == ["eu 11-0"])
+        talk.ask("c", "eu 7")
+        let before = talk.ask("d", "eu 6")
+        let behind = talk.ask("e", "eu 9")
+        #expect(
+            talk.wanted() == [
+                "c: " + Self.stale("1-0"), "read \(before) for d: eu 6-0", "read \(behind) for e: eu 9-0",
+            ])
+    }
+
+    @Test("that nothing has the last ID of a stream says nothing where nobody saw an entry with it")
+    func noEntryAtTheEnd() {
+        var talk = Self.waiting()
+        talk.watch("w", 1, "eu")
+        _ = talk.wanted()
+        var facts = StreamFacts(5)
+        facts.survivor = EntryID(first: 4, second: 0)
+        talk.look(["eu": facts], at: .seconds(1))
+        #expect(talk.wanted() == [])
+        facts = StreamFacts(5)
+        facts.hasLast = true
+        talk.look(["eu": facts], at: .seconds(2))
+        facts = StreamFacts(9)
+        facts.survivor = EntryID(first: 4, second: 0)
+        talk.look(["eu": facts], at: .seconds(3))
+        #expect(talk.wanted().contains("push w: 1 eu STALE"))
+    }
+
+    @Test("who comes with entries that a stream lost is told when it has gone beyond them")
+    func lostBefore() {
+        var talk = Self.waiting()
+        talk.look(["eu": StreamFacts(2, first: 1)], at: .seconds(1))
+        _ = talk.cursors(talk.reader)
+        talk.read("eu", behind: 2, 7)
+        _ = talk.wanted()
+        talk.ask("b", "eu 4")
+        talk.ask("c", "eu 2")
+        #expect(talk.wanted() == ["b: " + Self.stale("1-0"), "c: " + Self.entries("eu", 7)])
+    }
+
     @Test("a stream that lost its end while Redis was asked: that nothing was found says nothing of what it is now")
     func recreatedMeanwhile() {
         var talk = Self.waiting()
@@ -145,7 +198,7 @@ import Testing
     @Test("a look that left before entries came says nothing against them")
     func overtakenLook() {
         var talk = Self.waiting()
-        let journals = talk.machine.takeLooks(at: .seconds(1))
+        let journals = talk.machine.takeLooks(at: .seconds(1)).map(\.journal)
         talk.read("eu", behind: 5, 6)
         talk.ask("a", "eu 6")
         _ = talk.wanted()
@@ -176,12 +229,74 @@ import Testing
         #expect(talk.wanted().contains("read \(waiter) for a: eu 5-0"))
     }
 
+    @Test("trimmed beyond where a reader was while the worker was stopped: what it read then is not taken to follow")
+    func trimmedWhileStopped() {
+        var talk = Self.waiting()
+        let waiter = talk.machine.waiters.keys.first ?? 0
+        talk.watch("w", 1, "eu")
+        _ = talk.wanted()
+        talk.read("eu", behind: 5, at: .seconds(2))
+        talk.read("eu", behind: 5, 61, at: .seconds(60))
+        #expect(talk.wanted() == [])
+        #expect(talk.cursors(talk.reader) == nil)
+        #expect(talk.look(["eu": StreamFacts(61, floor: 60)], at: .seconds(60)) == ["eu"])
+        let told = talk.wanted()
+        #expect(told.contains("push w: 1 eu STALE"))
+        #expect(told.contains("read \(waiter) for a: eu 5-0"))
+        #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["eu 61-0"])
+    }
+
+    @Test("what is read after the worker was stopped is read again once its journal was looked at, and nobody is told")
+    func stopped() {
+        var talk = Self.waiting()
+        // A look that left before says nothing of the time in which nothing ran.
+        let journals = talk.machine.takeLooks(at: .seconds(1)).map(\.journal)
+        talk.read("eu", behind: 5, 6, at: .seconds(60))
+        talk.machine.looked(journals.map { ($0, StreamLook.facts(StreamFacts(5))) })
+        let early = talk.machine.readers.keys.first ?? 0
+        talk.read("eu", behind: 5, 6, by: early, at: .seconds(60))
+        #expect(talk.wanted() == ["start \(early)"])
+        #expect(talk.look(["eu": StreamFacts(6)], at: .seconds(60)) == ["eu"])
+        let next = talk.machine.readers.keys.first ?? 0
+        talk.read("eu", behind: 5, 6, by: next, at: .seconds(61))
+        #expect(talk.wanted() == ["start \(next)", "a: " + Self.entries("eu", 6)])
+    }
+
+    @Test("a journal that joins a reader is known as of its look, whatever the reader answers before")
+    func joinedEarly() {
+        var talk = Self.waiting()
+        talk.ask("b", "us 3")
+        let journals = talk.machine.takeLooks(at: .zero).map(\.journal)
+        talk.read("eu", behind: 5, at: .seconds(2))
+        talk.machine.looked(journals.map { ($0, StreamLook.facts(StreamFacts(3))) })
+        _ = talk.wanted()
+        talk.read("eu", behind: 5, at: .seconds(3))
+        #expect(talk.cursors(talk.reader) == ["eu 5-0", "us 3-0"])
+        talk.read("us", behind: 3, 9, at: .seconds(4))
+        #expect(talk.wanted() == [])
+        #expect(talk.look(["eu": StreamFacts(5), "us": StreamFacts(9, floor: 8)], at: .seconds(4)) == ["eu", "us"])
+        #expect(talk.wanted().contains { $0.hasPrefix("read ") && $0.hasSuffix(" for b: us 3-0") })
+    }
+
+    @Test("of several journals none is read on behind an absence of Redis before it was looked at itself")
+    func backBeforeLooked() {
+        var talk = Self.waiting()
+        talk.ask("b", "us 3")
+        talk.look(["us": StreamFacts(3)])
+        talk.lookInVain(at: .seconds(1))
+        let journals = talk.machine.takeLooks(at: .seconds(2)).map(\.journal)
+        talk.machine.looked(journals.filter { $0.origin == "eu" }.map { ($0, StreamLook.facts(StreamFacts(5))) })
+        #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["eu 5-0"])
+        talk.machine.looked(journals.filter { $0.origin == "us" }.map { ($0, StreamLook.facts(StreamFacts(3))) })
+        #expect(talk.cursors(talk.machine.readers.keys.first ?? 0) == ["eu 5-0", "us 3-0"])
+    }
+
     @Test("a key of another kind: who waits for it is told so, and others are read on")
     func refused() {
         var talk = FeedTalk()
         talk.ask("a", "eu 5")
         talk.ask("b", "us 5")
-        let journals = talk.machine.takeLooks(at: .zero)
+        let journals = talk.machine.takeLooks(at: .zero).map(\.journal)
         talk.machine.looked(
             journals.map {
                 ($0, $0.origin == "eu" ? StreamLook.refused(Self.wrongType) : .facts(StreamFacts(5)))
@@ -200,7 +315,7 @@ import Testing
         talk.machine.readFailed(by: talk.reader, .server(code: "WRONGTYPE", message: "no"), at: .zero)
         #expect(talk.wanted() == [])
         #expect(talk.cursors(talk.reader) == nil)
-        let journals = talk.machine.takeLooks(at: .milliseconds(50))
+        let journals = talk.machine.takeLooks(at: .milliseconds(50)).map(\.journal)
         #expect(journals.map(\.origin) == ["eu", "us"])
         talk.machine.looked(
             journals.map {
@@ -219,7 +334,7 @@ import Testing
         talk.look(["eu": StreamFacts(5)])
         _ = talk.wanted()
         for time in 1...3 {
-            let journals = talk.machine.takeLooks(at: .seconds(time))
+            let journals = talk.machine.takeLooks(at: .seconds(time)).map(\.journal)
             talk.machine.looked(journals.map { ($0, StreamLook.refused(Self.wrongType)) })
             #expect(talk.wanted().contains("push w: 1 eu STALE") == (time == 1))
         }
@@ -257,6 +372,23 @@ import Testing
         talk.machine.foundNothing(for: consumers[1])
         #expect(talk.wanted() == ["a: :1"])
         #expect(talk.machine.waiters.count == 2)
+    }
+
+    @Test("a consumer that is woken and refused leaves what it was woken for to the others of its group")
+    func refusedConsumer() {
+        var talk = FeedTalk()
+        let (first, second) = (talk.join("a", "g", "eu", "us"), talk.join("b", "g", "eu"))
+        let (other, elsewhere) = (talk.join("c", "h", "eu"), talk.join("d", "g", "us"))
+        talk.look(["eu": StreamFacts(5), "us": StreamFacts(5)])
+        for consumer in [first, second, other, elsewhere] { talk.machine.foundNothing(for: consumer) }
+        _ = talk.wanted()
+        talk.read("eu", behind: 5, 6, by: talk.machine.readers.keys.first)
+        #expect(talk.wanted() == ["read \(first) for a: eu 5-0, us 5-0", "read \(other) for c: eu 5-0"])
+        talk.machine.found(.error("NOGROUP", "no"), for: first)
+        #expect(talk.wanted() == ["a: -NOGROUP no", "read \(second) for b: eu 5-0"])
+        talk.machine.foundNothing(for: second)
+        talk.machine.found(.error("NOGROUP", "no"), for: other)
+        #expect(talk.wanted() == ["c: -NOGROUP no"])
     }
 
     @Test("consumers of a group that is destroyed look at once, those of another do not")

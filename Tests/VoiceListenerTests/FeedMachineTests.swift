@@ -38,6 +38,44 @@ import Testing
         #expect(talk.machine.waiters.isEmpty)
     }
 
+    @Test("large entries of several streams are answered in parts, and one there is always")
+    func largeAnswers() {
+        var talk = FeedTalk {
+            $0.streamBytes = 64 << 20
+            $0.totalBytes = 640 << 20
+        }
+        talk.ask("a", "eu 0", "us 0")
+        talk.look()
+        let reader = talk.machine.readers.keys.first ?? 0
+        _ = talk.wanted()
+        let reads = [
+            FeedTalk.large("eu", behind: 0, 2, bytes: 9 << 20), FeedTalk.large("us", behind: 0, 2, bytes: 5 << 20),
+        ]
+        talk.machine.read(FeedTalk.found(reads), by: reader, at: .zero)
+        #expect(Self.counts(talk.machine.takeActions()) == [["eu": 1, "us": 1]])
+        talk.ask("a", "eu 1", "us 1")
+        #expect(Self.counts(talk.machine.takeActions()) == [["eu": 1, "us": 1]])
+        talk.ask("b", "us 0", "eu 0")
+        #expect(Self.counts(talk.machine.takeActions()) == [["us": 2]])
+        let large = FeedTalk.large("eu", behind: 2, 1, bytes: 20 << 20)
+        talk.machine.read(FeedTalk.found([large]), by: reader, at: .zero)
+        talk.ask("c", "eu 2")
+        #expect(Self.counts(talk.machine.takeActions()) == [["eu": 1]])
+    }
+
+    /// How many entries of each stream there are in each answer.
+    private static func counts(_ actions: [FeedMachine<String>.Action]) -> [[String: Int]] {
+        actions.compactMap { action in
+            guard case .answer(_, .pairs(let pairs)) = action else { return nil }
+            var counts: [String: Int] = [:]
+            for pair in pairs {
+                guard case .text(let name) = pair.key, case .elements(_, let count) = pair.value else { continue }
+                counts[name] = count
+            }
+            return counts
+        }
+    }
+
     @Test("two who are at the same place get the same bytes")
     func shared() throws {
         var talk = Self.waiting()
@@ -99,7 +137,7 @@ import Testing
             FeedTalk.batch("us", behind: EntryID(first: 3, second: 0), [EntryID(first: 4, second: 0)]),
             FeedTalk.batch("eu", behind: EntryID(first: 5, second: 0), [EntryID(first: 6, second: 0)]),
         ]
-        talk.machine.read(FeedTalk.found(reads), by: reader)
+        talk.machine.read(FeedTalk.found(reads), by: reader, at: .zero)
         #expect(
             talk.wanted() == ["a: %2 $2 eu *1 *2 $3 6-0 *2 $1 n $1 6 $2 us *1 *2 $3 4-0 *2 $1 n $1 4"])
         #expect(talk.machine.waiters.isEmpty)

@@ -29,6 +29,23 @@ import Testing
         }
     }
 
+    @Test("recent entries: as many as there is room for, and nothing behind a part of a chunk")
+    func bytes() throws {
+        var recent = RecentEntries(behind: .zero)
+        recent.append(try Self.chunk(behind: 0, 1...4))
+        recent.append(try Self.chunk(behind: 4, 5...5))
+        recent.append(try Self.chunk(behind: 5, 6...9))
+        // All entries are of one size.
+        let size = recent.entries(behind: .zero, limit: 1).wire.readableBytes
+        for after in 0...UInt64(9) {
+            for bytes in 0...10 * size {
+                let found = recent.entries(behind: EntryID(first: after, second: 0), bytes: bytes)
+                let count = min(bytes / size, 9 - Int(after))
+                #expect(found.count == count && found.wire.readableBytes == count * size)
+            }
+        }
+    }
+
     @Test("recent entries go with their chunks, the oldest first")
     func trims() throws {
         var recent = RecentEntries(behind: .zero)

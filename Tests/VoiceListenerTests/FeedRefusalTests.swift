@@ -76,7 +76,7 @@ import Testing
         let reader = talk.machine.readers.keys.first ?? 0
         let first = talk.machine.wanted(by: reader)
         #expect(first?.waits == false)
-        talk.machine.read([], by: reader)
+        talk.machine.read([], by: reader, at: .zero)
         let second = talk.machine.wanted(by: reader)
         #expect(second?.waits == true)
         talk.ask("b", "eu 5")
@@ -105,7 +105,7 @@ import Testing
             talk.refuse(Self.noRight, at: .seconds(time * 3))
             let reader = talk.machine.readers.keys.first ?? 0
             _ = talk.machine.wanted(by: reader)
-            talk.machine.read([], by: reader)
+            talk.machine.read([], by: reader, at: .zero)
         }
         #expect(!talk.wanted().contains { $0.contains("UNAVAILABLE") })
         #expect(talk.reports == [])

@@ -7,8 +7,8 @@ import Traffic
 
 @testable import VoiceListener
 
-/// Readers of three journals, writers, a Redis that goes away or refuses, all in one thread from a seed: whoever reads on behind what
-/// it got gets every entry, once and in order.
+/// Readers of three journals, writers, a Redis that goes away or refuses, all in one thread from a seed: whoever reads on
+/// behind what it got gets every entry, once and in order, or is told that some are gone.
 @Suite("Feed of the voice port, by seed") struct FeedSimulationTests {
     @Test("nobody misses an entry or gets one twice", arguments: 0..<UInt64(200))
     func complete(seed: UInt64) {
@@ -22,6 +22,19 @@ import Traffic
         }
         #expect(world.machine.waiters.count == world.clients.count, "seed \(seed)")
     }
+
+    @Test("nobody gets entries behind a gap without being told", arguments: 0..<UInt64(300))
+    func told(seed: UInt64) {
+        var world = FeedWorld(seed: seed, loses: true)
+        for _ in 0..<600 { world.step() }
+        world.calm()
+        for (name, entries) in world.entries {
+            guard let last = entries.last else { continue }
+            for (index, client) in world.clients.enumerated() where client.wants.contains(name) {
+                #expect(client.got[name]?.last == last, "seed \(seed), client \(index), \(name)")
+            }
+        }
+    }
 }
 
 private struct FeedWorld {
@@ -31,10 +44,24 @@ private struct FeedWorld {
         var waiter: Int?
     }
 
+    /// What a journal is besides its entries.
+    struct Life {
+        var birth = 0
+        var floor: UInt64 = 0
+        var generated: UInt64 = 0
+    }
+
     private static let names = ["eu", "us", "ap"]
 
     var machine: FeedMachine<Int>
     var entries: [String: [UInt64]] = [:]
+    /// Whether entries are trimmed, journals set back or born again, and the worker is stopped now and then.
+    private let loses: Bool
+    private var journals: [String: Life] = [:]
+    /// When each entry was written.
+    private var written: [UInt64: Duration] = [:]
+    /// What was ever written behind an entry.
+    private var successors: [UInt64: Set<UInt64>] = [:]
     var clients: [Client]
     private var random: SplitMix64
     private var isAway = false
@@ -47,11 +74,15 @@ private struct FeedWorld {
     private var reads: [(waiter: Int, client: Int, wait: FeedWait)] = []
     private var readers: [Int: [JournalCursor]] = [:]
 
-    init(seed: UInt64) {
+    init(seed: UInt64, loses: Bool = false) {
+        self.loses = loses
         var random = SplitMix64(seed: seed)
         var settings = FeedMachine<Int>.Settings()
         settings.streamsPerReader = 1 + random.below(3)
         settings.streamBytes = random.chance(percent: 50) ? 600 : 100_000
+        settings.longestRead = Self.longestRead
+        // What was lost is remembered for as long.
+        if loses { settings.linger = .seconds(100_000) }
         machine = FeedMachine(settings: settings)
         clients = (0..<4).map { _ in
             let wants = Self.names.filter { _ in random.chance(percent: 60) }
@@ -62,7 +93,7 @@ private struct FeedWorld {
 
     mutating func step() {
         now += .milliseconds(random.below(300))
-        switch random.below(9) {
+        switch random.below(loses ? 12 : 9) {
         case 0, 1: write()
         case 2: ask(random.below(clients.count))
         case 3: look()
@@ -70,10 +101,19 @@ private struct FeedWorld {
         case 5: answerRead()
         case 6: wait(for: random.below(4))
         case 7: answerReader()
-        default:
+        case 8:
             if random.chance(percent: 15) { isAway.toggle() }
             if random.chance(percent: 10) { isRefusing.toggle() }
             machine.reached(now)
+        case 9: if random.chance(percent: 30) { trim() }
+        case 10:
+            // The worker is stopped, and others go on.
+            guard random.chance(percent: 20) else { break }
+            for _ in 0..<3 { write() }
+            now += Self.longestRead + .milliseconds(1 + random.below(20_000))
+            trim()
+            write()
+        default: if random.chance(percent: 20) { loseSome() }
         }
         act()
     }
@@ -101,8 +141,7 @@ private struct FeedWorld {
 
     private mutating func write() {
         guard let name = random.pick(Self.names) else { return }
-        lastID += 1
-        entries[name, default: []].append(lastID)
+        write(to: name)
     }
 
     private mutating func ask(_ index: Int) {
@@ -123,11 +162,11 @@ private struct FeedWorld {
 
     private mutating func look() {
         guard looks == nil else { return }
-        let journals = machine.takeLooks(at: now)
-        guard !journals.isEmpty else { return }
-        looks = journals.map { journal -> (JournalName, StreamLook) in
-            guard !isAway else { return (journal, StreamLook.unreachable) }
-            return (journal, StreamLook.facts(StreamFacts(entries[journal.origin]?.last ?? 0)))
+        let cursors = machine.takeLooks(at: now)
+        guard !cursors.isEmpty else { return }
+        looks = cursors.map { cursor -> (JournalName, StreamLook) in
+            guard !isAway else { return (cursor.journal, StreamLook.unreachable) }
+            return (cursor.journal, StreamLook.facts(facts(of: cursor)))
         }
     }
 
@@ -150,6 +189,13 @@ private struct FeedWorld {
             return act()
         }
         guard case .entries(let limit) = read.wait.purpose else { return }
+        let stale = read.wait.streams.first { stream in
+            stream.after > .zero && stream.after.first < journals[stream.name]?.floor ?? 0
+        }
+        if let stale {
+            machine.found(.stale(first: nil, of: stale.name), for: read.waiter)
+            return act()
+        }
         var pairs: [Reply.Pair] = []
         for stream in read.wait.streams {
             let all = (entries[stream.name] ?? []).filter { $0 > stream.after.first }.prefix(limit)
@@ -192,7 +238,7 @@ private struct FeedWorld {
             let ids = (entries[cursor.journal.origin] ?? []).filter { $0 > cursor.last.first }
             return FeedTalk.batch(cursor.journal.origin, behind: cursor.last, ids.map { EntryID(first: $0, second: 0) })
         }
-        machine.read(FeedTalk.found(found), by: reader)
+        machine.read(FeedTalk.found(found), by: reader, at: now)
         act()
     }
 
@@ -210,13 +256,99 @@ private struct FeedWorld {
 
     /// Reads the IDs out of an answer: its wire form has an ID behind each entry's head.
     private mutating func take(_ reply: Reply, by client: Int) {
+        let text = FeedTalk.text(reply)
+        if text.hasPrefix("-STALE") {
+            let names = clients[client].wants.filter { text.contains("entry of \($0):") }
+            for name in names { clients[client].got[name] = [] }
+        }
         guard case .pairs(let pairs) = reply else { return }
         for pair in pairs {
             guard case .text(let name) = pair.key, case .elements(let wire, let count) = pair.value else { continue }
             let lines = String(buffer: wire).split(separator: "\r\n")
             let ids = lines.filter { $0.hasSuffix("-0") }.compactMap { EntryID($0)?.first }
             #expect(ids.count == count)
+            check(ids, behind: clients[client].got[name]?.last, name)
             clients[client].got[name, default: []] += ids
+        }
+    }
+}
+
+// MARK: - Journals
+
+extension FeedWorld {
+    private static let longestRead = Duration.seconds(10)
+
+    private mutating func write(to name: String) {
+        lastID += 1
+        let before = journals[name]?.generated ?? 0
+        journals[name, default: Life()].generated = lastID
+        entries[name, default: []].append(lastID)
+        successors[before, default: []].insert(lastID)
+        written[lastID] = now
+    }
+
+    private func facts(of cursor: JournalCursor) -> StreamFacts {
+        let (all, last) = (entries[cursor.journal.origin] ?? [], cursor.last.first)
+        let life = journals[cursor.journal.origin] ?? Life()
+        var facts = StreamFacts(life.generated, floor: life.floor, birth: "\(life.birth)", first: all.first)
+        facts.hasLast = all.contains(last)
+        if !facts.hasLast, last > life.floor {
+            facts.survivor = EntryID(first: all.last(where: { $0 < last }) ?? 0, second: 0)
+        }
+        return facts
+    }
+
+    /// Whatever is older than a reader can be behind is trimmed.
+    private mutating func trim() {
+        guard let name = random.pick(Self.names), let all = entries[name] else { return }
+        let rest = all.filter { now - (written[$0] ?? now) <= Self.longestRead }
+        entries[name] = rest
+        if let newest = all.dropLast(rest.count).last { journals[name]?.floor = newest }
+    }
+
+    /// Redis is started again, and a journal has lost its end, or begins anew. Nobody is told that what was found before
+    /// the feed had it is lost, so that the feed has all; and who comes with what it had of a former life is not known.
+    private mutating func loseSome() {
+        guard let name = random.pick(Self.names), !isAway, !isRefusing else { return }
+        let isReborn = random.chance(percent: 30)
+        let all = entries[name] ?? []
+        if !isReborn, let id = machine.numbers[FeedTalk.journal(name)], let stream = machine.streams[id] {
+            guard stream.hasLast, stream.recent.last.first == all.last else { return }
+        }
+        disconnect()
+        if isReborn {
+            entries[name] = []
+            journals[name] = Life(birth: (journals[name]?.birth ?? 0) + 1)
+            for index in clients.indices where clients[index].waiter == nil { clients[index].got[name] = [] }
+        } else {
+            let rest = Array(all.dropLast(1 + random.below(3)))
+            entries[name] = rest
+            journals[name]?.generated = max(rest.last ?? 0, journals[name]?.floor ?? 0)
+        }
+        for _ in 0..<random.below(3) { write(to: name) }
+        look()
+        answerLook()
+    }
+
+    /// Nothing that is on its way from Redis arrives.
+    private mutating func disconnect() {
+        if let looks { machine.looked(looks.map { ($0.0, StreamLook.unreachable) }) }
+        looks = nil
+        for read in reads { machine.foundNoAnswer(for: read.waiter) }
+        reads = []
+        readers = [:]
+        machine.lost()
+        act()
+    }
+
+    /// Each entry was written behind the one before.
+    private func check(_ ids: [UInt64], behind last: UInt64?, _ name: String) {
+        var before = last
+        for id in ids {
+            if let before {
+                #expect(successors[before]?.contains(id) == true, "\(name): \(id) behind \(before)")
+            }
+            before = id
         }
     }
 }

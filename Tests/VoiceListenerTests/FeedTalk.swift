@@ -35,6 +35,18 @@ struct FeedTalk {
         return builder.batch().map { JournalRead(journal(name), $0) }
     }
 
+    /// A batch of so many large entries.
+    static func large(_ name: String, behind previous: UInt64, _ count: UInt64, bytes: Int) -> JournalRead? {
+        var builder = EntryBatchBuilder(previous: EntryID(first: previous, second: 0))
+        for id in previous + 1...previous + count {
+            builder.append(id: EntryID(first: id, second: 0), fields: 1) { strings in
+                strings.append("n")
+                strings.append(String(repeating: "x", count: bytes))
+            }
+        }
+        return builder.batch().map { JournalRead(journal(name), $0) }
+    }
+
     /// `reads` are streams and the IDs behind which entries are wanted: `eu 5`.
     @discardableResult
     mutating func ask(
@@ -49,8 +61,8 @@ struct FeedTalk {
     }
 
     @discardableResult
-    mutating func join(_ client: String, _ group: String, _ stream: String, until deadline: Duration? = nil) -> Int {
-        let streams = [FeedWait.Stream(stream, Self.journal(stream))]
+    mutating func join(_ client: String, _ group: String, _ names: String..., until deadline: Duration? = nil) -> Int {
+        let streams = names.map { FeedWait.Stream($0, Self.journal($0)) }
         return machine.asked(FeedWait(streams: streams, purpose: .group(group), deadline: deadline), by: client)
     }
 
@@ -64,21 +76,23 @@ struct FeedTalk {
     /// Looks at what is to be looked at, and finds these facts; nothing where there are none.
     @discardableResult
     mutating func look(_ facts: [String: StreamFacts] = [:], at now: Duration = .zero) -> [String] {
-        let journals = machine.takeLooks(at: now)
+        let journals = machine.takeLooks(at: now).map(\.journal)
         machine.looked(journals.map { ($0, StreamLook.facts(facts[$0.origin] ?? StreamFacts())) })
         return journals.map(\.origin)
     }
 
     /// Looks, and finds Redis away.
     mutating func lookInVain(at now: Duration = .zero) {
-        machine.looked(machine.takeLooks(at: now).map { ($0, StreamLook.unreachable) })
+        machine.looked(machine.takeLooks(at: now).map { ($0.journal, StreamLook.unreachable) })
     }
 
     /// The reader has read these entries of a stream.
-    mutating func read(_ name: String, behind previous: UInt64, _ ids: UInt64..., by reader: Int? = nil) {
+    mutating func read(
+        _ name: String, behind previous: UInt64, _ ids: UInt64..., by reader: Int? = nil, at now: Duration = .zero
+    ) {
         let read = Self.batch(
             name, behind: EntryID(first: previous, second: 0), ids.map { EntryID(first: $0, second: 0) })
-        machine.read(Self.found([read]), by: reader ?? self.reader)
+        machine.read(Self.found([read]), by: reader ?? self.reader, at: now)
     }
 
     /// What a reader finds that reads these batches.

@@ -145,8 +145,8 @@ class GWS(Peer):
         self.event("Ringing", ConnID=consult, ThisDN=to)
         self.event("Established", ReferenceID=self.ask("CALL.ANSWER", self.tenant, to, consult), ThisDN=to)
         reference = self.ask("CALL.COMPLETE", self.tenant, by, call, consult)
-        self.event("PartyChanged", ConnID=call, ThisDN=to, CallState=1)
-        self.event("Released", ConnID=call, ThisDN=by)
+        self.event("PartyChanged", ReferenceID=reference, ConnID=call, ThisDN=to, CallState=1)
+        self.event("Released", ReferenceID=reference, ConnID=call, ThisDN=by)
 
     def ended(self, call):
         record = self.state("CALL.GET", call, lambda found: found and "endedAt" in found)

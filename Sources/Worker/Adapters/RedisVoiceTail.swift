@@ -32,8 +32,6 @@ package final class RedisVoiceTail: VoiceTail {
     /// Bytes that a read should bring at most, and those that it may.
     private static let wantedBytes = 4 << 20
     private static let replyBytes = 64 << 20
-    /// How long a read waits: so long a server that is half dead may pass for one where nothing happens.
-    private static let patience = Duration.seconds(2)
 
     private init(
         _ connection: RedisConnection, endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop,
@@ -58,7 +56,7 @@ package final class RedisVoiceTail: VoiceTail {
 
     package func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead {
         let (connection, command) = state.withLock { state in
-            let blockTime = waits && !state.isInterrupted ? Self.patience : nil
+            let blockTime = waits && !state.isInterrupted ? SentRead.patience : nil
             state.isInterrupted = false
             state.reads += 1
             state.isReading = true
