@@ -10,6 +10,8 @@ internal import Synchronization
 package final class JournalTokens: TokenWaiting {
     /// Where the commits of tokens stand, as far as that was found; forgotten when there are many.
     private static let knownLimit = 4096
+    /// How long before a look that failed is repeated: the connection may have been lost by others' reads.
+    private static let pause = Duration.milliseconds(100)
 
     private let region: String
     private let journals: [JournalName]
@@ -51,7 +53,7 @@ package final class JournalTokens: TokenWaiting {
                 if position == nil, !hasLooked || standing.map({ $0.position >= token.after }) ?? false {
                     hasLooked = true
                     do throws(StoreFailure) {
-                        position = try await look(&search, until: end)
+                        position = try await lookTwice(&search, until: end)
                     } catch {
                         return .unavailable
                     }
@@ -68,6 +70,20 @@ package final class JournalTokens: TokenWaiting {
             let left = end - ContinuousClock.now
             guard left > .zero, !Task.isCancelled else { return verdict }
             await bell.wait(after: rings, atMost: left)
+        }
+    }
+
+    /// Looks, and once more where Redis was not reached and there is time.
+    private func lookTwice(
+        _ search: inout CommitSearch, until end: ContinuousClock.Instant
+    ) async throws(StoreFailure) -> Position? {
+        do throws(StoreFailure) {
+            return try await look(&search, until: end)
+        } catch {
+            let left = end - ContinuousClock.now
+            guard case .unreachable = error, left > .zero, !Task.isCancelled else { throw error }
+            try? await Task.sleep(for: min(left, Self.pause))
+            return try await look(&search, until: end)
         }
     }
 

@@ -11,8 +11,8 @@ extension ProvisioningFeed {
         case read(ProvisioningReading)
     }
 
-    /// How long a turn lasts, at most, where others may wait for it: what was read and not told by then is read again.
-    private static let turnTime = Duration.seconds(1)
+    /// How long a client may take for what it was sent while somebody waits for a turn; then its watch passes it on.
+    private static let grace = Duration.milliseconds(20)
 
     /// Tells a watch everything up to where the live ones are, as fast as its client takes it, and makes it one of them.
     func catchUp(_ watch: ProvisioningWatch) async {
@@ -63,14 +63,14 @@ extension ProvisioningFeed {
         }
     }
 
-    /// Reads on when it is this watch's turn; answers what keeps it from that. A client that takes its time does not keep the
-    /// turn meanwhile.
+    /// Reads on when it is this watch's turn; answers what keeps it from that. A client that takes its time does not keep
+    /// the turn from those who wait for one.
     private func readInTurn(
         _ reading: inout ProvisioningReading, for watch: inout ProvisioningWatch
     ) async -> ProvisioningPages.Failure? {
         guard await turns.take() else { return nil }
         defer { turns.pass() }
-        let end = ContinuousClock.now + Self.turnTime
+        let end = ContinuousClock.now + turnTime
         do throws(ProvisioningPages.Failure) {
             while isWatched(watch) {
                 let page = try await pages.page(of: &reading)
@@ -86,7 +86,7 @@ extension ProvisioningFeed {
 
     private func isWatched(_ watch: ProvisioningWatch) -> Bool { state.withLock { $0.watches.has(watch) } }
 
-    /// Whether the client has taken what it was sent before the time is over.
+    /// Whether the client has taken what it was sent, before the turn is over and others have waited for it too long.
     private func hasTaken(_ client: Client, by end: ContinuousClock.Instant) async -> Bool {
         guard ContinuousClock.now < end else { return false }
         return await withTaskGroup(of: Bool.self) { group in
@@ -96,6 +96,11 @@ extension ProvisioningFeed {
             }
             group.addTask {
                 try? await Task.sleep(until: end)
+                return false
+            }
+            group.addTask {
+                await self.turns.areWanted()
+                try? await Task.sleep(for: Self.grace)
                 return false
             }
             let first = await group.next() ?? false

@@ -31,6 +31,8 @@ package final class ProvisioningFeed: Sendable {
     /// Of watches that catch up, and of looks at history.
     let turns = ReadingTurns(ProvisioningFeed.readers)
     let historyTurns = ReadingTurns(ProvisioningFeed.readers)
+    /// How long a turn of a watch lasts, at most: what was read and not told by then is read again.
+    let turnTime: Duration
     private let news: AsyncStream<Void>
     let newsCame: AsyncStream<Void>.Continuation
     private let jobs: AsyncStream<Job>
@@ -49,13 +51,16 @@ package final class ProvisioningFeed: Sendable {
     ///   - store: The local Redis.
     ///   - progress: How far provisioning is projected here.
     ///   - cache: The memory that clients who are told of a change read from.
+    ///   - turnTime: How long a watch that catches up may read before it is others' turn.
     ///   - logger: Where it says what keeps it from reading.
     package init(
         region: String, journals: [JournalName], tail: any JournalTail, store: any ProjectionStore,
-        progress: ProvisioningProgress, cache: TrackedCache? = nil, logger: Logger
+        progress: ProvisioningProgress, cache: TrackedCache? = nil, turnTime: Duration = .seconds(1),
+        logger: Logger
     ) {
         pages = ProvisioningPages(
             region: region, journals: journals, tail: tail, store: store, progress: progress, cache: cache)
+        self.turnTime = turnTime
         self.logger = logger
         (news, newsCame) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         (jobs, intake) = AsyncStream.makeStream(of: Job.self)

@@ -7,6 +7,8 @@ final class ReadingTurns: Sendable {
         var free: Int
         var lastTicket = 0
         var waiting: [(ticket: Int, continuation: CheckedContinuation<Bool, Never>)] = []
+        /// Told when somebody waits.
+        var watchers: [Int: AsyncStream<Void>.Continuation] = [:]
     }
 
     private let state: Mutex<State>
@@ -15,6 +17,20 @@ final class ReadingTurns: Sendable {
 
     /// How many wait.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    /// Returns when somebody waits for a turn, or the task is cancelled.
+    func areWanted() async {
+        let (calls, called) = AsyncStream.makeStream(of: Void.self)
+        let watcher: Int? = state.withLock { state in
+            guard state.waiting.isEmpty else { return nil }
+            state.lastTicket += 1
+            state.watchers[state.lastTicket] = called
+            return state.lastTicket
+        }
+        guard let watcher else { return }
+        for await _ in calls {}
+        state.withLock { $0.watchers[watcher] = nil }
+    }
 
     /// Waits for a turn, which has to be passed on; false where the task was cancelled before it came.
     func take() async -> Bool {
@@ -31,6 +47,8 @@ final class ReadingTurns: Sendable {
                         return true
                     }
                     state.waiting.append((ticket, continuation))
+                    for watcher in state.watchers.values { watcher.finish() }
+                    state.watchers = [:]
                     return nil
                 }
                 if let isTaken { continuation.resume(returning: isTaken) }

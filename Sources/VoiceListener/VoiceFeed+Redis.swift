@@ -27,7 +27,7 @@ extension VoiceFeed {
     }
 
     /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
-    /// here while they are written to.
+    /// here while they are written to. Where they are far behind with that already, Redis has to wait for them.
     private func follow(_ reader: Int, through tail: any VoiceTail) async -> StoreFailure? {
         guard let first = apply({ $0.wanted(by: reader) }) else { return nil }
         var sent = tail.send(behind: first.cursors, waits: first.waits)
@@ -38,9 +38,14 @@ extension VoiceFeed {
                     machine.read(found, by: reader, at: time)
                     return machine.wanted(by: reader)
                 }
-                if let next { sent = tail.send(behind: next.cursors, waits: next.waits) }
+                guard let next else {
+                    perform(actions)
+                    return nil
+                }
+                // Who has actions to perform is not behind: all there was is among them.
+                if actions.isEmpty { await untilTaken() }
+                sent = tail.send(behind: next.cursors, waits: next.waits)
                 perform(actions)
-                if next == nil { return nil }
             }
             return nil
         } catch {

@@ -37,16 +37,25 @@ package final class VoiceFeed: Sendable {
         /// Whether somebody does what the machine wants. One does at a time, so that clients get all in the order in which it
         /// came.
         var isActing = false
+        /// What that one comes to next.
+        var backlog = FeedBacklog<Reader>()
+        /// Readers that wait until the backlog is taken.
+        var held: [AsyncStream<Void>.Continuation] = []
         /// When the timer fires; nil while nobody's time is limited.
         var timer: Duration?
 
         /// What is to be done now: nothing where somebody is at it, who will come to it.
-        mutating func begin() -> [FeedMachine<Reader>.Action] { isActing ? [] : goOn() }
+        mutating func begin() -> [FeedMachine<Reader>.Action] {
+            backlog.add(machine.takeActions())
+            return isActing ? [] : goOn()
+        }
 
         /// What is to be done by who has done all before.
         mutating func goOn() -> [FeedMachine<Reader>.Action] {
-            let actions = machine.takeActions()
+            let actions = backlog.takeAll()
             isActing = !actions.isEmpty
+            for reader in held { reader.finish() }
+            held = []
             return actions
         }
     }
@@ -150,7 +159,7 @@ extension VoiceFeed {
     /// Ends a watch whose client is gone.
     func unwatch(_ id: Int) { apply { $0.unwatched(id, by: nil) } }
 
-    /// Tells the machine something and has done what it wants then, by this thread or the one that is at it.
+    /// Tells the machine something and has done what it wants then, by this thread or who is at it.
     @discardableResult
     func apply<Result: Sendable>(_ body: (inout FeedMachine<Reader>) -> Result) -> Result {
         let (result, actions) = tell(body)
@@ -169,14 +178,36 @@ extension VoiceFeed {
         }
     }
 
-    /// Does what is wanted, and what others want meanwhile. Nobody who has something to tell waits for that, be it letters
-    /// to ten thousand clients.
+    /// Does what is wanted. What others want meanwhile, who do not wait for that, is done on Swift's pool: an event loop
+    /// that went on with it would do nothing for its own clients for as long as there is more.
     func perform(_ begun: [FeedMachine<Reader>.Action]) {
         var actions = begun
         while !actions.isEmpty {
             send(actions)
+            let more = state.withLock { $0.goOn() }
+            if !more.isEmpty, jobs.add(.other { await self.goOn(with: more) }) { return }
+            actions = more
+        }
+    }
+
+    private func goOn(with begun: [FeedMachine<Reader>.Action]) async {
+        var actions = begun
+        while !actions.isEmpty {
+            send(actions)
+            await Task.yield()
             actions = state.withLock { $0.goOn() }
         }
+    }
+
+    /// Returns when not too much waits to be performed, or the task is cancelled.
+    func untilTaken() async {
+        let waiting: AsyncStream<Void>? = state.withLock { state in
+            guard state.backlog.isLarge else { return nil }
+            let (waiting, taken) = AsyncStream.makeStream(of: Void.self)
+            state.held.append(taken)
+            return waiting
+        }
+        if let waiting { for await _ in waiting {} }
     }
 
     private func send(_ actions: [FeedMachine<Reader>.Action]) {

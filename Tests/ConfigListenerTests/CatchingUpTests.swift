@@ -51,7 +51,7 @@ import Testing
 
     @Test("clients that take nothing do not keep the turns of those that do")
     func slow() async throws {
-        try await WatchBench.with { bench in
+        try await WatchBench.with(turnTime: .seconds(3600)) { bench in
             let data = "{\"note\":\"\(String(repeating: "x", count: 60_000))\"}"
             let last: UInt64 = 300
             for position in 1...last { try await bench.write(position, "put 101 person \(position) \(data)") }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ConfigListener
 
-@Suite("Turns of reading") struct ReadingTurnsTests {
+@Suite("Turns of reading", .timeLimit(.minutes(1))) struct ReadingTurnsTests {
     private func until(_ what: String, _ condition: () -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
@@ -36,6 +36,24 @@ import Testing
         turns.pass()
         turns.pass()
         #expect(await turns.take())
+    }
+
+    @Test("who has a turn learns that somebody waits for one")
+    func wanted() async throws {
+        let turns = ReadingTurns(1)
+        #expect(await turns.take())
+        async let learnt: Void = turns.areWanted()
+        async let next = turns.take()
+        await learnt
+        #expect(turns.waitingCount == 1)
+        // Also who asks afterwards.
+        await turns.areWanted()
+        turns.pass()
+        #expect(await next)
+        let cancelled = Task { await turns.areWanted() }
+        cancelled.cancel()
+        await cancelled.value
+        #expect(turns.waitingCount == 0)
     }
 
     @Test("who is cancelled waits no longer, and takes nobody's turn")

@@ -29,15 +29,17 @@ struct WatchBench: Sendable {
     static let east = ScriptedJournals.east
     static let west = ScriptedJournals.west
 
-    /// `outputBytes` may wait for a client. With a `gate` there is a memory of objects, whose sessions pass through that.
+    /// `outputBytes` may wait for a client, and a turn to read lasts `turnTime`. With a `gate` there is a memory of objects,
+    /// whose sessions pass through that.
     static func with(
-        outputBytes: Int = 32 << 20, gate: Gate? = nil, _ body: @escaping @Sendable (WatchBench) async throws -> Void
+        outputBytes: Int = 32 << 20, turnTime: Duration = .seconds(1), gate: Gate? = nil,
+        _ body: @escaping @Sendable (WatchBench) async throws -> Void
     ) async throws {
-        try await RedisServer.with { server in try await with(server, outputBytes, gate, body) }
+        try await RedisServer.with { server in try await with(server, outputBytes, turnTime, gate, body) }
     }
 
     private static func with(
-        _ server: RedisServer, _ outputBytes: Int, _ gate: Gate?,
+        _ server: RedisServer, _ outputBytes: Int, _ turnTime: Duration, _ gate: Gate?,
         _ body: @escaping @Sendable (WatchBench) async throws -> Void
     ) async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -56,16 +58,20 @@ struct WatchBench: Sendable {
         let feed = ProvisioningFeed(
             region: "eu-west", journals: [east, west],
             tail: RedisProjectionTail(endpoint: endpoint, name: "watches", eventLoop: loop, entriesPerRead: 64),
-            store: store, progress: progress, cache: cache, logger: logger)
+            store: store, progress: progress, cache: cache, turnTime: turnTime, logger: logger)
         let watches = ConfigWatches(feed: feed, tenants: tenants, catalog: .reads)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask { await client.run() }
             tasks.addTask { await feed.run() }
             if let cache { tasks.addTask { await cache.run() } }
-            try await ServedPort.with(
-                CommandTable(watches.commands), accounts: AccountStore(.reads), { $0.outputBytes = outputBytes }
-            ) { served in
+            let limits: @Sendable (inout ListenerLimits) -> Void = { limits in
+                limits.outputBytes = outputBytes
+                // Clients that take nothing for a while stay, also where all is slow.
+                limits.stallTime = .seconds(600)
+            }
+            let table = CommandTable(watches.commands)
+            try await ServedPort.with(table, accounts: AccountStore(.reads), limits) { served in
                 _ = try await client.connection()
                 try await body(
                     WatchBench(

@@ -180,14 +180,16 @@ struct WriteFaultTests {
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await provisioning.run() }
-                var transaction: (any ProvisioningTransaction)?
+                // Longer than it may take to look for the keys that are a day old, which comes first: every try would be cut
+                // off. Where all is slow, some are.
                 try await database.eventually {
-                    transaction = try? await provisioning.begin()
-                    return transaction != nil
+                    guard let transaction = try? await provisioning.begin() else { return false }
+                    guard (try? await transaction.run(WriteStatement("SELECT pg_sleep(2.5)"))) != nil else {
+                        await transaction.rollBack()
+                        return false
+                    }
+                    return (try? await transaction.commit()) != nil
                 }
-                // Longer than the keys that are a day old may take, which are looked for first: it would be cut off.
-                _ = try await transaction?.run(WriteStatement("SELECT pg_sleep(2.5)"))
-                try await transaction?.commit()
                 group.cancelAll()
             }
             await other.close()

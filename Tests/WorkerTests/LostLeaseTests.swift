@@ -49,8 +49,10 @@ struct LostLeaseTests {
             _ = try await region.west.send(RedisCommand("CLIENT", "PAUSE", "60000", "WRITE"))
             let waiting = try TextClient(port: worker.voice)
             #expect(try await waiting.say(event("between")).hasPrefix("$"))
-            waiting.send(["WAIT 1 0"])
-            reader.send(["XREAD BLOCK 0 STREAMS voice:one $"])
+            // What stands right before it is answered when it begins.
+            waiting.send(["ECHO begins", "WAIT 1 0"])
+            _ = try await waiting.read(upTo: "begins\r\n")
+            try await park(reader, in: region)
             let lost = try #require(try await lease(of: region).connection)
             _ = try await region.east.send(RedisCommand("CLIENT", "KILL", "ID", "\(lost)"))
             try await region.until("it holds the lease anew") {
@@ -80,17 +82,19 @@ struct LostLeaseTests {
             defer { worker.process.kill() }
             try await region.until("it serves") { await worker.isServing }
             let client = try TextClient(port: worker.config)
-            let (first, _) = try await written("first", through: client, of: region)
+            let (first, firstToken) = try await written("first", through: client, of: region)
             let watcher = try TextClient(port: worker.config)
             #expect(try await watcher.say("HELLO 3", "CFG.WATCH one").contains("position"))
             let (reader, caller) = (try TextClient(port: worker.voice), try TextClient(port: worker.voice))
             try await region.until("events are taken") { try await caller.say(event("before")).hasPrefix("$") }
             #expect(try await caller.say("WAIT 1 30000") == ":1\r\n")
-            reader.send(["XREAD BLOCK 0 STREAMS voice:one $"])
-            // Word of the change itself may have kept the first of them from being remembered.
-            for _ in 0..<5 {
+            try await park(reader, in: region)
+            #expect(try await client.say("CFG.GET one skill \(first) AT \(firstToken) TIMEOUT 30000").contains("first"))
+            // Word of the change itself may have kept it from being remembered.
+            try await region.until("it is read from memory") {
+                let hits = try await memoryHits(client)
                 #expect(try await client.say("CFG.GET one skill \(first)").contains("first"))
-                try await Task.sleep(for: .milliseconds(50))
+                return try await memoryHits(client) > hits
             }
 
             await region.server.kill()
@@ -171,6 +175,24 @@ struct LostLeaseTests {
         let token = try #require(lines.firstIndex(of: "token"))
         try #require(lines.count > token + 2 && token > id)
         return (lines[token - 2], lines[token + 2])
+    }
+
+    /// Has a client read what comes from now on, and waits until the worker waits for that.
+    private func park(_ reader: TextClient, in region: WorkerRegion) async throws {
+        reader.send(["XREAD BLOCK 0 STREAMS voice:one $"])
+        try await region.until("the reader is parked") {
+            let list = try await region.east.send(RedisCommand("CLIENT", "LIST")).string ?? ""
+            return list.split(separator: "\n").contains {
+                $0.contains("name=regionsync-listeners-") && $0.contains("flags=b")
+            }
+        }
+    }
+
+    /// How many objects the worker has read from memory.
+    private func memoryHits(_ client: TextClient) async throws -> Int {
+        let lines = try await client.say("INFO").split(separator: "\r\n")
+        let hits = try #require(lines.first { $0.hasPrefix("cache_hits:") }?.split(separator: ":").last)
+        return try #require(Int(hits))
     }
 
     private func lease(of region: WorkerRegion) async throws -> LeaseValue {

@@ -262,7 +262,8 @@ class ClientsMany(ClientDrill):
 
     def held(self):
         """Connections that the port holds open; as many as ever where the worker does not answer."""
-        return self.regions.sample(EAST, 'listener_connections{port="voice"}') or self.count
+        value = self.regions.sample(EAST, 'listener_connections{port="voice"}')
+        return self.count if value is None else value
 
     def come(self, count):
         """New clients; each says something as soon as it is connected, before the time for that is up."""

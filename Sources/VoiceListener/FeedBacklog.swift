@@ -1,0 +1,25 @@
+/// What the feed's machine wants done while somebody is still at what it wanted before.
+struct FeedBacklog<Client: Sendable>: Sendable {
+    typealias Action = FeedMachine<Client>.Action
+
+    /// How many actions may wait, and bytes of entries in them, before readers read no more.
+    static var actionLimit: Int { 1_000 }
+    static var byteLimit: Int { 16 << 20 }
+
+    private var actions: [Action] = []
+    private var bytes = 0
+
+    /// Whether readers had better wait until it is taken.
+    var isLarge: Bool { actions.count > Self.actionLimit || bytes > Self.byteLimit }
+
+    mutating func add(_ new: [Action]) {
+        for case .push(_, _, _, let chunk?) in new { bytes += chunk.byteCount }
+        if actions.isEmpty { actions = new } else { actions += new }
+    }
+
+    /// All of it, in the order in which it came.
+    mutating func takeAll() -> [Action] {
+        defer { self = FeedBacklog() }
+        return actions
+    }
+}
