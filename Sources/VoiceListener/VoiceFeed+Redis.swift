@@ -26,8 +26,12 @@ extension VoiceFeed {
         }
     }
 
+    /// Clients that are more than this wait for the same: sending to them is what takes time.
+    private static let crowd = 32
+
     /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
-    /// here while they are written to. Where they are far behind with that already, Redis has to wait for them.
+    /// here while they are written to. Of a crowd the loop's own are written to first, so that more comes with the next read
+    /// for all. Where clients are far behind already, Redis has to wait for them.
     private func follow(_ reader: Int, through tail: any VoiceTail) async -> StoreFailure? {
         guard let first = apply({ $0.wanted(by: reader) }) else { return nil }
         var sent = tail.send(behind: first.cursors, waits: first.waits)
@@ -44,8 +48,14 @@ extension VoiceFeed {
                 }
                 // Who has actions to perform is not behind: all there was is among them.
                 if actions.isEmpty { await untilTaken() }
-                sent = tail.send(behind: next.cursors, waits: next.waits)
-                perform(actions)
+                if actions.count > Self.crowd {
+                    perform(actions)
+                    await Task.yield()
+                    sent = tail.send(behind: next.cursors, waits: next.waits)
+                } else {
+                    sent = tail.send(behind: next.cursors, waits: next.waits)
+                    perform(actions)
+                }
             }
             return nil
         } catch {

@@ -8,6 +8,7 @@ import Projection
 import RESP
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Testing
 
 @testable import VoiceListener

@@ -184,10 +184,14 @@ import Testing
     @Test("what Redis refuses of one journal is that one's trouble, and what it cannot do now everybody's")
     func looks() {
         func look(_ code: String) -> StreamLook {
-            StreamLook(meta: .success(.array([])), info: .failure(.server(code: code, message: "no")))
+            StreamLook(
+                newest: .success(.array([])), meta: .success(.array([])),
+                info: .failure(.server(code: code, message: "no")), behind: .zero)
         }
         func lookAtMark(_ code: String) -> StreamLook {
-            StreamLook(meta: .failure(.server(code: code, message: "no")), info: .success(.array([])))
+            StreamLook(
+                newest: .success(.array([])), meta: .failure(.server(code: code, message: "no")),
+                info: .success(.array([])), behind: .zero)
         }
         let noRight = ReplyError(
             code: "UNAVAILABLE", message: "the region's Redis does not let the worker do this")
@@ -198,7 +202,8 @@ import Testing
         for code in ["LOADING", "NOAUTH", "MASTERDOWN"] {
             #expect(look(code) == .unreachable && lookAtMark(code) == .unreachable, "\(code)")
         }
-        let lost = StreamLook(meta: .success(.null), info: .failure(.unreachable("lost")))
+        let lost = StreamLook(
+            newest: .success(.array([])), meta: .success(.null), info: .failure(.unreachable("lost")), behind: .zero)
         #expect(lost == .unreachable)
     }
 

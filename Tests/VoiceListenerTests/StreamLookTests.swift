@@ -48,7 +48,7 @@ import Testing
         try await ReadingPort.with { port in
             let client = try port.client()
             for id in 1...3 { try await port.append(id) }
-            let end = try port.redis.appendOnlyEnd
+            let end = try await port.redis.appendOnlyEnd
             for id in 3...4 {
                 client.send("XREAD BLOCK 0 STREAMS \(ReadingPort.name) \(id)")
                 try await port.untilWaiting(1)
