@@ -33,9 +33,6 @@ package struct OnceKey: Hashable, Sendable {
             parameters + ["\(answer)"])
     }
 
-    /// Forgets some of the keys that are a day old.
-    package static let prune = pruning(pruneLimit)
-
     /// Forgets so many of the keys that are a day old, at most.
     package static func pruning(_ limit: Int) -> WriteStatement {
         WriteStatement(
@@ -46,6 +43,6 @@ package struct OnceKey: Hashable, Sendable {
             """)
     }
 
-    /// Keys that `prune` forgets at most.
+    /// As many as are forgotten at a time.
     package static let pruneLimit = 500
 }

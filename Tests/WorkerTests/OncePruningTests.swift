@@ -1,19 +1,20 @@
-import ConfigListener
 import Testing
 
 @testable import Worker
 
 @Suite("Forgetting ONCE keys")
 struct OncePruningTests {
+    private let limit = OncePruning().bite
+
     @Test("soon again behind a full bite, else after a while")
     func pauses() {
         var pruning = OncePruning()
         #expect(pruning.pause == 0)
-        var wasRefused = pruning.forgot(OnceKey.pruneLimit)
+        var wasRefused = pruning.forgot(limit)
         #expect(!wasRefused && pruning.pause == 1)
         pruning.asked()
         #expect(pruning.pause == 0)
-        wasRefused = pruning.forgot(OnceKey.pruneLimit - 1)
+        wasRefused = pruning.forgot(limit - 1)
         #expect(!wasRefused && pruning.pause == PostgresProvisioning.pruneEvery)
     }
 
@@ -24,15 +25,15 @@ struct OncePruningTests {
         news += [pruning.refused(sqlState: "55P03"), pruning.forgot(1), pruning.forgot(1)]
         news.append(pruning.refused(sqlState: "55P03"))
         #expect(news == [true, false, true, true, false, true])
-        #expect(pruning.bite == OnceKey.pruneLimit && pruning.pause == PostgresProvisioning.pruneEvery)
+        #expect(pruning.bite == limit && pruning.pause == PostgresProvisioning.pruneEvery)
     }
 
     @Test("what takes too long is tried with half as many, down to one")
     func halves() {
         var pruning = OncePruning()
         let isNews = pruning.refused(sqlState: "57014")
-        #expect(isNews && pruning.bite == OnceKey.pruneLimit / 2 && pruning.pause == 1)
-        let wasRefused = pruning.forgot(OnceKey.pruneLimit / 2)
+        #expect(isNews && pruning.bite == limit / 2 && pruning.pause == 1)
+        let wasRefused = pruning.forgot(limit / 2)
         #expect(wasRefused && pruning.pause == 1)
         for _ in 0..<20 { _ = pruning.refused(sqlState: "57014") }
         #expect(pruning.bite == 1 && pruning.pause == PostgresProvisioning.pruneEvery)
