@@ -180,7 +180,8 @@ package struct Capture: Sendable {
             if journalState.shown == nil { try await note(shown: found.shown, journalState) }
             let delay = try await settlingTime()
             metrics.capturing.set(true)
-            let stream = CaptureStream(capture: self, journalState: journalState, history: history.number)
+            let stream = CaptureStream(
+                capture: self, journalState: journalState, history: history.number, flushed: found.flushed)
             try await whileUnchanged(history.number, shown: found.shown) {
                 try await stream.run(from: lsn, confirmDelay: delay)
             }

@@ -10,6 +10,9 @@ extension ComponentState {
             "resnapshot", .degraded, reason: cause.reason + "; PostgreSQL is compared with this region's cache",
             advice: "none is needed: caches serve what they have until it is done, marked stale")
     }
+    /// What was committed before, or long ago, is not in the journal yet.
+    static let catchingUp = ComponentState(
+        "catching-up", .working, reason: "what was committed while nobody captured is being worked off")
     static let streaming = ComponentState("streaming", .working)
 
     /// PostgreSQL or Redis cannot be reached, or not used yet.

@@ -19,12 +19,13 @@ struct CaptureStream {
     let capture: Capture
     let journalState: JournalState
     let history: UInt64
+    /// Where PostgreSQL's log ended before.
+    let flushed: LSN
 
     /// Runs until the journal asks to begin again, and returns then. Throws what ended it otherwise.
     func run(from lsn: LSN, confirmDelay: Duration) async throws {
         let stream = try await capture.source.stream(from: lsn)
         capture.metrics.connected.set(true)
-        capture.enter(.streaming)
         do {
             try await run(stream, confirmDelay: confirmDelay)
         } catch {
@@ -41,6 +42,7 @@ struct CaptureStream {
         try await withThrowingDiscardingTaskGroup { group in
             defer { group.cancelAll() }
             var loop = Loop(self, confirmDelay: confirmDelay)
+            capture.enter(loop.state)
             var timer = LoopTimer()
             var incoming = events.makeAsyncIterator()
             while true {
@@ -58,7 +60,9 @@ struct CaptureStream {
                         }
                         CrashPoint.captureSent.pass()
                     case .report(let received, let confirmed):
-                        try await stream.report(received: received, confirmed: confirmed)
+                        // Whenever the server waits it tells who has not received all how far it is.
+                        try await stream.report(
+                            received: loop.isCaughtUp ? received : .zero, confirmed: confirmed)
                         CrashPoint.captureConfirmed.pass()
                     case .restart:
                         return
@@ -92,6 +96,7 @@ extension CaptureStream {
         private var counts: TransactionEncoder.Counts
         private var sentAt: PostgresTimestamp?
         private var trouble: String?
+        private var catchUp: CatchUp
 
         init(_ stream: CaptureStream, confirmDelay: Duration) {
             capture = stream.capture
@@ -101,7 +106,17 @@ extension CaptureStream {
             encoder = TransactionEncoder(
                 history: stream.history, catalog: stream.capture.catalog, journaled: stream.journalState.last,
                 limits: stream.capture.settings.batch)
+            catchUp = CatchUp(to: stream.flushed)
             counts = encoder.counts
+            catchUp.reached(machine.recorded, now: .zero)
+        }
+
+        /// What is committed comes into the journal as it is committed, or did so before Redis took nothing any more.
+        var isCaughtUp: Bool { catchUp.isDone }
+
+        var state: ComponentState {
+            if let trouble { return .redisAway(trouble) }
+            return isCaughtUp ? .streaming : .catchingUp
         }
 
         mutating func take(_ event: Event, now: Duration) throws(CaptureFailure) {
@@ -114,19 +129,21 @@ extension CaptureStream {
                 throw failure
             case .appended(let number, .success):
                 CrashPoint.captureAppended.pass()
-                if let batch = machine.appended(number, now: now) { note(batch) }
+                if let batch = machine.appended(number, now: now) { note(batch, now: now) }
             case .appended(let number, .failure(let refusal)):
                 machine.refused(number, refusal, now: now)
             case .opened(.success(let state)):
-                for batch in machine.opened(state, now: now) { note(batch) }
+                for batch in machine.opened(state, now: now) { note(batch, now: now) }
             case .opened(.failure(let refusal)):
                 machine.refused(refusal, now: now)
             case .woke:
                 break
             }
-            guard machine.trouble != trouble else { return }
+            let wasCaughtUp = isCaughtUp
+            catchUp.reached(machine.recorded, now: now)
+            guard machine.trouble != trouble || isCaughtUp != wasCaughtUp else { return }
             trouble = machine.trouble
-            capture.enter(trouble.map { .redisAway($0) } ?? .streaming)
+            capture.enter(state)
         }
 
         /// Encodes the chunk that was read last, if it is not encoded yet; the next read is under way by now. After true
@@ -146,7 +163,11 @@ extension CaptureStream {
                     machine.received(walEnd: keepalive.walEnd)
                     idle = max(idle, keepalive.walEnd)
                     sentAt = keepalive.sentAt
-                    if keepalive.isReplyRequested { machine.replyRequested() }
+                    if keepalive.isReplyRequested {
+                        machine.replyRequested()
+                    } else {
+                        catchUp.sent(upTo: keepalive.walEnd)
+                    }
                 case .data(let data):
                     machine.received(walEnd: data.walEnd)
                     sentAt = data.sentAt
@@ -175,11 +196,12 @@ extension CaptureStream {
             for batch in encoder.takeBatches(isCaughtUp: false) { machine.encoded(batch) }
         }
 
-        private func note(_ batch: CaptureBatch) {
+        private mutating func note(_ batch: CaptureBatch, now: Duration) {
             capture.metrics.transactions.add(batch.transactions)
             if let committedAt = batch.committedAt, let sentAt {
                 let microseconds = max(0, sentAt.microseconds - committedAt.microseconds)
                 capture.metrics.lagSeconds.set(Double(microseconds) / 1e6)
+                catchUp.took(aged: .microseconds(microseconds), now: now)
             }
             capture.logger.debug(
                 "batch appended",

@@ -3,7 +3,7 @@ internal import Projection
 
 /// Whether what is read of provisioning is fresh, and until when it was known to be. A value.
 ///
-/// A region that captures knows by its own stream. One that does not knows by what the region that does says once a second:
+/// A region that captures knows by its own stream, once that has worked off what was committed before. One that does not knows by what the region that does says once a second:
 /// it has everything that was captured when that was said, and it is `fresh` while that was within
 /// `CaptureElsewhere.patience`.
 struct FreshnessJudgement: Sendable {
@@ -47,6 +47,9 @@ struct FreshnessJudgement: Sendable {
         if capture == "streaming" {
             lastFresh = moment
             return nil
+        }
+        if capture == "catching-up" {
+            return Fault(state: capture, reason: "older changes in PostgreSQL are still being captured")
         }
         let own = Fault(state: capture, reason: "changes in PostgreSQL are not captured")
         guard Self.left.contains(capture) else { return own }

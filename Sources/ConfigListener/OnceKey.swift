@@ -33,14 +33,16 @@ package struct OnceKey: Hashable, Sendable {
             parameters + ["\(answer)"])
     }
 
-    /// Forgets some of the keys that are a day old.
-    package static let prune = WriteStatement(
-        """
-        DELETE FROM regionsync.once WHERE (account, tenant, key) IN (
-            SELECT account, tenant, key FROM regionsync.once WHERE at < now() - interval '1 day'
-            ORDER BY at LIMIT \(pruneLimit) FOR UPDATE SKIP LOCKED)
-        """)
+    /// Forgets so many of the keys that are a day old, at most.
+    package static func pruning(_ limit: Int) -> WriteStatement {
+        WriteStatement(
+            """
+            DELETE FROM regionsync.once WHERE (account, tenant, key) IN (
+                SELECT account, tenant, key FROM regionsync.once WHERE at < now() - interval '1 day'
+                ORDER BY at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+            """)
+    }
 
-    /// Keys that `prune` forgets at most.
+    /// As many as are forgotten at a time.
     package static let pruneLimit = 500
 }

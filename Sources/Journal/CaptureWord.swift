@@ -3,7 +3,8 @@ internal import NIOCore
 /// What a region's probe in its control journal says of capture there.
 ///
 /// Field `captured` on the wire: a position. Up to there the region has projected what it captured, and what PostgreSQL
-/// commits goes on to come. A region that does not capture, or cannot at the moment, leaves it out.
+/// commits goes on to come. A region that does not capture, or cannot at the moment, leaves it out, and so does one whose
+/// probes come late.
 package struct CaptureWord: Hashable, Sendable {
     /// The region to which the probe is addressed.
     package let peer: String

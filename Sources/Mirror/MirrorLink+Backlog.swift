@@ -38,17 +38,22 @@ extension MirrorLink {
 
     /// Lag is what a probe takes from being written here until the peer has it, by this worker's clock alone. While one
     /// is overdue, lag is at least its age. A server that takes no probe, for want of memory say, may still be read.
+    ///
+    /// The peer takes what a probe says of capture as of when it comes. So none says any while they come late.
     func sendProbe(in session: Session) async {
+        var arePrompt = true
         if let oldest = probes.first {
             let age = Duration.nanoseconds((NIODeadline.now() - oldest.since).nanoseconds)
             if age > .seconds(1) { report.lag.set(age) }
+            arePrompt = age < .seconds(2)
             guard probes.count < 60 else { return }
         }
         let since = NIODeadline.now()
         let id: EntryID
         do {
             id = try await session.source.probe(
-                .control(origin: settings.region), to: settings.peer, heartbeat, captured: captured()
+                .control(origin: settings.region), to: settings.peer, heartbeat,
+                captured: arePrompt ? captured() : nil
             ).get()
         } catch {
             guard self.session === session else { return }

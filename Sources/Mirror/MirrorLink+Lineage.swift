@@ -173,11 +173,12 @@ extension MirrorLink {
         CrashPoint.mirrorMissedNoted.pass()
     }
 
-    /// Tells the copy's region what it will never have of a voice journal: on its way before anything behind the gap.
+    /// Tells the copy's region what it will never have of a journal: on its way before anything behind the gap. Of control
+    /// nobody asks.
     private func noteGap(
         _ missed: UInt64, through last: EntryID, of journal: MirroredJournal, in session: Session
     ) {
-        guard journal.name.topic == .voice, journal.gap?.missed != missed else { return }
+        guard journal.name.topic != .control, journal.gap?.missed != missed else { return }
         let known = journal.gap
         let through = missed > known?.missed ?? 0 ? last : known?.through ?? .zero
         let gap = CopyGap(missed: missed, through: through)

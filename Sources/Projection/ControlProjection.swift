@@ -56,7 +56,7 @@ package struct ControlProjection: Sendable {
             JournalCursor(journal, behind: cursor.text.flatMap { EntryID($0) } ?? .zero)
         }
         guard cursors.count == journals.count else { throw .unreachable("HMGET was answered with something else") }
-        let old = await newest(of: journals)
+        let old = try await newest(of: journals)
         var nextCount = ContinuousClock.now
         while !Task.isCancelled {
             let reads = try await reader.read(behind: cursors, patience: .seconds(1))
@@ -81,12 +81,17 @@ package struct ControlProjection: Sendable {
     }
 
     /// The entries that are there already, which may be of any age: the last one of each journal that has any.
-    private func newest(of journals: [JournalName]) async -> [JournalName: EntryID] {
+    /// A key that holds something of another kind has none, and is not read either.
+    private func newest(of journals: [JournalName]) async throws(StoreFailure) -> [JournalName: EntryID] {
         let looks = journals.map { RedisCommand("XREVRANGE", $0.key, "+", "-", "COUNT", "1") }
         var newest: [JournalName: EntryID] = [:]
         for (journal, look) in zip(journals, await store.run(looks)) {
-            let entry = (try? look.get())?.elements.first
-            newest[journal] = entry?.elements.first?.text.flatMap { EntryID($0) }
+            switch look {
+            case .success(let entries):
+                newest[journal] = entries.elements.first?.elements.first?.text.flatMap { EntryID($0) }
+            case .failure(let failure):
+                guard failure.isWrongType else { throw failure }
+            }
         }
         return newest
     }

@@ -87,16 +87,20 @@ struct CaptureDriverTests {
         settings.machine.idleInterval = .seconds(86_400)
         settings.machine.probeInterval = .seconds(86_400)
         settings.sampleInterval = .seconds(86_400)
+        let states = ComponentStates()
         let capture = Capture(
             catalog: EncoderBench.catalog, source: source, journal: ShowingJournal(appended: appended),
             settings: settings, metrics: CaptureMetrics(MetricsRegistry(), catalog: EncoderBench.catalog),
-            states: ComponentStates(), logger: Logger(label: "capture"))
+            states: states, logger: Logger(label: "capture"))
         await withTaskGroup { group in
             group.addTask { await capture.run() }
             var iterator = batches.makeAsyncIterator()
             let first = await iterator.next()
             #expect(first?.entries?.count == 2)
             #expect(first?.position == Position(history: 1, lsn: 160))
+            // PostgreSQL's log ended further on before.
+            #expect(states.state(of: Capture.component)?.name == "catching-up")
+            #expect(!Capture.streams(states))
             group.cancelAll()
         }
     }

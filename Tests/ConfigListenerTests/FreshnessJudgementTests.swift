@@ -43,6 +43,8 @@ struct FreshnessJudgementTests {
         #expect(story.judged(at: 2) == "fresh, 2")
         story.captures("blocked")
         #expect(story.judged(at: 3) == "blocked, 2")
+        story.captures("catching-up")
+        #expect(story.judged(at: 3) == "catching-up, 2")
         story.captures("resnapshot")
         story.elsewhere(completeAt: 4)
         #expect(story.judged(at: 4) == "resnapshot, 2")

@@ -99,8 +99,9 @@ struct OnceTests {
             """)
         let transaction = try await database.database.begin()
         // The database's own pruning may have been there first.
-        var bites = [try await transaction.run(OnceKey.prune).affected]
-        while bites.last != 0 { bites.append(try await transaction.run(OnceKey.prune).affected) }
+        let pruning = OnceKey.pruning(OnceKey.pruneLimit)
+        var bites = [try await transaction.run(pruning).affected]
+        while bites.last != 0 { bites.append(try await transaction.run(pruning).affected) }
         try await transaction.commit()
         #expect(bites.allSatisfy { $0 <= OnceKey.pruneLimit }, "\(bites)")
         let left = "SELECT account || ' ' || key FROM regionsync.once WHERE tenant = \(tenant)"

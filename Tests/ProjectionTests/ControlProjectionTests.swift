@@ -18,24 +18,24 @@ struct ControlProjectionTests {
     private let metrics = MetricsRegistry()
 
     private func projection(
-        _ redis: PlainRedis, _ patience: Duration, _ progress: ProvisioningProgress
+        _ redis: PlainRedis, _ store: (any ProjectionStore)?, _ patience: Duration, _ progress: ProvisioningProgress
     ) -> ControlProjection {
         ControlProjection(
-            region: "eu-west", peers: ["us-east", "ap-south"], tenants: ["101"], rejoinPatience: patience, store: redis,
-            tail: redis,
+            region: "eu-west", peers: ["us-east", "ap-south"], tenants: ["101"], rejoinPatience: patience,
+            store: store ?? redis, tail: redis,
             report: ProjectionReport(states: states, metrics: metrics, logger: Logger(label: "test")),
             progress: progress)
     }
 
     /// Runs the projection until `condition` holds; fails when that takes long.
     private func run(
-        _ redis: PlainRedis, patience: Duration = .seconds(3600),
+        _ redis: PlainRedis, through store: (any ProjectionStore)? = nil, patience: Duration = .seconds(3600),
         telling progress: ProvisioningProgress = ProvisioningProgress(),
         until condition: @Sendable @escaping () throws -> Bool
     ) async throws {
         try redis.call(ProjectionFunctions.library.loadCommand)
         let held = try await withThrowingTaskGroup(of: Bool.self) { group in
-            let projection = projection(redis, patience, progress)
+            let projection = projection(redis, store, patience, progress)
             group.addTask {
                 await projection.run()
                 return false
@@ -80,15 +80,19 @@ struct ControlProjectionTests {
         }
     }
 
-    @Test("what probes say of capture is told, but for those that were there before: they may be of any age")
-    func captured() async throws {
+    @Test(
+        "what probes say of capture is told, but for those that were there before: they may be of any age",
+        arguments: [nil, 2] as [Int?])
+    func captured(refused: Int?) async throws {
         try await withRedis { redis in
             // Were it believed, what the other region says would be of a history that is over.
             let old = Position(number: 5 << 52)
             let probe = ["event", "probe", "key", "eu-west", "captured"]
             try redis.call(["XADD", control, "1-0"] + probe + ["\(old)"])
             let progress = ProvisioningProgress()
-            try await run(redis, telling: progress) {
+            // The second command is the look at what is there.
+            let store = Killable(redis: redis, budget: nil, refused: refused)
+            try await run(redis, through: store, telling: progress) {
                 guard try trailing("control:us-east", redis) == "1-0" else { return false }
                 try redis.call(["XADD", JournalName.control(origin: "ap-south").key, "*"] + probe + ["100"])
                 return progress.captureElsewhere(at: .now)?.region == "ap-south"

@@ -25,9 +25,10 @@ extension TwoRegions {
         }
     }
 
-    /// What the newest probe that the peer has says of capture.
-    fileprivate func captured() async throws -> String? {
-        let newest = try await ask(west, "XREVRANGE", JournalName.control(origin: "east").key, "+", "-", "COUNT", "1")
+    /// What the newest probe that the peer has, or another server, says of capture.
+    fileprivate func captured(at server: RedisServer? = nil) async throws -> String? {
+        let key = JournalName.control(origin: "east").key
+        let newest = try await ask(server ?? west, "XREVRANGE", key, "+", "-", "COUNT", "1")
         let words = newest[0]?[1]?.elements.compactMap(\.string) ?? []
         return words.firstIndex(of: "captured").map { words[$0 + 1] }
     }
@@ -61,6 +62,19 @@ struct MirrorBacklogTests {
             try await regions.until { try await regions.captured() == "9" }
             position.withLock { $0 = nil }
             try await regions.until { try await regions.captured() == nil }
+        }
+    }
+
+    @Test("while probes come late none of them says up to where its region has captured")
+    func late() async throws {
+        let position = Position(number: 7)
+        try await TwoRegions.run(captured: { position }) { regions in
+            try await regions.until { try await regions.captured() == "7" }
+            _ = try await regions.ask(regions.west, "ACL", "SETUSER", "default", "-xadd")
+            try await regions.until { try await regions.captured(at: regions.east) == nil }
+            _ = try await regions.ask(regions.west, "ACL", "SETUSER", "default", "+xadd")
+            try await regions.until { try await regions.captured(at: regions.east) == "7" }
+            try await regions.until { try await regions.captured() == "7" }
         }
     }
 

@@ -122,6 +122,10 @@ struct MirrorLinkTests {
             try await regions.until {
                 try await client.send(RedisCommand("HGET", journal.metaKey, "missed:west")).string == "5"
             }
+            // Who reads the copy is told as well. None of what is missing stands above.
+            try await regions.until { try await regions.gap(in: journal)?.missed == 5 }
+            let gap = try #require(try await regions.gap(in: journal))
+            #expect(gap.through >= EntryID(first: 2, second: 5))
             await client.close()
         }
     }

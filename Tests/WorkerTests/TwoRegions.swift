@@ -146,8 +146,8 @@ struct TwoRegions {
     }
 
     /// What the copy will never have, as it is noted there.
-    func gap() async throws -> CopyGap? {
-        try await ask(west, "HGET", Self.journal.metaKey, CopyGap.field(in: "west")).string.flatMap { CopyGap($0) }
+    func gap(in journal: JournalName = Self.journal) async throws -> CopyGap? {
+        try await ask(west, "HGET", journal.metaKey, CopyGap.field(in: "west")).string.flatMap { CopyGap($0) }
     }
 
     /// Everything in the journal on one server, or in another stream there, as text.

@@ -1,5 +1,7 @@
 internal import ConfigListener
 internal import Connections
+internal import Logging
+internal import Observability
 internal import PostgresClient
 
 // Whether PostgreSQL is there: known beforehand, so that writes need not find out one by one.
@@ -21,21 +23,16 @@ extension PostgresProvisioning {
             return "\(error)"
         }
         let connection = found.connection
-        var (questions, questionsToPrune) = (0, 0)
+        var questions = 0
+        var pruning = OncePruning()
         var reason: String?
         while reason == nil, !Task.isCancelled {
             reason = await inTime(connection) { await Self.standing(of: connection) }
             guard reason == nil else { break }
             await arrived()
-            if questionsToPrune == 0 {
-                switch await inTime(connection, { await Self.prune(connection) }) {
-                // A full bite: there is more, and more comes in all the time.
-                case .success(let count): questionsToPrune = count < OnceKey.pruneLimit ? Self.pruneEvery : 1
-                case .failure(let error): reason = "\(error)"
-                }
-            }
+            if pruning.pause == 0 { reason = await prune(connection, &pruning) }
             questions += 1
-            questionsToPrune -= 1
+            pruning.asked()
             if reason == nil, servers.count > 1, questions % Self.searchEvery == 0,
                 let other = await rankOfOther(than: found.place),
                 let own = await inTime(connection, { try? await PrimarySearch.rank(connection) }), own < other
@@ -107,12 +104,27 @@ extension PostgresProvisioning {
         }
     }
 
-    /// How many keys it has forgotten. A refusal says nothing about whether PostgreSQL is there.
-    private static func prune(_ connection: PostgresConnection) async -> Result<Int, PostgresError> {
+    /// Forgets a bite of keys. Answers why PostgreSQL is not there any more; a refusal says nothing about that.
+    private nonisolated func prune(_ connection: PostgresConnection, _ pruning: inout OncePruning) async -> String? {
+        let bite = pruning.bite
+        switch await inTime(connection, { await Self.forget(bite, connection) }) {
+        case .success(let count):
+            if pruning.forgot(count) { logger.info("ONCE keys are forgotten again") }
+        case .failure(let error):
+            guard let sqlState = error.sqlState else { return "\(error)" }
+            if pruning.refused(sqlState: sqlState) {
+                logger.warning("PostgreSQL forgets no ONCE keys", [.reason: "\(error)"])
+            }
+        }
+        return nil
+    }
+
+    /// How many keys it has forgotten.
+    private static func forget(_ limit: Int, _ connection: PostgresConnection) async -> Result<Int, PostgresError> {
         do throws(PostgresError) {
-            return .success(try await connection.query(OnceKey.prune.sql, timeout: nil).affectedRows)
+            return .success(try await connection.query(OnceKey.pruning(limit).sql, timeout: nil).affectedRows)
         } catch {
-            return error.sqlState == nil ? .failure(error) : .success(0)
+            return .failure(error)
         }
     }
 }
