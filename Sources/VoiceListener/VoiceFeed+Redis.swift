@@ -11,7 +11,7 @@ extension VoiceFeed {
             tails.withLock { $0[reader] = tail }
             // A read that waits would keep a worker waiting that stops.
             let failure = await withTaskCancellationHandler {
-                await follow(reader, through: tail)
+                await follow(reader, through: tail, on: eventLoop)
             } onCancel: {
                 tail.close()
             }
@@ -26,13 +26,16 @@ extension VoiceFeed {
         }
     }
 
-    /// Clients that are more than this wait for the same: sending to them is what takes time.
+    /// Clients that are more than this are a crowd: sending to them is what takes time.
     private static let crowd = 32
+    /// What a letter to a client costs, about, and the longest that nothing is read for that.
+    private static let letterTime = TimeAmount.microseconds(5)
+    private static let longestPause = TimeAmount.milliseconds(5)
 
     /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
-    /// here while they are written to. Of a crowd the loop's own are written to first, so that more comes with the next read
-    /// for all. Where clients are far behind already, Redis has to wait for them.
-    private func follow(_ reader: Int, through tail: any VoiceTail) async -> StoreFailure? {
+    /// here while they are written to. For a crowd nothing is read until they may have been: what comes meanwhile is a larger
+    /// letter, and not one more. Where clients are far behind already, Redis has to wait for them.
+    private func follow(_ reader: Int, through tail: any VoiceTail, on eventLoop: any EventLoop) async -> StoreFailure? {
         guard let first = apply({ $0.wanted(by: reader) }) else { return nil }
         var sent = tail.send(behind: first.cursors, waits: first.waits)
         do throws(StoreFailure) {
@@ -50,7 +53,8 @@ extension VoiceFeed {
                 if actions.isEmpty { await untilTaken() }
                 if actions.count > Self.crowd {
                     perform(actions)
-                    await Task.yield()
+                    let pause = min(Self.letterTime * actions.count, Self.longestPause)
+                    try? await eventLoop.scheduleTask(in: pause) {}.futureResult.get()
                     sent = tail.send(behind: next.cursors, waits: next.waits)
                 } else {
                     sent = tail.send(behind: next.cursors, waits: next.waits)

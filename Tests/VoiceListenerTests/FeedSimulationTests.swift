@@ -323,7 +323,8 @@ extension FeedWorld {
         } else {
             let rest = Array(all.dropLast(1 + random.below(3)))
             entries[name] = rest
-            journals[name]?.generated = max(rest.last ?? 0, journals[name]?.floor ?? 0)
+            let floor = journals[name]?.floor ?? 0
+            journals[name]?.generated = max(rest.last ?? 0, floor)
         }
         for _ in 0..<random.below(3) { write(to: name) }
         look()
