@@ -5,13 +5,13 @@ internal import Synchronization
 /// What the feed asks of Redis.
 extension VoiceFeed {
     /// Reads what the reader is to read, until it is not needed any more or cannot.
-    func read(_ reader: Int, on eventLoop: any EventLoop) async {
+    func read(_ reader: Int) async {
         do throws(StoreFailure) {
-            let tail = try await tail(reader, eventLoop)
+            let tail = try await tail(reader)
             tails.withLock { $0[reader] = tail }
             // A read that waits would keep a worker waiting that stops.
             let failure = await withTaskCancellationHandler {
-                await follow(reader, through: tail, on: eventLoop)
+                await follow(reader, through: tail)
             } onCancel: {
                 tail.close()
             }
@@ -35,7 +35,7 @@ extension VoiceFeed {
     /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
     /// here while they are written to. For a crowd nothing is read until they may have been: what comes meanwhile is a larger
     /// letter, and not one more. Where clients are far behind already, Redis has to wait for them.
-    private func follow(_ reader: Int, through tail: any VoiceTail, on eventLoop: any EventLoop) async -> StoreFailure? {
+    private func follow(_ reader: Int, through tail: any VoiceTail) async -> StoreFailure? {
         guard let first = apply({ $0.wanted(by: reader) }) else { return nil }
         var sent = tail.send(behind: first.cursors, waits: first.waits)
         do throws(StoreFailure) {

@@ -29,9 +29,6 @@ package final class VoiceFeed: Sendable {
         }
     }
 
-    /// Opens the connection of a reader, whose number it is given, on an event loop.
-    package typealias Tail = @Sendable (Int, any EventLoop) async throws(StoreFailure) -> any VoiceTail
-
     struct State {
         var machine = FeedMachine<Reader>()
         /// Whether somebody does what the machine wants. One does at a time, so that clients get all in the order in which it
@@ -65,9 +62,9 @@ package final class VoiceFeed: Sendable {
 
     let state = Mutex(State())
     let store: any ProjectionStore
-    let tail: Tail
-    private let eventLoop: any EventLoop
-    private let executor: @Sendable (any EventLoop) -> (any TaskExecutor)?
+    let tail: @Sendable (Int) async throws(StoreFailure) -> any VoiceTail
+    let eventLoop: any EventLoop
+    private let executor: (any TaskExecutor)?
     private let report: FeedReport
     let tails = Mutex<[Int: any VoiceTail]>([:])
     private let jobs = VoiceJobs()
@@ -77,15 +74,15 @@ package final class VoiceFeed: Sendable {
 
     /// - Parameters:
     ///   - store: The local Redis; answers at once that it is away when it is.
-    ///   - tail: Opens the connection of a reader.
+    ///   - tail: Opens the connection of a reader, whose number it is given.
     ///   - eventLoop: Where time is kept.
-    ///   - executor: Runs readers on the loop of their connections.
+    ///   - executor: Where readers run: best the loop of their connections.
     ///   - states: Where it says how it is.
     ///   - logger: Where it says so as well.
     package init(
-        store: any ProjectionStore, tail: @escaping Tail, eventLoop: any EventLoop,
-        executor: @escaping @Sendable (any EventLoop) -> (any TaskExecutor)? = { _ in nil }, states: ComponentStates,
-        logger: Logger
+        store: any ProjectionStore,
+        tail: @escaping @Sendable (Int) async throws(StoreFailure) -> any VoiceTail, eventLoop: any EventLoop,
+        executor: (any TaskExecutor)? = nil, states: ComponentStates, logger: Logger
     ) {
         self.store = store
         self.tail = tail
@@ -103,8 +100,8 @@ package final class VoiceFeed: Sendable {
             group.addTask { await self.tick() }
             for await job in self.jobs.stream {
                 switch job {
-                case .reader(let reader, let loop):
-                    group.addTask(executorPreference: self.executor(loop)) { await self.read(reader, on: loop) }
+                case .reader(let reader):
+                    group.addTask(executorPreference: self.executor) { await self.read(reader) }
                 case .other(let body): group.addTask { await body() }
                 }
             }
@@ -223,7 +220,7 @@ extension VoiceFeed {
             case .read(let waiter, let reader, let wait):
                 let isTaken = jobs.add(.other { await self.look(for: wait, of: reader, waiter) })
                 if !isTaken { mailing.add(.unavailable, to: reader.pending) }
-            case .start(let reader): jobs.add(.reader(reader, on: loop(for: reader)))
+            case .start(let reader): jobs.add(.reader(reader))
             case .interrupt(let reader):
                 if let tail = tails.withLock({ $0[reader] }) { jobs.add(.other { await tail.interrupt() }) }
             case .look: lookSoon.yield()
@@ -231,11 +228,6 @@ extension VoiceFeed {
             }
         }
         mailing.send()
-    }
-
-    /// The loop of a client that waits for what the reader reads: what comes has no other thread to go to on its way there.
-    private func loop(for reader: Int) -> any EventLoop {
-        state.withLock { $0.machine.client(of: reader)?.client.eventLoop } ?? eventLoop
     }
 
     private func keepTime(_ state: inout State) {

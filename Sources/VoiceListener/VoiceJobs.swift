@@ -1,10 +1,8 @@
-internal import NIOCore
-
 /// What the feed has to do on tasks of its own.
 struct VoiceJobs: Sendable {
     enum Job: Sendable {
         /// Read what the reader of this number is to read.
-        case reader(Int, on: any EventLoop)
+        case reader(Int)
         case other(@Sendable () async -> Void)
     }
 
