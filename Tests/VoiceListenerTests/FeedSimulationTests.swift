@@ -105,13 +105,13 @@ private struct FeedWorld {
             if random.chance(percent: 15) { isAway.toggle() }
             if random.chance(percent: 10) { isRefusing.toggle() }
             machine.reached(now)
-        case 9: if random.chance(percent: 30) { trim() }
+        case 9: if random.chance(percent: 30) { trim(overtakes: false) }
         case 10:
             // The worker is stopped, and others go on.
             guard random.chance(percent: 20) else { break }
             for _ in 0..<3 { write() }
             now += Self.longestRead + .milliseconds(1 + random.below(20_000))
-            trim()
+            trim(overtakes: true)
             write()
         default: if random.chance(percent: 20) { loseSome() }
         }
@@ -298,10 +298,15 @@ extension FeedWorld {
         return facts
     }
 
-    /// Whatever is older than a reader can be behind is trimmed.
-    private mutating func trim() {
+    /// Whatever is older than a reader can be behind is trimmed. Unless the worker was stopped, that does not overtake who
+    /// reads on at this moment behind an absence of Redis that was as long.
+    private mutating func trim(overtakes: Bool) {
         guard let name = random.pick(Self.names), let all = entries[name] else { return }
         let rest = all.filter { now - (written[$0] ?? now) <= Self.longestRead }
+        let stream = machine.numbers[FeedTalk.journal(name)].flatMap { machine.streams[$0] }
+        if !overtakes, let stream, stream.reader != nil || looks != nil {
+            guard all.dropLast(rest.count).last ?? 0 <= stream.recent.last.first else { return }
+        }
         entries[name] = rest
         if let newest = all.dropLast(rest.count).last { journals[name]?.floor = newest }
     }
