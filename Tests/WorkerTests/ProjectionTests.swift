@@ -173,6 +173,8 @@ struct ProjectionTests {
             try await begin(client)
             try await put(10, "5", "anna", client)
             try await wait("its state") { states.state(of: "projection provisioning")?.name == "projecting" }
+            // What it writes of the transaction says that nothing is amiss.
+            try await wait(["HGET", "rs:{_}:projection", "provisioning"], for: "\"10\"", client)
             let connection = try await client.connection()
             _ = try await connection.send(
                 RedisCommand("HSET", "rs:{_}:projection", "inexact", "late:2:7-1 unreadable:1:9-1"))
