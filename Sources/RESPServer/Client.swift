@@ -1,4 +1,4 @@
-internal import NIOCore
+package import NIOCore
 internal import RESP
 
 /// A client's connection as a port's commands see it. Everything may be called from anywhere, and has no effect once the
@@ -9,7 +9,7 @@ package final class Client: Sendable {
     /// Where it comes from, as `host:port`.
     package let address: String
 
-    let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     /// Emptied when the connection ends, lest who keeps the client keep that.
     private let connection: NIOLoopBoundBox<ConnectionHandler?>
     private let ended: EventLoopFuture<Void>

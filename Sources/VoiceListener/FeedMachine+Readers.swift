@@ -29,6 +29,12 @@ extension FeedMachine {
 // MARK: - What they read
 
 extension FeedMachine {
+    /// One of the clients that wait for what the reader reads.
+    func client(of reader: Int) -> Client? {
+        let waiting = readers[reader]?.streams.lazy.compactMap { streams[$0]?.waiters.first }
+        return waiting?.first.flatMap { waiters[$0]?.client }
+    }
+
     /// What the reader is to read next, and whether it waits where there is nothing; nil: it is not needed any more.
     mutating func wanted(by reader: Int) -> (cursors: [JournalCursor], waits: Bool)? {
         guard let found = readers[reader] else { return nil }

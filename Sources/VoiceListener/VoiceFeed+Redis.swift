@@ -4,20 +4,39 @@ internal import Synchronization
 
 /// What the feed asks of Redis.
 extension VoiceFeed {
+    /// Clients that are more than this are a crowd: sending to them is what takes time.
+    private static let crowd = 32
+    /// What a letter to a client costs, about, and the longest that nothing is read for that.
+    private static let letterTime = TimeAmount.microseconds(5)
+    private static let longestPause = TimeAmount.milliseconds(5)
+
+    /// Why a reader reads no more.
+    private enum ReadingEnd {
+        /// It is not needed any more, or the feed ends.
+        case over
+        case failed(StoreFailure)
+        /// A crowd waits for what it reads, and it reads on a loop that has to write to many of them.
+        case crowded
+    }
+
     /// Reads what the reader is to read, until it is not needed any more or cannot.
-    func read(_ reader: Int) async {
+    func read(_ reader: Int, on loop: any EventLoop) async {
         do throws(StoreFailure) {
-            let tail = try await tail(reader)
+            let tail = try await tail(reader, loop)
             tails.withLock { $0[reader] = tail }
             // A read that waits would keep a worker waiting that stops.
-            let failure = await withTaskCancellationHandler {
-                await follow(reader, through: tail)
+            let end = await withTaskCancellationHandler {
+                await follow(reader, through: tail, on: loop)
             } onCancel: {
                 tail.close()
             }
             tails.withLock { $0[reader] = nil }
             tail.close()
-            if let failure { throw failure }
+            switch end {
+            case .over: break
+            case .failed(let failure): throw failure
+            case .crowded: jobs.add(.reader(reader, on: eventLoop))
+            }
         } catch {
             apply { $0.readFailed(by: reader, error, at: time) }
             // What fails at once fails again; nobody hurries.
@@ -26,17 +45,11 @@ extension VoiceFeed {
         }
     }
 
-    /// Clients that are more than this are a crowd: sending to them is what takes time.
-    private static let crowd = 32
-    /// What a letter to a client costs, about, and the longest that nothing is read for that.
-    private static let letterTime = TimeAmount.microseconds(5)
-    private static let longestPause = TimeAmount.milliseconds(5)
-
     /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
     /// here while they are written to. For a crowd nothing is read until they may have been: what comes meanwhile is a larger
     /// letter, and not one more. Where clients are far behind already, Redis has to wait for them.
-    private func follow(_ reader: Int, through tail: any VoiceTail) async -> StoreFailure? {
-        guard let first = apply({ $0.wanted(by: reader) }) else { return nil }
+    private func follow(_ reader: Int, through tail: any VoiceTail, on loop: any EventLoop) async -> ReadingEnd {
+        guard let first = apply({ $0.wanted(by: reader) }) else { return .over }
         var sent = tail.send(behind: first.cursors, waits: first.waits)
         do throws(StoreFailure) {
             while !Task.isCancelled {
@@ -47,12 +60,13 @@ extension VoiceFeed {
                 }
                 guard let next else {
                     perform(actions)
-                    return nil
+                    return .over
                 }
                 // Who has actions to perform is not behind: all there was is among them.
                 if actions.isEmpty { await untilTaken() }
                 if actions.count > Self.crowd {
                     perform(actions)
+                    guard loop === eventLoop else { return .crowded }
                     let pause = min(Self.letterTime * actions.count, Self.longestPause)
                     try? await eventLoop.scheduleTask(in: pause) {}.futureResult.get()
                     sent = tail.send(behind: next.cursors, waits: next.waits)
@@ -61,9 +75,9 @@ extension VoiceFeed {
                     perform(actions)
                 }
             }
-            return nil
+            return .over
         } catch {
-            return error
+            return .failed(error)
         }
     }
 

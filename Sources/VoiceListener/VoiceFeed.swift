@@ -29,6 +29,9 @@ package final class VoiceFeed: Sendable {
         }
     }
 
+    /// Opens the connection of a reader, whose number it is given, on an event loop.
+    package typealias Tail = @Sendable (Int, any EventLoop) async throws(StoreFailure) -> any VoiceTail
+
     struct State {
         var machine = FeedMachine<Reader>()
         /// Whether somebody does what the machine wants. One does at a time, so that clients get all in the order in which it
@@ -62,27 +65,27 @@ package final class VoiceFeed: Sendable {
 
     let state = Mutex(State())
     let store: any ProjectionStore
-    let tail: @Sendable (Int) async throws(StoreFailure) -> any VoiceTail
+    let tail: Tail
     let eventLoop: any EventLoop
-    private let executor: (any TaskExecutor)?
+    private let executor: @Sendable (any EventLoop) -> (any TaskExecutor)?
     private let report: FeedReport
     let tails = Mutex<[Int: any VoiceTail]>([:])
-    private let jobs = VoiceJobs()
+    let jobs = VoiceJobs()
     private let start = ContinuousClock.now
     let looks: AsyncStream<Void>
     let lookSoon: AsyncStream<Void>.Continuation
 
     /// - Parameters:
     ///   - store: The local Redis; answers at once that it is away when it is.
-    ///   - tail: Opens the connection of a reader, whose number it is given.
-    ///   - eventLoop: Where time is kept.
-    ///   - executor: Where readers run: best the loop of their connections.
+    ///   - tail: Opens the connection of a reader.
+    ///   - eventLoop: Where time is kept, and read what many wait for.
+    ///   - executor: Runs readers on the loop of their connections.
     ///   - states: Where it says how it is.
     ///   - logger: Where it says so as well.
     package init(
-        store: any ProjectionStore,
-        tail: @escaping @Sendable (Int) async throws(StoreFailure) -> any VoiceTail, eventLoop: any EventLoop,
-        executor: (any TaskExecutor)? = nil, states: ComponentStates, logger: Logger
+        store: any ProjectionStore, tail: @escaping Tail, eventLoop: any EventLoop,
+        executor: @escaping @Sendable (any EventLoop) -> (any TaskExecutor)? = { _ in nil }, states: ComponentStates,
+        logger: Logger
     ) {
         self.store = store
         self.tail = tail
@@ -100,8 +103,8 @@ package final class VoiceFeed: Sendable {
             group.addTask { await self.tick() }
             for await job in self.jobs.stream {
                 switch job {
-                case .reader(let reader):
-                    group.addTask(executorPreference: self.executor) { await self.read(reader) }
+                case .reader(let reader, let loop):
+                    group.addTask(executorPreference: self.executor(loop)) { await self.read(reader, on: loop) }
                 case .other(let body): group.addTask { await body() }
                 }
             }
@@ -220,7 +223,7 @@ extension VoiceFeed {
             case .read(let waiter, let reader, let wait):
                 let isTaken = jobs.add(.other { await self.look(for: wait, of: reader, waiter) })
                 if !isTaken { mailing.add(.unavailable, to: reader.pending) }
-            case .start(let reader): jobs.add(.reader(reader))
+            case .start(let reader): jobs.add(.reader(reader, on: loop(for: reader)))
             case .interrupt(let reader):
                 if let tail = tails.withLock({ $0[reader] }) { jobs.add(.other { await tail.interrupt() }) }
             case .look: lookSoon.yield()
@@ -228,6 +231,11 @@ extension VoiceFeed {
             }
         }
         mailing.send()
+    }
+
+    /// The loop of a client that waits for what the reader reads: what comes has no other thread to go to on its way there.
+    private func loop(for reader: Int) -> any EventLoop {
+        state.withLock { $0.machine.client(of: reader)?.client.eventLoop } ?? eventLoop
     }
 
     private func keepTime(_ state: inout State) {

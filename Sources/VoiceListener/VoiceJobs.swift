@@ -1,8 +1,10 @@
+internal import NIOCore
+
 /// What the feed has to do on tasks of its own.
 struct VoiceJobs: Sendable {
     enum Job: Sendable {
         /// Read what the reader of this number is to read.
-        case reader(Int)
+        case reader(Int, on: any EventLoop)
         case other(@Sendable () async -> Void)
     }
 

@@ -89,10 +89,10 @@ struct ClientPorts: Sendable {
         let client = client
         feed = VoiceFeed(
             store: store,
-            tail: { (reader: Int) async throws(StoreFailure) -> any VoiceTail in
+            tail: { (reader, eventLoop) async throws(StoreFailure) -> any VoiceTail in
                 try await RedisVoiceTail.open(
                     endpoint: endpoint, name: "listeners-\(reader)", eventLoop: eventLoop, client: client)
-            }, eventLoop: eventLoop, executor: EventLoopTaskExecutor(eventLoop), states: states,
+            }, eventLoop: eventLoop, executor: { EventLoopTaskExecutor($0) }, states: states,
             logger: logger("voice"))
         if region.listeners.voice != nil { feed.install(in: metrics) }
         voiceReads = VoiceReads(

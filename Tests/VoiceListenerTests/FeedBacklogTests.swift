@@ -50,7 +50,7 @@ import Testing
         let redis = RedisClient(endpoint: RedisEndpoint(host: "127.0.0.1", port: 1), name: "test", eventLoop: loop)
         let feed = VoiceFeed(
             store: PromptRedisStore(client: redis),
-            tail: { (_: Int) async throws(StoreFailure) -> any VoiceTail in
+            tail: { (_, _) async throws(StoreFailure) -> any VoiceTail in
                 throw StoreFailure.unreachable("nobody reads")
             },
             eventLoop: loop, states: ComponentStates(),

@@ -45,11 +45,11 @@ struct ReadingPort: Sendable {
         let states = ComponentStates()
         let feed = VoiceFeed(
             store: store,
-            tail: { (reader: Int) async throws(StoreFailure) -> any VoiceTail in
+            tail: { (reader, loop) async throws(StoreFailure) -> any VoiceTail in
                 try await RedisVoiceTail.open(
                     endpoint: endpoint, name: "feed-\(reader)", eventLoop: loop, client: client)
             },
-            eventLoop: loop, executor: EventLoopTaskExecutor(loop), states: states,
+            eventLoop: loop, executor: { EventLoopTaskExecutor($0) }, states: states,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: "us-east", peers: ["eu-west"])
         try await withThrowingTaskGroup(of: Void.self) { tasks in

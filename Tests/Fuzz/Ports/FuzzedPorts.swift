@@ -71,7 +71,7 @@ final class FuzzedPorts: Sendable {
 
     private static func voiceEvents(_ store: FakeStore, _ tenants: TenantLookup, _ temper: Temper) -> Int {
         let feed = VoiceFeed(
-            store: store, tail: { _ in FakeTail() }, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            store: store, tail: { _, _ in FakeTail() }, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             states: ComponentStates(), logger: silent)
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: region, peers: ["eu-west"])
         let writes = VoiceWrites(
