@@ -50,7 +50,7 @@ struct Listeners: Sendable {
                     port,
                     ComponentState(
                         "cannot-listen", .waiting, reason: "\(error)",
-                        advice: "mend what the reason names; who has a port regionsync check says; it is tried every second"))
+                        advice: "mend what the reason names; regionsync check says who has a port; it is tried again"))
                 try? await Task.sleep(for: Self.retry)
             }
         }
