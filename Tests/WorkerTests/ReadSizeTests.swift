@@ -8,7 +8,7 @@ import RESP
 import Synchronization
 import Testing
 
-/// A region whose journals hold large entries without end, perhaps behind some small ones, and what it was asked for.
+/// A region whose journals hold large entries, perhaps behind some small ones, and what it was asked for.
 private final class LargeJournals: Sendable {
     struct Asked {
         /// Bytes that the largest answer would have had.
@@ -18,6 +18,8 @@ private final class LargeJournals: Sendable {
         var given: Set<JournalName> = []
         /// Where the copies end.
         var copied: [JournalName: EntryID] = [:]
+        /// Appends that the peer has refused.
+        var refused = 0
     }
 
     static let names = (1...16).map { JournalName.voice(tenant: "\($0)", origin: "east") }
@@ -25,17 +27,27 @@ private final class LargeJournals: Sendable {
     let entryBytes: Int
     /// Entries of a hundred bytes that each journal begins with.
     let smallEntries: UInt64
+    /// Entries of each journal in all.
+    let entries: UInt64
     /// An answer above it ends the connection.
     let replyBytes: Int
+    /// What the peer answers, long after the next read; nil where it takes everything.
+    let refusal: Refusal?
+    let metrics = MetricsRegistry()
     let loop = MultiThreadedEventLoopGroup.singleton.any()
     private let state = Mutex(Asked())
 
     var asked: Asked { state.withLock { $0 } }
 
-    init(entryBytes: Int, behind smallEntries: UInt64 = 0, replyBytes: Int = .max) {
+    init(
+        entryBytes: Int, behind smallEntries: UInt64 = 0, entries: UInt64 = .max, replyBytes: Int = .max,
+        refusal: Refusal? = nil
+    ) {
         self.entryBytes = entryBytes
         self.smallEntries = smallEntries
+        self.entries = entries
         self.replyBytes = replyBytes
+        self.refusal = refusal
     }
 
     /// Ships until `condition` holds, at most about half a minute.
@@ -44,7 +56,7 @@ private final class LargeJournals: Sendable {
             settings: MirrorSettings(region: "east", peer: "west", windowBytes: windowBytes),
             connector: LargeConnector(journals: self),
             report: MirrorReport(
-                peer: "west", states: ComponentStates(), metrics: MetricsRegistry(),
+                peer: "west", states: ComponentStates(), metrics: metrics,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })), eventLoop: loop)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await link.run() }
@@ -55,7 +67,7 @@ private final class LargeJournals: Sendable {
         #expect(condition(asked), "\(asked)")
     }
 
-    /// One entry for each cursor, if the answer to what was asked would pass.
+    /// The next entry behind each cursor, if the answer to what was asked would pass; late where there is none.
     func read(_ cursors: [JournalCursor], count: Int) -> EventLoopFuture<MarkedReads> {
         let bytes = cursors.reduce(0) { $0 + count * size(behind: $1) }
         state.withLock { $0.most = max($0.most, bytes) }
@@ -63,7 +75,7 @@ private final class LargeJournals: Sendable {
             state.withLock { $0.failures += 1 }
             return loop.makeFailedFuture(Refusal.unexpected("too large"))
         }
-        let reads = cursors.compactMap { cursor in
+        let reads = cursors.filter { $0.last.first < entries }.compactMap { cursor in
             var builder = EntryBatchBuilder(previous: cursor.last)
             builder.append(id: EntryID(first: cursor.last.first + 1, second: 0), fields: 1) { strings in
                 strings.append("f")
@@ -71,9 +83,17 @@ private final class LargeJournals: Sendable {
             }
             return builder.batch().map { JournalRead(cursor.journal, $0) }
         }
+        guard !reads.isEmpty else {
+            return loop.scheduleTask(in: .milliseconds(5)) { MarkedReads(reads: [], mark: "b") }.futureResult
+        }
         let large = cursors.filter { size(behind: $0) == entryBytes }
         state.withLock { $0.given.formUnion(large.map(\.journal)) }
         return loop.makeSucceededFuture(MarkedReads(reads: reads, mark: "b"))
+    }
+
+    func refuse(with refusal: Refusal) throws -> EntryID {
+        state.withLock { $0.refused += 1 }
+        throw refusal
     }
 
     func took(_ batch: EntryBatch, of journal: JournalName) {
@@ -167,7 +187,7 @@ private struct LargeReader: JournalReader {
     func close() {}
 }
 
-/// A peer that takes everything.
+/// A peer that takes everything, or nothing.
 private struct TakingTarget: MirrorTarget {
     let journals: LargeJournals
     let end: EventLoopPromise<LinkLoss>
@@ -218,6 +238,11 @@ private struct TakingTarget: MirrorTarget {
     }
 
     func append(_ batch: EntryBatch, to journal: JournalName, birth: String) -> EventLoopFuture<EntryID> {
+        if let refusal = journals.refusal {
+            return journals.loop.scheduleTask(in: .milliseconds(100)) { [journals] in
+                try journals.refuse(with: refusal)
+            }.futureResult
+        }
         journals.took(batch, of: journal)
         return journals.loop.scheduleTask(in: .milliseconds(1)) { batch.last }.futureResult
     }
@@ -242,5 +267,17 @@ struct ReadSizeTests {
         try await journals.ship(windowBytes: 8 << 20) { $0.given.count == LargeJournals.names.count }
         #expect(journals.asked.failures > 0)
         #expect(journals.asked.failures < 10)
+    }
+}
+
+@Suite("What a link makes of a late refusal")
+struct LateRefusalTests {
+    @Test("a refusal that lasts is one fork, though the next read is answered before it")
+    func countsOnce() async throws {
+        let journals = LargeJournals(entryBytes: 100, entries: 1, refusal: .unexpected("not taken"))
+        let count = LargeJournals.names.count
+        // Each is tried again.
+        try await journals.ship(windowBytes: 8 << 20) { $0.refused >= 2 * count }
+        #expect(journals.metrics.counter(.mirrorForks, [.cause: "refused"]).value == UInt64(count))
     }
 }

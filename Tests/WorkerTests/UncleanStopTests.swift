@@ -35,7 +35,9 @@ struct UncleanStopTests {
             try await bench.sql("INSERT INTO provisioning.person VALUES (3, 101, 'c')")
             try await bench.whileCapturing {
                 try await bench.awaitState("awaiting-peer")
-                #expect(bench.state?.advice?.contains("HSET rs:{_}:capturing:") == true)
+                try await bench.eventually("its advice") {
+                    bench.state?.advice?.contains("HSET rs:{_}:capturing:") == true
+                }
                 #expect(try await bench.position() == position)
                 try await peer.start()
                 try await bench.awaitState("streaming")
