@@ -17,7 +17,7 @@ extension WorkerRegion {
             isHolder = states.0 == "holding"
             return (isHolder ? states.1 : states.0) == "standby" && (isHolder || states.1 == "holding")
         }
-        return isHolder ? (one, other) : (other, one)
+        return isHolder ? (holder: one, other: other) : (holder: other, other: one)
     }
 }
 
