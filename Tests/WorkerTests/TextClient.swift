@@ -56,7 +56,7 @@ final class TextClient {
 
     /// All that comes up to and with `end`.
     func read(upTo end: String) async throws -> String {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(90)
         let wanted = end
         let end = Array(end.utf8)
         while !received.suffix(end.count).elementsEqual(end) {
