@@ -54,7 +54,8 @@ struct LostLeaseTests {
             _ = try await waiting.read(upTo: "begins\r\n")
             try await region.park(reader)
             let lost = try #require(try await lease(of: region).connection)
-            _ = try await region.east.send(RedisCommand("CLIENT", "KILL", "ID", "\(lost)"))
+            // One that is gone by itself is as good.
+            _ = try? await region.east.send(RedisCommand("CLIENT", "KILL", "ID", "\(lost)")) as RedisReply
             try await region.until("it holds the lease anew") {
                 let held = try await lease(of: region).connection
                 guard held != nil, held != lost else { return false }
