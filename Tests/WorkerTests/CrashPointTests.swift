@@ -1,5 +1,6 @@
 import CrashPoints
 import Journal
+import PostgresClient
 import Projection
 import Provisioning
 import RESP
@@ -35,8 +36,8 @@ struct CrashPointTests {
                         "INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'doomed \(number)')")
                     try await region.flows("before \(number)")
                 }
+                try await region.dropSlots()
                 for statement in [
-                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots",
                     "DELETE FROM provisioning.skill WHERE name = 'doomed \(number)'",
                     "INSERT INTO provisioning.skill (tenant_dbid, name) VALUES (101, 'missed \(number)')",
                 ] { try await region.sql(statement) }
@@ -167,11 +168,19 @@ struct CrashPointTests {
 extension WorkerRegion {
     /// PostgreSQL and both Redis are as if no worker had ever run; publications are a worker's to make.
     fileprivate func forgetEverything() async throws {
-        for statement in [
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots", "DELETE FROM regionsync.history",
-            "DROP PUBLICATION IF EXISTS regionsync",
-        ] { try await sql(statement) }
+        try await dropSlots()
+        for statement in ["DELETE FROM regionsync.history", "DROP PUBLICATION IF EXISTS regionsync"] {
+            try await sql(statement)
+        }
         for client in [east, west] { _ = try await client.send(RedisCommand("FLUSHALL")) }
+    }
+
+    /// PostgreSQL forgets every slot. It says that a worker streams until it has noticed that there is none any more.
+    fileprivate func dropSlots() async throws {
+        try await until("nobody streams") {
+            try await sql("SELECT FROM pg_replication_slots WHERE active").isEmpty
+        }
+        try await sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
     }
 
     /// A worker dies at the step, the next one brings all that goes on, and what was written all the while is at the peer.

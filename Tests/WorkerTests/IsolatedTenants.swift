@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Journal
 import NIOCore
 import Observability
 import PostgresClient
@@ -45,6 +46,8 @@ final class IsolatedTenants {
             let file = region.folder.appending(path: "accounts.yaml")
             try Data(accountFile.utf8).write(to: file)
             environment["REGIONSYNC_LISTENERS_ACCOUNTS_FILE"] = file.path
+            // What it keeps of a tenant is to rest.
+            environment["REGIONSYNC_VERIFICATION_DELAY"] = "10h"
             let worker = try WorkerProcess(
                 "isolation", region: WorkerRegion.file, environment: environment, folder: region.folder)
             defer { worker.kill() }
@@ -108,7 +111,7 @@ final class IsolatedTenants {
             try await all.say("CFG.GET 102 tenant 102", "CFG.GET 101 tenant 101").contains("CanaryInc")
         }
         func put(_ line: String) async throws -> String {
-            try field("id", try await all.say("CFG.PUT \(line)"))
+            try field("id", try await written("CFG.PUT \(line)", through: all))
         }
         let home = try await put("102 switch NEW name canary-switch")
         let dn = try await put("102 dn NEW switch_dbid \(home) type 1 number 7001 name canary-dn")
@@ -124,14 +127,15 @@ final class IsolatedTenants {
         _ = try await put("102 campaign_group NEW campaign_dbid \(campaign) name spring")
         let ownSkill = try await put("101 skill NEW name own-skill")
         _ = try await put("101 person NEW user_name own-ada employee_id 1")
-        let token = try field("token", try await all.say("CFG.PUT 102 skill \(skill) name canary-swimming ONCE theirs"))
+        let last = try await written("CFG.PUT 102 skill \(skill) name canary-swimming ONCE theirs", through: all)
+        let token = try field("token", last)
         foreign.merge([
             "switch": home, "dn": dn, "place": place, "person": person, "skill": skill, "team": team,
             "campaign": campaign, "ownSkill": ownSkill, "token": token,
         ]) { $1 }
         absent.merge(["ownSkill": ownSkill, "token": token]) { $1 }
 
-        let record = try await all.say("CFG.GET 102 person \(person) AT \(token) TIMEOUT 30000")
+        let record = try await all.say("CFG.GET 102 person \(person) AT \(token) TIMEOUT 60000")
         foreign["version"] = try field("_d", record)
         try #require(record.contains("canary-ada"), "\(record)")
         let cursor = try field("cursor", try await all.say("CFG.LIST 102 skill COUNT 10"))
@@ -160,15 +164,33 @@ final class IsolatedTenants {
             let own = try await all.say("CALL.LIST 101")
             return call.contains("7001") && agent.contains("7001") && own.contains("own-call")
         }
+        let journal = JournalName.voice(tenant: "102", origin: "us-east")
+        try await region.until("they are copied") {
+            try await region.last(of: journal, on: region.east) == region.last(of: journal, on: region.west)
+        }
     }
 
     /// What another account of the same tenant has asked for once, and watches of other connections.
     private func beginOthers() async throws {
         let (config, voice) = (try await client(.config, as: "mate"), try await client(.voice, as: "mate"))
-        _ = try await config.say("CFG.PUT 101 skill NEW name theirs ONCE theirs", "CFG.WATCH 101")
+        let made = try await written("CFG.PUT 101 skill NEW name theirs ONCE theirs", through: config)
+        let (skill, token) = (try field("id", made), try field("token", made))
+        let seen = try await config.say("CFG.GET 101 skill \(skill) AT \(token) TIMEOUT 60000")
+        try #require(seen.contains("theirs"), "\(seen)")
+        _ = try await config.say("CFG.WATCH 101")
         _ = try await voice.say("CALL.HOLD 101 7009 theirs ONCE theirs", "VOICE.WATCH 101")
         others = [config, voice]
         foreign["watch"] = "1"
+    }
+
+    /// What is answered to a write. It is said again while PostgreSQL is late: nothing was written then.
+    private func written(_ line: String, through client: TextClient) async throws -> String {
+        var reply = ""
+        try await region.until("\(line) is taken") {
+            reply = try await client.say(line)
+            return !reply.hasPrefix("-UNAVAILABLE")
+        }
+        return reply
     }
 
     /// The string behind `name` in a reply.
@@ -190,7 +212,7 @@ final class IsolatedTenants {
     func contents() async throws -> [String: String] {
         var contents = try await contentsNow()
         try await region.until("the other tenant's data rest") {
-            try await Task.sleep(for: .milliseconds(200))
+            try await Task.sleep(for: .milliseconds(1_500))  // what it does once a second it has done then
             let before = contents
             contents = try await contentsNow()
             return contents == before

@@ -3,7 +3,7 @@ import PostgresClient
 import ServerFixtures
 import Testing
 
-@Suite("The ports of a worker that stops", .timeLimit(.minutes(3)))
+@Suite("The ports of a worker that stops", .timeLimit(.minutes(6)))
 struct ListenerDrainTests {
     @Test("answer who waits and what was begun, then close, before the rest of the worker ends")
     func drain() async throws {
@@ -24,12 +24,19 @@ struct ListenerDrainTests {
                 try await writer.say("CFG.PUT one skill NEW name first").contains("token")
             }
             let reader = try TextClient(port: voice)
-            reader.send(["XREAD BLOCK 0 STREAMS voice:one $"])
-            // A lock keeps the write from ending before the worker stops.
-            let holder = try await PostgresConnection.connect(
-                PostgresOptions(
-                    host: region.postgres.host, port: region.postgres.port, database: "postgres", user: "postgres"))
-            _ = try await holder.query("BEGIN; LOCK TABLE provisioning.skill IN SHARE MODE")
+            try await region.park(reader)
+            // A lock keeps the write from ending before the worker stops; for one of the table it would wait only seconds.
+            try await region.sql(
+                """
+                CREATE FUNCTION provisioning.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    PERFORM set_config('lock_timeout', '0', true);
+                    PERFORM pg_advisory_xact_lock(1);
+                    RETURN NULL;
+                END $$;
+                CREATE TRIGGER hold BEFORE INSERT ON provisioning.skill EXECUTE FUNCTION provisioning.hold()
+                """)
+            let holder = try await PostgresConnection.connect(region.postgresOptions)
+            _ = try await holder.query("BEGIN; SELECT pg_advisory_xact_lock(1)")
             let blocked = try TextClient(port: config)
             blocked.send(["CFG.PUT one skill NEW name second"])
             try await region.until("the write waits") {

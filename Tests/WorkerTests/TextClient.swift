@@ -56,7 +56,7 @@ final class TextClient {
 
     /// All that comes up to and with `end`; what comes behind it, such as a push, is kept for the next one who reads.
     func read(upTo end: String) async throws -> String {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(90)
         let wanted = Array(end.utf8)
         while true {
             if let found = received.firstRange(of: wanted) {

@@ -91,15 +91,21 @@ final class WorkerProcess {
 
     /// What it says of itself; nil while it does not answer.
     func status() async -> WorkerStatus? {
-        let answer = await StatusReader.read(host: "127.0.0.1", port: adminPort, timeout: .seconds(20))
-        if case .status(let status) = answer {
+        if case .status(let status) = await StatusReader.read(
+            host: "127.0.0.1", port: adminPort, timeout: .seconds(10))
+        {
             status
         } else {
             nil
         }
     }
 
-    /// A component's state as it says itself.
+    /// Whether it says that it has no such component.
+    func lacks(_ component: String) async -> Bool {
+        await status()?.components.contains { $0.component == component } == false
+    }
+
+    /// A component's state as it says itself; nil also while it does not answer.
     func state(of component: String) async -> ComponentState? {
         await status()?.components.first { $0.component == component }?.state
     }

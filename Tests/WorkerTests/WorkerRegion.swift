@@ -90,12 +90,17 @@ struct WorkerRegion: Sendable {
         try await body(first, second)
     }
 
-    @discardableResult
-    func sql(_ statement: String) async throws -> PostgresRows {
+    /// For its superuser, who has all the time that a busy machine takes.
+    var postgresOptions: PostgresOptions {
         var options = PostgresOptions(
             host: postgres.host, port: postgres.port, database: "postgres", user: "postgres")
-        options.connectTimeout = .seconds(60)  // a busy machine is no failure of ours
-        let connection = try await PostgresConnection.connect(options)
+        options.connectTimeout = .seconds(60)
+        return options
+    }
+
+    @discardableResult
+    func sql(_ statement: String) async throws -> PostgresRows {
+        let connection = try await PostgresConnection.connect(postgresOptions)
         do {
             let rows = try await connection.query(statement, timeout: .seconds(120))
             await connection.close()
@@ -184,13 +189,12 @@ struct WorkerRegion: Sendable {
         try await client.send(RedisCommand("XREVRANGE", journal.key, "+", "-", "COUNT", "1"))[0]?[0]?.string
     }
 
-    /// Waits until `condition` holds, at most about a minute and a half.
+    /// Waits until `condition` holds, at most about two minutes.
     func until(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(90)
-        while ContinuousClock.now < deadline {
-            if try await condition() { return }
+        let deadline = ContinuousClock.now + .seconds(120)
+        while try await !condition() {
+            try #require(ContinuousClock.now < deadline, "in vain: \(what)")
             try await Task.sleep(for: .milliseconds(20))
         }
-        try #require(Bool(false), "in vain: \(what)")
     }
 }
