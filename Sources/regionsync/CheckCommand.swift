@@ -27,7 +27,9 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         var sections: [FindingReport.Section] = []
         // All files first: a wrong one is told at once.
-        for (file, region) in try regions.load() {
+        let loaded = try regions.load()
+        for (_, region) in loaded { try requireAccounts(of: region) }
+        for (file, region) in loaded {
             sections.append(await RegionCheck(region, file: file).run())
         }
         let report = FindingReport(sections)
