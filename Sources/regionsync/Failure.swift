@@ -26,7 +26,7 @@ func loadRegion(_ path: String) throws -> Region {
 }
 
 /// Reads the accounts of a region's ports for their errors alone; a wrong file ends the command with its one error. For
-/// who serves the ports: all others do without.
+/// who serves the ports: `check` tells of it among all else, and all others do without.
 func requireAccounts(of region: Region) throws {
     guard let file = region.listeners.accountsFile else { return }
     do throws(RegionFileError) {
