@@ -28,6 +28,8 @@ package struct ListenerLimits: Hashable, Sendable {
     package var clientsPerSource = 2_000
 
     package var logins = LoginThrottle.Settings()
+    /// How long, after a refused login was logged, those that follow from the same source are only counted.
+    package var refusalPause = Duration.seconds(60)
 
     package init() {}
 }
