@@ -81,7 +81,6 @@ extension Listener {
 
     /// A connection that was let in has ended.
     func ended(_ id: Int64, from source: ClientSource) {
-        metrics.connections.add(-1)
         let drained: EventLoopPromise<Void>? = state.withLock { state in
             state.clients[id] = nil
             state.counts.ended(from: source)
@@ -89,6 +88,8 @@ extension Listener {
             defer { state.drained = nil }
             return state.drained
         }
+        // Who sees the number go down finds room.
+        metrics.connections.add(-1)
         drained?.succeed()
     }
 
