@@ -10,13 +10,11 @@ final class ListenerFileCheckTests {
     private let folder: URL
 
     /// Two certificates, each with its key, that vouch for themselves.
-    init() throws {
+    init() async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "listener-files-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         for name in ["own", "other"] {
-            try openssl(
-                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 60 -subj /CN=\(name) "
-                    + "-keyout \(name).key -out \(name).crt")
+            try await Self.makeCertificate(name, days: 60, in: folder)
         }
         try write(
             "accounts:\n  - {name: a, secretHashes: ['#\(String(repeating: "ab", count: 32))'], tenants: [all], "
@@ -98,9 +96,7 @@ final class ListenerFileCheckTests {
 
     @Test("Of a chain all must hold, of authorities one")
     func severalCertificates() async throws {
-        try openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=short "
-                + "-keyout short.key -out short.crt")
+        try await Self.makeCertificate("short", days: 30, in: folder)
         let short = try String(contentsOfFile: path("short.crt"), encoding: .utf8)
         for name in ["own.crt", "other.crt"] {
             try write(try String(contentsOfFile: path(name), encoding: .utf8) + short, to: name)
@@ -128,15 +124,12 @@ final class ListenerFileCheckTests {
         try Data(text.utf8).write(to: folder.appending(path: name))
     }
 
-    private func openssl(_ arguments: String) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/openssl")
-        process.arguments = arguments.split(separator: " ").map(String.init)
-        process.currentDirectoryURL = folder
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "openssl \(arguments)")
+    private static func makeCertificate(_ name: String, days: Int, in folder: URL) async throws {
+        let words =
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days \(days) -subj /CN=\(name) "
+            + "-keyout \(name).key -out \(name).crt"
+        let (status, output) = try await Program.run(
+            "/usr/bin/openssl", words.split(separator: " ").map(String.init), in: folder)
+        try #require(status == 0, "\(output)")
     }
 }
