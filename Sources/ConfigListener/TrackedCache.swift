@@ -75,10 +75,3 @@ package final class TrackedCache: ProjectionStore {
         states.set(Self.component, state, logging: "The provisioning port's cache changed state", to: logger)
     }
 }
-
-extension StoreFailure {
-    /// The account may not do what was asked.
-    fileprivate var isWithoutRight: Bool {
-        if case .server("NOPERM", _) = self { true } else { false }
-    }
-}
