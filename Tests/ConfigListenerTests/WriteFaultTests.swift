@@ -25,7 +25,7 @@ struct WriteFaultTests {
         try await database.superuser.query("CHECKPOINT")
     }
 
-    @Test("stopped: refused; back again: made", .timeLimit(.minutes(2)))
+    @Test("stopped: refused; back again: made", .timeLimit(.minutes(5)))
     func stopped() async throws {
         try await WritingDatabase.with { database in
             let tenant = try await database.tenant("stopped")
@@ -68,7 +68,7 @@ struct WriteFaultTests {
         }
     }
 
-    @Test("an old primary is left for one with a newer history", .timeLimit(.minutes(2)))
+    @Test("an old primary is left for one with a newer history", .timeLimit(.minutes(5)))
     func oldPrimary() async throws {
         try await WritingDatabase.with { old in
             try await WritingDatabase.with { new in
@@ -172,7 +172,7 @@ struct WriteFaultTests {
 
     @Test(
         "who has locked the table of keys, as VACUUM FULL does, does not keep others from writing",
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(5)))
     func lockedKeys() async throws {
         try await WritingDatabase.with { database in
             let other = try await PostgresConnection.connect(database.server.options(user: "postgres"))
@@ -199,7 +199,7 @@ struct WriteFaultTests {
         }
     }
 
-    @Test("a deadlock is a matter of trying again", .timeLimit(.minutes(2)))
+    @Test("a deadlock is a matter of trying again", .timeLimit(.minutes(5)))
     func deadlock() async throws {
         try await WritingDatabase.with { database in
             let tenant = try await database.tenant("deadlock")
