@@ -6,7 +6,7 @@ import Testing
 @testable import ConfigListener
 @testable import Projection
 
-@Suite("Reads of provisioning", .timeLimit(.minutes(2)))
+@Suite("Reads of provisioning", .timeLimit(.minutes(5)))
 struct ConfigReadsTests {
     @Test("An object is read once, then remembered until somebody changes it; one that is not there as well")
     func get() async throws {
@@ -156,14 +156,15 @@ struct ConfigReadsTests {
                 try await bench.eventually {
                     try await (client.send(ask) as RedisReply).elements.allSatisfy { $0.count == 2 }
                 }
-                var seen: Set<String> = []
-                for _ in 0..<100 {
+                var (reads, seen) = (0, Set<String>())
+                while reads < 100 || seen.count < 2 {
+                    try Task.checkCancellation()
                     let reply: RedisReply = try await client.send(ask)
                     let names = Set(reply.elements.compactMap { $0[1]?.string })
                     #expect(reply.count == ids.count && names.count == 1, "\(names)")
                     seen.formUnion(names)
+                    reads += 1
                 }
-                #expect(seen.count > 1)
                 group.cancelAll()
             }
             await client.close()

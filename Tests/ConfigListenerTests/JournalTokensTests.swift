@@ -12,7 +12,7 @@ import Testing
 @testable import Projection
 @testable import Worker
 
-@Suite("Tokens that are waited for", .timeLimit(.minutes(3)))
+@Suite("Tokens that are waited for", .timeLimit(.minutes(5)))
 struct JournalTokensTests {
     private static let old = UInt64(1) << 52
     private static let new = UInt64(2) << 52
@@ -191,7 +191,7 @@ private struct TokenBench: Sendable {
     ) async throws {
         try await RedisServer.with { server in
             let loop = MultiThreadedEventLoopGroup.singleton.next()
-            let endpoint = RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(10))
+            let endpoint = RedisEndpoint.patient(server.port)
             let client = RedisClient(endpoint: endpoint, name: "test", eventLoop: loop)
             let progress = ProvisioningProgress()
             let projection: @Sendable () -> ProvisioningProjection = {

@@ -8,7 +8,7 @@ import Testing
 @testable import RESPServer
 
 /// The certificates are those that the fixture makes for its own server.
-@Suite("RESP server's TLS", .serialized, .timeLimit(.minutes(2))) struct ServerTLSTests {
+@Suite("RESP server's TLS", .serialized, .timeLimit(.minutes(5))) struct ServerTLSTests {
     @Test("TLS, and none of it from others")
     func encrypted() async throws {
         try await RedisServer.with(usesTLS: true) { fixture in
@@ -81,7 +81,8 @@ import Testing
 
     @discardableResult
     private func connect(_ server: TestServer, _ tls: RedisEndpoint.TLS) async throws -> RedisConnection {
-        let endpoint = RedisEndpoint(host: "127.0.0.1", port: server.port, tls: tls, connectTimeout: .seconds(10))
+        var endpoint = server.endpoint
+        endpoint.tls = tls
         return try await RedisConnection.connect(
             to: endpoint, name: "tests", on: MultiThreadedEventLoopGroup.singleton.next())
     }

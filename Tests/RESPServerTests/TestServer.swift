@@ -2,6 +2,7 @@ import Logging
 import Observability
 import PortFixtures
 import RESP
+import RedisClient
 import Synchronization
 import Testing
 
@@ -26,6 +27,13 @@ struct TestServer: Sendable {
     func shutDown() async { await served.shutDown() }
 
     var port: Int { served.port }
+
+    /// For our own client, which gives nobody up because the machine is busy.
+    var endpoint: RedisEndpoint {
+        RedisEndpoint(
+            host: "127.0.0.1", port: port, connectTimeout: .seconds(60), responseTimeout: .seconds(60),
+            linkTimeout: .seconds(60))
+    }
 
     var registry: MetricsRegistry { served.registry }
 

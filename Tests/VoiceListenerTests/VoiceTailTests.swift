@@ -10,7 +10,7 @@ import VoiceListener
 
 @testable import Worker
 
-@Suite("The feed's connection to Redis", .serialized, .timeLimit(.minutes(2))) struct VoiceTailTests {
+@Suite("The feed's connection to Redis", .serialized, .timeLimit(.minutes(5))) struct VoiceTailTests {
     private static let journal = JournalName.voice(tenant: "101", origin: "us-east")
 
     /// Runs `body` with a tail, and a connection to the same server.
