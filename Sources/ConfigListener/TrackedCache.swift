@@ -60,6 +60,8 @@ package final class TrackedCache: ProjectionStore {
     /// session, or it ends.
     func heard() async throws(StoreFailure) {
         guard let session else { throw .unreachable("the region's Redis is away") }
+        // What is told of changes is told for the connection that reads: it has to have been there all the while.
+        _ = try await session.answers([RedisCommand("PING")])
         try await session.heard()
     }
 
