@@ -2,7 +2,8 @@ import RedisClient
 import ServerFixtures
 
 extension RedisServer {
-    /// Where it is, for connections that a busy machine does not end: who is killed hangs up all the same.
+    /// Where it is, for who has all the time that a busy machine takes: a test itself, and what it tests where that is not
+    /// about a server that is away.
     nonisolated var patientEndpoint: RedisEndpoint {
         RedisEndpoint(
             host: host, port: port, connectTimeout: .seconds(60), responseTimeout: .seconds(60),
