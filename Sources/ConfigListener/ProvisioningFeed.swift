@@ -103,6 +103,7 @@ package final class ProvisioningFeed: Sendable {
                 try await cache.heard()
                 return true
             } catch {
+                logger.debug("Watchers cannot be told of repaired objects yet", [.reason: "\(error)"])
                 try? await Task.sleep(for: Self.pause)
             }
         }

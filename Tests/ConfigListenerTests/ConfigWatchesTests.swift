@@ -16,6 +16,7 @@ import Testing
             let client = try await bench.watcher()
             #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
             #expect(await client.say("CFG.WATCH 101 note") == begun(2, "10"))
+            try await bench.until("both are live") { bench.live == 2 }
             try await bench.write(20, "insert 101 person 7 {}", "insert 102 person 8 {}", "put 101 note 1,2 {}")
             try await bench.write(30, "delete 101 person 7")
             // Nothing is told before it is projected.
@@ -209,7 +210,7 @@ import Testing
                 #expect(await client.say("CFG.WATCH 101").hasPrefix("-LIMIT "))
                 #expect(await client.say("CFG.UNWATCH 3") == "+OK\r\n")
                 #expect(await client.say("CFG.WATCH 101") == begun(ProvisioningWatches.limit + 1, "10"))
-                #expect(bench.live == ProvisioningWatches.limit)
+                try await bench.until("all are live") { bench.live == ProvisioningWatches.limit }
             }
             try await bench.until("nothing is watched") {
                 bench.feed.state.withLock { $0.watches.size == (0, 0) }
@@ -258,7 +259,7 @@ import Testing
             #expect(await client.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
             try await bench.server.start()
             // It has lost what was projected of it, and gets it again.
-            try await bench.tell("PING")
+            try await bench.until("it is there again") { (try? await bench.tell("PING")) != nil }
             #expect(await client.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
             try await bench.write(20, "put 101 person 1 {}")
             bench.reached(20)
@@ -284,7 +285,11 @@ import Testing
             late.send("CFG.WATCH 101 FROM 10")
             #expect(await late.hears(begun(1, "10")))
             #expect(await late.say("CFG.HISTORY 101 FROM 10 COUNT 1").hasPrefix("-UNAVAILABLE "))
-            try await Task.sleep(for: .milliseconds(200))
+            try await bench.until("both have read, and cannot be told") {
+                ["watchers", "a watcher"].allSatisfy { whom in
+                    bench.logged.count(of: "Provisioning journals cannot be read for \(whom)") > 0
+                }
+            }
             for client in [live, late] { #expect(await client.say("ECHO still") == "$5\r\nstill\r\n") }
             #expect(cache.memory.usage.objects == 1)
             gate.isOpen = true

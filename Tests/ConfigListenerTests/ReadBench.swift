@@ -28,12 +28,16 @@ struct ReadBench: Sendable {
     let port: Int
 
     /// Runs `body` beside all of these. Tenants 101 "Acme" and 102 "Other" are there, and everything up to position 100 is
-    /// projected. `through` may put something between the port and the server.
+    /// projected. The port takes the server for dead that is silent for `linkTimeout`; `through` may put something between
+    /// them.
     static func with(
-        memory: Int = 1 << 20, through: @escaping @Sendable (any CacheTracking) -> any CacheTracking = { $0 },
+        memory: Int = 1 << 20, linkTimeout: Duration = .seconds(60),
+        through: @escaping @Sendable (any CacheTracking) -> any CacheTracking = { $0 },
         _ body: @escaping @Sendable (ReadBench) async throws -> Void
     ) async throws {
         try await RedisServer.with { server in
+            var endpoint = RedisEndpoint.patient(server.port)
+            endpoint.linkTimeout = linkTimeout
             let redis = try await connect(to: server.port)
             try await seed(redis)
             let (states, progress, tokens) = (ComponentStates(), ProvisioningProgress(), StandInTokens())
@@ -41,8 +45,7 @@ struct ReadBench: Sendable {
             let cache = TrackedCache(
                 tracking: through(
                     RedisCacheTracking(
-                        endpoint: RedisEndpoint(host: server.host, port: server.port),
-                        eventLoop: MultiThreadedEventLoopGroup.singleton.next())),
+                        endpoint: endpoint, eventLoop: MultiThreadedEventLoopGroup.singleton.next())),
                 memory: ObjectMemory(limit: memory), states: states, logger: logger)
             let reads = ConfigReads(
                 region: "eu-west", cache: cache, tenants: TenantLookup(store: cache), catalog: .reads,
@@ -70,9 +73,8 @@ struct ReadBench: Sendable {
     }
 
     static func connect(to port: Int, account: String? = nil) async throws -> RedisConnection {
-        let endpoint = RedisEndpoint(
-            host: "127.0.0.1", port: port, username: account, password: account.map { _ in "sesame" },
-            connectTimeout: .seconds(10), responseTimeout: .seconds(60))
+        var endpoint = RedisEndpoint.patient(port)
+        (endpoint.username, endpoint.password) = (account, account.map { _ in "sesame" })
         return try await RedisConnection.connect(
             to: endpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
     }
@@ -100,7 +102,7 @@ struct ReadBench: Sendable {
     func eventually(
         _ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if try await condition() { return }
             try await Task.sleep(for: .milliseconds(5))
@@ -122,6 +124,15 @@ final class StandInTokens: TokenWaiting {
             state.asked.append(token)
             return state.verdict
         }
+    }
+}
+
+extension RedisEndpoint {
+    /// A server or port of the test's own, which nobody gives up because the machine is busy.
+    static func patient(_ port: Int) -> RedisEndpoint {
+        RedisEndpoint(
+            host: "127.0.0.1", port: port, connectTimeout: .seconds(60), responseTimeout: .seconds(60),
+            linkTimeout: .seconds(60))
     }
 }
 

@@ -11,7 +11,7 @@ import Testing
 
 @testable import ConfigListener
 
-@Suite("Transactions that only read", .timeLimit(.minutes(2)))
+@Suite("Transactions that only read", .timeLimit(.minutes(5)))
 struct ReadTransactionTests {
     private static let documentation = Command.Documentation("Reads.", group: "test")
     private static let small = Command(
@@ -92,8 +92,7 @@ struct ReadTransactionTests {
         let accounts = AccountStore(Accounts([], anonymous: .everywhere))
         try await ServedPort.with(table, accounts: accounts) { served in
             let connection = try await RedisConnection.connect(
-                to: RedisEndpoint(host: "127.0.0.1", port: served.port, connectTimeout: .seconds(10)), name: "tests",
-                on: MultiThreadedEventLoopGroup.singleton.next())
+                to: .patient(served.port), name: "tests", on: MultiThreadedEventLoopGroup.singleton.next())
             try await body(connection)
             await connection.close()
         }

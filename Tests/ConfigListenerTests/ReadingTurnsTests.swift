@@ -2,7 +2,7 @@ import Testing
 
 @testable import ConfigListener
 
-@Suite("Turns of reading", .timeLimit(.minutes(1))) struct ReadingTurnsTests {
+@Suite("Turns of reading", .timeLimit(.minutes(5))) struct ReadingTurnsTests {
     private func until(_ what: String, _ condition: () -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {

@@ -14,6 +14,7 @@ struct RepairedObjectsTests {
             let client = try await bench.watcher()
             #expect(await client.say("CFG.WATCH 101") == begun(1, "10"))
             #expect(await client.say("CFG.WATCH 101 person") == begun(2, "10"))
+            try await bench.until("both are live") { bench.live == 2 }
             bench.feed.repaired("note")
             #expect(await client.hears(stale(1, 10, "note")))
             #expect(await client.say("CFG.UNWATCH 1") == "-NOTFOUND no such watch\r\n")
@@ -48,7 +49,9 @@ struct RepairedObjectsTests {
             let fill = cache.memory.beginFill(of: ObjectAddress(tenant: 101, type: "person", id: "1"))
             cache.memory.finish(fill, with: .ok, size: 1)
             bench.feed.repaired("person")
-            try await Task.sleep(for: .milliseconds(200))
+            try await bench.until("it is wanted in vain to tell") {
+                bench.logged.count(of: "Watchers cannot be told of repaired objects yet") > 0
+            }
             #expect(await client.say("ECHO still") == "$5\r\nstill\r\n")
             #expect(cache.memory.usage.objects == 1)
             gate.isOpen = true

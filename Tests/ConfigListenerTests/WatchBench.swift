@@ -1,5 +1,4 @@
 import Journal
-import Logging
 import NIOPosix
 import Observability
 import PortFixtures
@@ -24,6 +23,7 @@ struct WatchBench: Sendable {
     let feed: ProvisioningFeed
     /// What objects are read from that watchers are told of; nil where nothing is.
     let cache: TrackedCache?
+    let logged: LoggedMessages
     let port: Int
 
     static let east = ScriptedJournals.east
@@ -43,8 +43,8 @@ struct WatchBench: Sendable {
         _ body: @escaping @Sendable (WatchBench) async throws -> Void
     ) async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        let endpoint = RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(10))
+        let logged = LoggedMessages()
+        let endpoint = RedisEndpoint.patient(server.port)
         let client = RedisClient(endpoint: endpoint, name: "test", eventLoop: loop)
         let store = PromptRedisStore(client: client)
         let progress = ProvisioningProgress()
@@ -53,29 +53,25 @@ struct WatchBench: Sendable {
             TrackedCache(
                 tracking: GatedTracking(
                     tracking: RedisCacheTracking(endpoint: endpoint, eventLoop: loop), gate: gate),
-                memory: ObjectMemory(limit: 1 << 20), states: ComponentStates(), logger: logger)
+                memory: ObjectMemory(limit: 1 << 20), states: ComponentStates(), logger: logged.logger)
         }
         let feed = ProvisioningFeed(
             region: "eu-west", journals: [east, west],
             tail: RedisProjectionTail(endpoint: endpoint, name: "watches", eventLoop: loop, entriesPerRead: 64),
-            store: store, progress: progress, cache: cache, turnTime: turnTime, logger: logger)
+            store: store, progress: progress, cache: cache, turnTime: turnTime, logger: logged.logger)
         let watches = ConfigWatches(feed: feed, tenants: tenants, catalog: .reads)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask { await client.run() }
             tasks.addTask { await feed.run() }
             if let cache { tasks.addTask { await cache.run() } }
-            let limits: @Sendable (inout ListenerLimits) -> Void = { limits in
-                limits.outputBytes = outputBytes
-                // Clients that take nothing for a while stay, also where all is slow.
-                limits.stallTime = .seconds(600)
-            }
+            let limits: @Sendable (inout ListenerLimits) -> Void = { $0.outputBytes = outputBytes }
             let table = CommandTable(watches.commands)
             try await ServedPort.with(table, accounts: AccountStore(.reads), limits) { served in
                 _ = try await client.connection()
                 try await body(
                     WatchBench(
-                        server: server, redis: client, progress: progress, feed: feed, cache: cache,
+                        server: server, redis: client, progress: progress, feed: feed, cache: cache, logged: logged,
                         port: served.port))
             }
         }

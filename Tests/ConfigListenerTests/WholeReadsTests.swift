@@ -6,7 +6,7 @@ import Testing
 @testable import ConfigListener
 @testable import Projection
 
-@Suite("Reads that wait", .timeLimit(.minutes(2)))
+@Suite("Reads that wait", .timeLimit(.minutes(5)))
 struct WholeReadsTests {
     private static let reads = [
         ["CFG.GET", "101", "person", "7"], ["CFG.MGET", "101", "person", "7"],

@@ -13,7 +13,7 @@ import Worker
 struct WriteFaultTests {
     private func isUnavailable(_ reply: Reply) -> Bool { reply.refusal.hasPrefix("UNAVAILABLE ") }
 
-    @Test("stopped: refused; back again: made", .timeLimit(.minutes(2)))
+    @Test("stopped: refused; back again: made", .timeLimit(.minutes(5)))
     func stopped() async throws {
         try await WritingDatabase.with { database in
             let tenant = try await database.tenant("stopped")
@@ -32,7 +32,9 @@ struct WriteFaultTests {
 
     @Test("silent, as a server that is paused or behind a cut: given up, refused, and made when it is back")
     func paused() async throws {
-        try await WritingDatabase.with { database in
+        var patience = PostgresProvisioning.Patience.ample
+        patience.answer = .seconds(3)
+        try await WritingDatabase.with(patience: patience) { database in
             let tenant = try await database.tenant("paused")
             let skill = try await database.id("CFG.PUT \(tenant) skill NEW name a")
             let backends = try await database.texts(
@@ -54,7 +56,7 @@ struct WriteFaultTests {
         }
     }
 
-    @Test("an old primary is left for one with a newer history", .timeLimit(.minutes(2)))
+    @Test("an old primary is left for one with a newer history", .timeLimit(.minutes(5)))
     func oldPrimary() async throws {
         try await WritingDatabase.with { old in
             try await WritingDatabase.with { new in
@@ -104,13 +106,7 @@ struct WriteFaultTests {
     func lostReply() async throws {
         try await WritingDatabase.with { database in
             let tenant = try await database.tenant("lost")
-            try await database.superuser.query("SET synchronous_commit = local")
-            // A commit is in the log, and then waits for a standby that there is not.
-            try await database.superuser.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-            try await database.superuser.query("SELECT pg_reload_conf()")
-            try await database.eventually {
-                try await database.texts("SHOW synchronous_standby_names") == ["nobody"]
-            }
+            try await database.holdCommits()
             let put = "CFG.PUT \(tenant) skill NEW name a ONCE k"
             async let lost = database.say(put)
             try await database.eventually {
@@ -123,8 +119,7 @@ struct WriteFaultTests {
             }
             let reply = try await lost
             #expect(isUnavailable(reply) && reply.refusal.contains("ONCE"), "\(reply)")
-            try await database.superuser.query("ALTER SYSTEM RESET synchronous_standby_names")
-            try await database.superuser.query("SELECT pg_reload_conf()")
+            try await database.releaseCommits()
             let ids = "SELECT dbid FROM provisioning.skill WHERE tenant_dbid = \(tenant)"
             let made = try await database.texts(ids)
             #expect(made.count == 1)
@@ -139,14 +134,9 @@ struct WriteFaultTests {
 
     @Test("asked for again while the first try hangs in its commit: it is not said that nothing was written")
     func hangingCommit() async throws {
-        try await WritingDatabase.with { database in
+        try await WritingDatabase.with(patience: .ampleButForLocks) { database in
             let tenant = try await database.tenant("hanging")
-            try await database.superuser.query("SET synchronous_commit = local")
-            try await database.superuser.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-            try await database.superuser.query("SELECT pg_reload_conf()")
-            try await database.eventually {
-                try await database.texts("SHOW synchronous_standby_names") == ["nobody"]
-            }
+            try await database.holdCommits()
             let put = "CFG.PUT \(tenant) skill NEW name a ONCE k"
             async let first = database.say(put)
             try await database.eventually {
@@ -159,8 +149,7 @@ struct WriteFaultTests {
             }
             let second = try await database.say(put)
             #expect(second.refusal == "UNAVAILABLE the same ONCE key is being written; ask again with it")
-            try await database.superuser.query("ALTER SYSTEM RESET synchronous_standby_names")
-            try await database.superuser.query("SELECT pg_reload_conf()")
+            try await database.releaseCommits()
             let made = try await first
             #expect(made.id != nil, "\(made)")
             #expect(try await database.say(put) == made)
@@ -169,7 +158,7 @@ struct WriteFaultTests {
 
     @Test(
         "who has locked the table of keys, as VACUUM FULL does, does not keep others from writing",
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(5)))
     func lockedKeys() async throws {
         try await WritingDatabase.with { database in
             let other = try await PostgresConnection.connect(database.server.options(user: "postgres"))
@@ -196,56 +185,68 @@ struct WriteFaultTests {
         }
     }
 
-    @Test("a deadlock is a matter of trying again", .timeLimit(.minutes(2)))
+    @Test("a deadlock is a matter of trying again", .timeLimit(.minutes(5)))
     func deadlock() async throws {
         try await WritingDatabase.with { database in
             let tenant = try await database.tenant("deadlock")
             let first = try await database.id("CFG.PUT \(tenant) skill NEW name a")
+            let gate = try await database.id("CFG.PUT \(tenant) skill NEW name g")
             let second = try await database.id("CFG.PUT \(tenant) skill NEW name b")
             let other = try await PostgresConnection.connect(database.server.options(user: "postgres"))
+            let keeper = try await PostgresConnection.connect(database.server.options(user: "postgres"))
+            for connection in [other, keeper] { try await connection.query("BEGIN") }
             // Who has waited for `deadlock_timeout` looks, and gives way.
-            try await other.query("SET deadlock_timeout = '1min'")
-            try await other.query("BEGIN")
+            try await other.query("SET LOCAL deadlock_timeout = '10min'")
             try await other.query("UPDATE provisioning.skill SET name = 'y' WHERE dbid = \(second)")
+            try await keeper.query("UPDATE provisioning.skill SET name = 'z' WHERE dbid = \(gate)")
             async let reply = database.sayTogether([
-                "CFG.PUT \(tenant) skill \(first) name c", "CFG.PUT \(tenant) skill \(second) name d",
+                "CFG.PUT \(tenant) skill \(first) name c", "CFG.PUT \(tenant) skill \(gate) name h",
+                "CFG.PUT \(tenant) skill \(second) name d",
             ])
-            try await database.eventually {
-                try await database.texts(
-                    """
-                    SELECT pid FROM pg_stat_activity
-                    WHERE usename = 'regionsync_write' AND wait_event_type = 'Lock'
-                    """
-                ).count == 1
-            }
-            try await other.query("UPDATE provisioning.skill SET name = 'x' WHERE dbid = \(first)")
+            let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            try await database.eventually { try await database.texts(waiting).count == 1 }
+            async let overtaken = other.query(
+                "UPDATE provisioning.skill SET name = 'x' WHERE dbid = \(first)", timeout: .seconds(120))
+            try await database.eventually { try await database.texts(waiting).count == 2 }
+            // Only now can the writes come to where they wait for who waits for them.
+            try await keeper.query("ROLLBACK")
+            _ = try await overtaken
             try await other.query("COMMIT")
             let made = try await reply
             #expect(!made.isError, "\(made)")
             let names = "SELECT name FROM provisioning.skill WHERE tenant_dbid = \(tenant) ORDER BY dbid"
-            #expect(try await database.texts(names) == ["c", "d"])
-            await other.close()
+            #expect(try await database.texts(names) == ["c", "h", "d"])
+            for connection in [other, keeper] { await connection.close() }
         }
     }
 
-    @Test("an object that is locked for too long, and connections that are all in use, are waited for with a bound")
+    @Test("an object that is locked for too long is waited for with a bound")
     func locked() async throws {
-        try await WritingDatabase.with(connections: 1) { database in
+        try await WritingDatabase.with(patience: .ampleButForLocks) { database in
             let tenant = try await database.tenant("locked")
             let skill = try await database.id("CFG.PUT \(tenant) skill NEW name a")
             let other = try await PostgresConnection.connect(database.server.options(user: "postgres"))
             try await other.query("BEGIN")
             try await other.query("UPDATE provisioning.skill SET name = 'y' WHERE dbid = \(skill)")
-            async let locked = database.say("CFG.PUT \(tenant) skill \(skill) name b")
-            try await database.eventually {
-                try await database.texts("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'").count == 1
-            }
-            let crowded = try await database.say("CFG.PUT \(tenant) skill NEW name c")
-            #expect(crowded.refusal.hasPrefix("UNAVAILABLE all connections"), "\(crowded)")
-            let waited = try await locked
+            let waited = try await database.say("CFG.PUT \(tenant) skill \(skill) name b")
             #expect(waited.refusal.hasPrefix("TIMEOUT "), "\(waited)")
             try await other.query("ROLLBACK")
             await other.close()
+            #expect(try await database.id("CFG.PUT \(tenant) skill \(skill) name b") == skill)
+        }
+    }
+
+    @Test("connections that are all in use are waited for with a bound")
+    func crowded() async throws {
+        var patience = PostgresProvisioning.Patience.ample
+        patience.turn = .milliseconds(500)
+        try await WritingDatabase.with(connections: 1, patience: patience) { database in
+            let tenant = try await database.tenant("crowded")
+            let skill = try await database.id("CFG.PUT \(tenant) skill NEW name a")
+            let transaction = try await database.database.begin()
+            let crowded = try await database.say("CFG.PUT \(tenant) skill \(skill) name b")
+            #expect(crowded.refusal.hasPrefix("UNAVAILABLE all connections"), "\(crowded)")
+            await transaction.rollBack()
             #expect(try await database.id("CFG.PUT \(tenant) skill \(skill) name b") == skill)
         }
     }
@@ -290,5 +291,23 @@ struct WriteFaultTests {
         await #expect(throws: DatabaseFailure.away("the region file lacks postgres.writer")) {
             _ = try await NoWriter().begin()
         }
+    }
+}
+
+extension WritingDatabase {
+    /// From now on a commit is in the log, and then waits for a standby that there is not; the superuser's does not.
+    fileprivate func holdCommits() async throws {
+        try await superuser.query("SET synchronous_commit = local")
+        try await superuser.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        try await superuser.query("SELECT pg_reload_conf()")
+        try await eventually { try await texts("SHOW synchronous_standby_names") == ["nobody"] }
+        // It is the checkpointer that has all others wait: it reads its settings before it does this.
+        try await superuser.query("CHECKPOINT")
+    }
+
+    /// Commits that wait are over.
+    fileprivate func releaseCommits() async throws {
+        try await superuser.query("ALTER SYSTEM RESET synchronous_standby_names")
+        try await superuser.query("SELECT pg_reload_conf()")
     }
 }

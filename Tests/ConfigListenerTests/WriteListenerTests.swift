@@ -61,8 +61,7 @@ struct WriteListenerTests {
         let accounts = AccountStore(Accounts([], anonymous: .everywhere))
         try await ServedPort.with(table, accounts: accounts) { served in
             let connection = try await RedisConnection.connect(
-                to: RedisEndpoint(host: "127.0.0.1", port: served.port, connectTimeout: .seconds(10)), name: "tests",
-                on: MultiThreadedEventLoopGroup.singleton.next())
+                to: .patient(served.port), name: "tests", on: MultiThreadedEventLoopGroup.singleton.next())
             try await body(connection)
             await connection.close()
         }

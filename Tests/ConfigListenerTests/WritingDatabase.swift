@@ -19,13 +19,14 @@ struct WritingDatabase: Sendable {
     let database: PostgresProvisioning
     let writes: ConfigWrites
 
-    /// Runs `body`, and stops the server behind it.
+    /// Runs `body` when writes are taken, and stops the server behind it. Tests of faults say what `patience` writes have.
     static func with(
-        settings: [String: String] = [:], connections: Int = 4, _ body: (WritingDatabase) async throws -> Void
+        connections: Int = 4, patience: PostgresProvisioning.Patience = .ample,
+        _ body: (WritingDatabase) async throws -> Void
     ) async throws {
-        let server = try await PostgresServer.start(settings: settings)
+        let server = try await PostgresServer.start()
         do {
-            try await run(server, connections: connections, body)
+            try await run(server, connections: connections, patience: patience, body)
         } catch {
             await server.discard()
             throw error
@@ -34,14 +35,15 @@ struct WritingDatabase: Sendable {
     }
 
     private static func run(
-        _ server: PostgresServer, connections: Int, _ body: (WritingDatabase) async throws -> Void
+        _ server: PostgresServer, connections: Int, patience: PostgresProvisioning.Patience,
+        _ body: (WritingDatabase) async throws -> Void
     ) async throws {
         let superuser = try await PostgresConnection.connect(server.options(user: "postgres"))
         let folder = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/regions"
         let catalog = try RegionFile.load(folder + "/us-east.yaml", environment: [:]).catalog
         try await migrate(superuser, catalog)
         let database = PostgresProvisioning(
-            servers: [server.options(user: "regionsync_write")], connections: connections,
+            servers: [server.options(user: "regionsync_write")], connections: connections, patience: patience,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let tenants = TenantLookup(store: NoStore(), fixed: [1] + Array(101...200))
         let fixture = WritingDatabase(
@@ -50,6 +52,11 @@ struct WritingDatabase: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await database.run() }
             do {
+                try await fixture.eventually {
+                    guard let first = try? await database.begin() else { return false }
+                    await first.rollBack()
+                    return true
+                }
                 try await body(fixture)
             } catch {
                 group.cancelAll()
@@ -114,7 +121,7 @@ struct WritingDatabase: Sendable {
     func eventually(
         _ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if try await condition() { return }
             try await Task.sleep(for: .milliseconds(20))
@@ -133,6 +140,23 @@ struct SharedDatabase: SuiteTrait, TestScoping {
         try await WritingDatabase.with { database in
             try await Self.$current.withValue(database) { try await function() }
         }
+    }
+}
+
+extension PostgresProvisioning.Patience {
+    /// On a busy machine nobody is given up that only is slow.
+    static var ample: Self {
+        var patience = Self()
+        (patience.turn, patience.answer) = (.seconds(60), .seconds(60))
+        (patience.lock, patience.statement) = (.seconds(60), .seconds(120))
+        return patience
+    }
+
+    /// Locks are waited for less long.
+    static var ampleButForLocks: Self {
+        var patience = ample
+        patience.lock = .seconds(1)
+        return patience
     }
 }
 

@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 package import Observability
 package import RESPServer
 import ServiceLifecycle
@@ -20,14 +20,17 @@ package struct ServedPort: Sendable {
     /// Serves a table for the length of `body`, then shuts down gracefully. It says that it is version 1.2.3.
     package static func with(
         _ table: CommandTable, accounts: AccountStore, tls: ServerTLS? = nil,
+        logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         _ change: (inout ListenerLimits) -> Void = { _ in },
         _ body: @escaping @Sendable (ServedPort) async throws -> Void
     ) async throws {
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let registry = MetricsRegistry()
-        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         var settings = RESPServer.Settings(
             host: "127.0.0.1", port: 0, label: label, identity: ServerIdentity(version: "1.2.3"))
+        // No client is late because the machine is busy; tests of these limits say their own.
+        settings.limits.handshakeTime = .seconds(600)
+        settings.limits.stallTime = .seconds(600)
         change(&settings.limits)
         let server = RESPServer(
             settings, table: table, accounts: accounts, tls: tls, registry: registry, logger: logger,

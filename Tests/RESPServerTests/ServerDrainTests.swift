@@ -4,7 +4,7 @@ import Testing
 
 @testable import RESPServer
 
-@Suite("RESP server's end, and new accounts", .serialized, .timeLimit(.minutes(2))) struct ServerDrainTests {
+@Suite("RESP server's end, and new accounts", .serialized, .timeLimit(.minutes(5))) struct ServerDrainTests {
     /// `T.GATE` waits for `gate`, `T.DEFER` until it is asked to end, `T.WATCH` watches.
     private static func table(_ gate: Gate, _ diary: Diary = Diary()) -> CommandTable {
         CommandTable([

@@ -4,7 +4,7 @@ import Testing
 
 @testable import RESPServer
 
-@Suite("RESP server limits", .serialized, .timeLimit(.minutes(2))) struct ServerLimitTests {
+@Suite("RESP server limits", .serialized, .timeLimit(.minutes(5))) struct ServerLimitTests {
     private static let large = ByteBuffer(repeating: 0x78, count: 256 << 10)
 
     /// `T.LARGE` answers 256 KiB, `T.WATCH` pushes as much as `pushes` says.
@@ -22,6 +22,29 @@ import Testing
         ])
     }
 
+    @Test("A client that asks for much at once leaves the event loop to others before it has all of it")
+    func turns() async throws {
+        let diary = Diary()
+        let reply = String(repeating: "x", count: 1 << 10)
+        let table = CommandTable([
+            .test(
+                "T.KIB",
+                .immediate { invocation in
+                    if diary.all.isEmpty { invocation.client.eventLoop.execute { diary.note("another") } }
+                    diary.note("one")
+                    return .text(reply)
+                })
+        ])
+        try await TestServer.with(table: table, { $0.outputPause = 1 << 10...4 << 10 }) { server in
+            let client = try server.client()
+            client.send(String(repeating: "T.KIB\r\n", count: 40))
+            await client.expect(String(repeating: "$1024\r\n\(reply)\r\n", count: 40))
+            let place = try #require(diary.all.firstIndex(of: "another"))
+            #expect(place <= 4)
+            #expect(diary.all.count == 41)
+        }
+    }
+
     @Test("What a client may send before it has logged in, and after")
     func requests() async throws {
         try await TestServer.with(accounts: AccountStore(.test)) { server in
@@ -36,7 +59,7 @@ import Testing
             known.send("AUTH pulse sesame\r\n*11\r\n$4\r\nPING\r\n" + String(repeating: "$1\r\na\r\n", count: 10))
             await known.expect("+OK\r\n-ERR wrong number of arguments for 'ping' command\r\n")
             let word = String(repeating: "x", count: 60_000)
-            known.send("*2\r\n$4\r\nECHO\r\n$60000\r\n\(word)\r\n")
+            try await Self.send("*2\r\n$4\r\nECHO\r\n$60000\r\n\(word)\r\n", known)
             await known.expect("$60000\r\n\(word)\r\n")
             known.send("*65537\r\n")
             await known.expectEnd("-ERR Protocol error: invalid multibulk length\r\n")

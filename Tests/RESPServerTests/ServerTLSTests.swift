@@ -8,7 +8,7 @@ import Testing
 @testable import RESPServer
 
 /// The certificates are those that the fixture makes for its own server.
-@Suite("RESP server's TLS", .serialized, .timeLimit(.minutes(2))) struct ServerTLSTests {
+@Suite("RESP server's TLS", .serialized, .timeLimit(.minutes(5))) struct ServerTLSTests {
     @Test("TLS, and none of it from others")
     func encrypted() async throws {
         try await RedisServer.with(usesTLS: true) { fixture in
@@ -68,8 +68,10 @@ import Testing
                     }
                     #expect(try await first.send(RedisCommand("PING")).string == "PONG")
 
-                    try Data("no key".utf8).write(to: old.folder.appending(path: "server.key"))
-                    await #expect(throws: RESPServerError.self) { try await tls.reload() }
+                    let key = old.folder.appending(path: "server.key")
+                    try Data("no key".utf8).write(to: key)
+                    let fault = RESPServerError.tls(reason: "\(key.path) holds no key in PEM without a passphrase")
+                    await #expect(throws: fault) { try await tls.reload() }
                     let third = try await connect(server, .init(caFile: new.caCertificate.path))
                     for connection in [first, second, third] { await connection.close() }
                 }
@@ -79,7 +81,8 @@ import Testing
 
     @discardableResult
     private func connect(_ server: TestServer, _ tls: RedisEndpoint.TLS) async throws -> RedisConnection {
-        let endpoint = RedisEndpoint(host: "127.0.0.1", port: server.port, tls: tls, connectTimeout: .seconds(10))
+        var endpoint = server.endpoint
+        endpoint.tls = tls
         return try await RedisConnection.connect(
             to: endpoint, name: "tests", on: MultiThreadedEventLoopGroup.singleton.next())
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RESPServer
 
-@Suite("RESP server", .serialized, .timeLimit(.minutes(2))) struct ServerTests {
+@Suite("RESP server", .serialized, .timeLimit(.minutes(5))) struct ServerTests {
     @Test("Pipelined commands are answered in order, however each is carried out")
     func pipelining() async throws {
         let table = CommandTable([
@@ -84,7 +84,7 @@ import Testing
     func redisClient() async throws {
         let accounts = AccountStore(.test)
         try await TestServer.with(accounts: accounts) { server in
-            var endpoint = RedisEndpoint(host: "127.0.0.1", port: server.port, connectTimeout: .seconds(10))
+            var endpoint = server.endpoint
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             await #expect(throws: RedisError.self) {
                 try await RedisConnection.connect(to: endpoint, name: "tests", on: loop)

@@ -2,6 +2,7 @@ import Logging
 import Observability
 import PortFixtures
 import RESP
+import RedisClient
 import Synchronization
 import Testing
 
@@ -14,10 +15,10 @@ struct TestServer: Sendable {
     /// Runs a server for the length of `body`, then shuts it down gracefully.
     static func with(
         table: CommandTable = .test, accounts: AccountStore = AccountStore(.open), tls: ServerTLS? = nil,
-        _ change: (inout ListenerLimits) -> Void = { _ in },
+        logger: Logger = .silent, _ change: (inout ListenerLimits) -> Void = { _ in },
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
-        try await ServedPort.with(table, accounts: accounts, tls: tls, change) { served in
+        try await ServedPort.with(table, accounts: accounts, tls: tls, logger: logger, change) { served in
             try await body(TestServer(served: served))
         }
     }
@@ -26,6 +27,13 @@ struct TestServer: Sendable {
     func shutDown() async { await served.shutDown() }
 
     var port: Int { served.port }
+
+    /// For our own client, which gives nobody up because the machine is busy.
+    var endpoint: RedisEndpoint {
+        RedisEndpoint(
+            host: "127.0.0.1", port: port, connectTimeout: .seconds(60), responseTimeout: .seconds(60),
+            linkTimeout: .seconds(60))
+    }
 
     var registry: MetricsRegistry { served.registry }
 

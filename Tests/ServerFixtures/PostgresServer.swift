@@ -152,7 +152,7 @@ package actor PostgresServer {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data().write(to: folder.appending(path: "log"))
         if usesTLS {
-            try run(
+            try await run(
                 "/usr/bin/openssl",
                 [
                     "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
@@ -160,14 +160,14 @@ package actor PostgresServer {
                     "-keyout", folder.appending(path: "server.key").path, "-out", certificate.path,
                 ])
         }
-        if geteuid() == 0 { try run("/bin/chown", ["-R", "postgres:postgres", folder.path]) }
+        if geteuid() == 0 { try await run("/bin/chown", ["-R", "postgres:postgres", folder.path]) }
         let (program, arguments) = asServerUser(
             binaries.appending(path: "initdb").path,
             [
                 "-D", dataFolder.path, "-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=trust", "--no-sync",
                 "--no-instructions",
             ])
-        try run(program, arguments)
+        try await run(program, arguments)
         let rules = dataFolder.appending(path: "pg_hba.conf")
         let text = try String(contentsOf: rules, encoding: .utf8)
         // Written through the open file, so that its owner stays.
@@ -176,19 +176,9 @@ package actor PostgresServer {
         try file.close()
     }
 
-    private func run(_ program: String, _ arguments: [String]) throws {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failure.command(program, log: text) }
+    private func run(_ program: String, _ arguments: [String]) async throws {
+        let (status, output) = try await Program.run(program, arguments, in: folder)
+        guard status == 0 else { throw Failure.command(program, log: output) }
     }
 
     /// `setpriv` becomes the program, so the process id is the server's own.

@@ -228,27 +228,21 @@ package actor RedisServer {
 
     // MARK: Certificates
 
-    private func makeCertificates(names: String) throws {
-        try openssl(
+    private func makeCertificates(names: String) async throws {
+        try await openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=Test-CA "
                 + "-addext basicConstraints=critical,CA:TRUE -keyout ca.key -out ca.crt")
-        try openssl(
+        try await openssl(
             "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost "
                 + "-keyout server.key -out server.csr")
         try Data("subjectAltName=\(names)\n".utf8).write(to: folder.appending(path: "names"))
-        try openssl(
+        try await openssl(
             "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt")
     }
 
-    private func openssl(_ arguments: String) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/openssl")
-        process.arguments = arguments.split(separator: " ").map(String.init)
-        process.currentDirectoryURL = folder
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failure.command("openssl \(arguments)") }
+    private func openssl(_ arguments: String) async throws {
+        let words = arguments.split(separator: " ").map(String.init)
+        let (status, output) = try await Program.run("/usr/bin/openssl", words, in: folder)
+        guard status == 0 else { throw Failure.command("openssl \(arguments): \(output)") }
     }
 }

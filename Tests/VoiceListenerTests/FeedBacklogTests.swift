@@ -14,7 +14,7 @@ import Testing
 @testable import VoiceListener
 @testable import Worker
 
-@Suite("What the feed does while more comes", .timeLimit(.minutes(2))) struct FeedBacklogTests {
+@Suite("What the feed does while more comes", .timeLimit(.minutes(5))) struct FeedBacklogTests {
     private typealias Backlog = FeedBacklog<String>
 
     @Test("much that waits is too much, by number and by bytes, until it is taken, in order")

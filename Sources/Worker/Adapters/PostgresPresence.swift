@@ -51,8 +51,8 @@ extension PostgresProvisioning {
         servers.map { server in
             var server = server
             server.settings["synchronous_commit"] = "off"
-            server.settings["lock_timeout"] = "300ms"
-            server.settings["statement_timeout"] = "700ms"
+            server.settings["lock_timeout"] = (patience.answer * 3 / 10).postgresSetting
+            server.settings["statement_timeout"] = (patience.answer * 7 / 10).postgresSetting
             return server
         }
     }
@@ -61,9 +61,10 @@ extension PostgresProvisioning {
     private nonisolated func inTime<Answer: Sendable>(
         _ connection: PostgresConnection, _ body: () async -> Answer
     ) async -> Answer {
-        await withTaskGroup(of: Void.self) { group in
+        let time = patience.answer
+        return await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                do { try await Task.sleep(for: Self.answerTime) } catch { return }
+                do { try await Task.sleep(for: time) } catch { return }
                 await connection.close()
             }
             let answer = await body()
@@ -75,7 +76,7 @@ extension PostgresProvisioning {
     /// What the server is that a search finds, if it is another one than that at `place`. It is not the primary for that: the
     /// one at `place` may only have been slow to answer. But an old primary that lives takes writes that will be lost.
     private nonisolated func rankOfOther(than place: Int) async -> PrimarySearch.Rank? {
-        let servers = servers
+        let (servers, time) = (servers, patience.answer)
         return await withTaskGroup(of: PrimarySearch.Rank?.self) { group in
             group.addTask {
                 guard let found = try? await PrimarySearch.connect(servers) else { return nil }
@@ -85,7 +86,7 @@ extension PostgresProvisioning {
                 return rank
             }
             group.addTask {
-                try? await Task.sleep(for: Self.answerTime)
+                try? await Task.sleep(for: time)
                 return nil
             }
             let rank: PrimarySearch.Rank? = await group.next() ?? nil

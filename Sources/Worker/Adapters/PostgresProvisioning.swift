@@ -22,10 +22,20 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         case away
     }
 
-    /// How long a write waits for the first look, or for a connection that others use.
-    private static let patience = Duration.seconds(1)
-    /// How long a question to PostgreSQL may go unanswered.
-    static let answerTime = Duration.seconds(1)
+    /// How long is waited for what.
+    package struct Patience: Hashable, Sendable {
+        /// A write for the first look, or for a connection that others use.
+        package var turn = Duration.seconds(1)
+        /// A question to PostgreSQL for its answer.
+        package var answer = Duration.seconds(1)
+        /// A statement for a lock that others hold.
+        package var lock = Duration.seconds(3)
+        /// A statement for its end.
+        package var statement = Duration.seconds(10)
+
+        package init() {}
+    }
+
     /// Between two questions.
     static let interval = Duration.milliseconds(300)
     /// Questions between two bites of forgetting `ONCE` keys, where one bite was enough.
@@ -34,6 +44,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     static let searchEvery = 10
 
     let servers: [PostgresOptions]
+    let patience: Patience
     let logger: Logger
     private var presence = Presence.unknown
     private var idle: [PostgresConnection] = []
@@ -46,16 +57,19 @@ package actor PostgresProvisioning: ProvisioningDatabase {
 
     /// `servers` are those of which one is the primary, with the role that writes; `connections` are as many transactions
     /// as there are at a time.
-    package init(servers: [PostgresOptions], connections: Int = 4, logger: Logger) {
+    package init(
+        servers: [PostgresOptions], connections: Int = 4, patience: Patience = Patience(), logger: Logger
+    ) {
         self.servers = servers.map { server in
             var server = server
             // The server gives up before the client does, and then says so; a client that is gone holds no locks for long.
-            server.settings["statement_timeout"] = "10s"
-            server.settings["lock_timeout"] = "3s"
+            server.settings["statement_timeout"] = patience.statement.postgresSetting
+            server.settings["lock_timeout"] = patience.lock.postgresSetting
             server.settings["idle_in_transaction_session_timeout"] = "10s"
             return server
         }
         turns = TransactionTurns(limit: connections)
+        self.patience = patience
         self.logger = logger
     }
 
@@ -181,9 +195,10 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     private func takeTurn() async throws(DatabaseFailure) {
         guard !turns.take() else { return }
         let ticket = nextTicket()
+        let patience = patience.turn
         let failure = await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                try? await Task.sleep(for: Self.patience)
+                try? await Task.sleep(for: patience)
                 await self.leave(ticket)
             }
             // The turn is handed over taken.
@@ -202,9 +217,10 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         if presence == .unknown {
             let ticket = nextTicket()
             let changes = observe(ticket)
+            let patience = patience.turn
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { _ = await changes.first { _ in true } }
-                group.addTask { try? await Task.sleep(for: Self.patience) }
+                group.addTask { try? await Task.sleep(for: patience) }
                 _ = await group.next()
                 group.cancelAll()
             }
@@ -246,4 +262,9 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         self.presence = presence
         for feed in observers.values { feed.yield(presence) }
     }
+}
+
+extension Duration {
+    /// As PostgreSQL's settings have it.
+    var postgresSetting: String { "\(Int64(min(self / .milliseconds(1), 1e9)))ms" }
 }

@@ -7,7 +7,7 @@ struct PostgresWriteTransaction: ProvisioningTransaction {
     let database: PostgresProvisioning
 
     /// The server's own limits are shorter.
-    private static let timeout = Duration.seconds(12)
+    private var timeout: Duration { database.patience.statement + .seconds(2) }
 
     func begin() async throws(DatabaseFailure) {
         _ = try await run(WriteStatement("BEGIN ISOLATION LEVEL READ COMMITTED"))
@@ -15,7 +15,7 @@ struct PostgresWriteTransaction: ProvisioningTransaction {
 
     func run(_ statement: WriteStatement) async throws(DatabaseFailure) -> StatementRows {
         do throws(PostgresError) {
-            let answer = try await connection.query(statement.sql, statement.parameters, timeout: Self.timeout)
+            let answer = try await connection.query(statement.sql, statement.parameters, timeout: timeout)
             return StatementRows(
                 rows: answer.map { row in answer.columns.indices.map { row[$0] } }, affected: answer.affectedRows)
         } catch {
@@ -26,7 +26,7 @@ struct PostgresWriteTransaction: ProvisioningTransaction {
     func commit() async throws(DatabaseFailure) {
         let outcome: Result<Void, DatabaseFailure>
         do throws(PostgresError) {
-            let answer = try await connection.query("COMMIT", timeout: Self.timeout)
+            let answer = try await connection.query("COMMIT", timeout: timeout)
             // What the server answers where a statement had failed.
             outcome = answer.commandTag == "COMMIT" ? .success(()) : .failure(.lost)
         } catch {
