@@ -92,11 +92,8 @@ final class WorkerProcess {
     /// What it says of itself; nil while it does not answer.
     func status() async -> WorkerStatus? {
         let answer = await StatusReader.read(host: "127.0.0.1", port: adminPort, timeout: .seconds(20))
-        if case .status(let status) = answer {
-            status
-        } else {
-            nil
-        }
+        guard case .status(let status) = answer else { return nil }
+        return status
     }
 
     /// Whether it says that it has no such component.
