@@ -130,7 +130,7 @@ let package = Package(
             "Preflight",
             [
                 "Connections", "Journal", "Lease", "PGOutput", "PostgresClient", "Projection", "Provisioning", "RESP",
-                "RedisClient", "RegionConfig", "VoiceListener", nioCore, nioPosix,
+                "RESPServer", "RedisClient", "RegionConfig", "VoiceListener", nioCore, nioPosix,
             ]),
         layer("WANProxy", [nioCore, nioPosix]),
         layer("Traffic", ["Journal", "VoiceEvents"]),

@@ -36,7 +36,7 @@ package final class JournalTokens: TokenWaiting {
     package func wait(for token: WriteToken, within patience: Duration) async -> TokenVerdict {
         let end = ContinuousClock.now + patience
         var search = CommitSearch(for: token, in: journals, of: region)
-        var position = known.withLock { $0[token] }
+        var found: Position?
         var hasLooked = false
         while true {
             let rings = bell.rings
@@ -48,16 +48,18 @@ package final class JournalTokens: TokenWaiting {
                 if standing.isWhole { return .visible }
                 verdict = .unknown
             } else {
+                var position = found ?? remembered(of: token, by: standing)
                 // A commit that is projected stands behind the token's position: before that is passed, none needs to be
                 // found.
                 if position == nil, !hasLooked || standing.map({ $0.position >= token.after }) ?? false {
                     hasLooked = true
                     do throws(StoreFailure) {
-                        position = try await lookTwice(&search, until: end)
+                        found = try await lookTwice(&search, until: end)
                     } catch {
                         return .unavailable
                     }
-                    if let position { remember(position, of: token) }
+                    if let found { remember(found, of: token) }
+                    position = found
                 }
                 if let position {
                     if let now = progress.standing?.position, now >= position, now.history == position.history {
@@ -97,6 +99,12 @@ package final class JournalTokens: TokenWaiting {
             guard ContinuousClock.now < end, !Task.isCancelled else { break }
         }
         return nil
+    }
+
+    /// Where it was found before. A cache that was emptied since, and has not all again, may have gone on behind that.
+    private func remembered(of token: WriteToken, by standing: ProvisioningProgress.Standing?) -> Position? {
+        guard let standing, standing.isWhole else { return nil }
+        return known.withLock { $0[token] }
     }
 
     private func remember(_ position: Position, of token: WriteToken) {

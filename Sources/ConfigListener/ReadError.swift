@@ -5,6 +5,8 @@ internal import RESP
 enum ReadError {
     static let syntax = ReplyError("syntax error")
     static let notAnInteger = ReplyError("value is not an integer or out of range")
+    /// As Redis' `XAUTOCLAIM`; its `SCAN` says no more than that there is a syntax error.
+    static let countNotPositive = ReplyError("COUNT must be > 0")
     static let timeoutNotAnInteger = ReplyError("timeout is not an integer or out of range")
     static let negativeTimeout = ReplyError("timeout is negative")
     static let timeoutTooLong = ReplyError("timeout is out of range")

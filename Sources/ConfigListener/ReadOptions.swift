@@ -66,7 +66,7 @@ struct ReadOptions {
             self.cursor = cursor
         case .count:
             guard let count = request.integer(index) else { throw ReadError.notAnInteger }
-            guard count > 0 else { throw ReadError.syntax }
+            guard count > 0 else { throw ReadError.countNotPositive }
             self.count = Int(min(count, Self.countLimit))
         }
     }

@@ -60,6 +60,8 @@ package final class TrackedCache: ProjectionStore {
     /// session, or it ends.
     func heard() async throws(StoreFailure) {
         guard let session else { throw .unreachable("the region's Redis is away") }
+        // What is told of changes is told for the connection that reads: it has to have been there all the while.
+        _ = try await session.answers([RedisCommand("PING")])
         try await session.heard()
     }
 
@@ -73,12 +75,5 @@ package final class TrackedCache: ProjectionStore {
 
     private func enter(_ state: ComponentState) {
         states.set(Self.component, state, logging: "The provisioning port's cache changed state", to: logger)
-    }
-}
-
-extension StoreFailure {
-    /// The account may not do what was asked.
-    fileprivate var isWithoutRight: Bool {
-        if case .server("NOPERM", _) = self { true } else { false }
     }
 }

@@ -111,7 +111,9 @@ extension MirrorLink {
                 journal.isCaughtUp = batch.count < count
             } else {
                 journal.isCaughtUp = true
-                if journal.machine.isStreaming { report.resumed(journal.name) }
+                // What is on its way may be refused yet.
+                let isHeld = journal.machine.acknowledged == cursor.last
+                if journal.machine.isStreaming, isHeld { report.resumed(journal.name) }
                 journal.machine.readFailed(after: cursor.last)
             }
             advance(journal)

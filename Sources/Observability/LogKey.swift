@@ -63,6 +63,7 @@ package enum LogKey: String, CaseIterable, Sendable {
     case endpoint
     case connectionID = "connection.id"
     case clientAddress = "client.address"
+    case account
     case serverVersion = "server.version"
     case command
     case path

@@ -21,9 +21,10 @@ package struct RegionCheck: Sendable {
     package func run() async -> FindingReport.Section {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         async let ports = PortCheck(region, eventLoop: loop).run()
+        async let files = ListenerFileCheck(region).run()
         let (redis, journaled) = await servers(on: loop)
         let postgres = await PostgresCheck(region, file: file, journaled: journaled).run()
-        let findings = redis + postgres + (await ports)
+        let findings = redis + postgres + (await files) + (await ports)
         return FindingReport.Section(region: region.name, file: file, findings: findings)
     }
 

@@ -82,6 +82,11 @@ extension StoreFailure {
         if case .server("WRONGTYPE", _) = self { true } else { false }
     }
 
+    /// The account may not do what was asked.
+    package var isWithoutRight: Bool {
+        if case .server("NOPERM", _) = self { true } else { false }
+    }
+
     /// The cursor is not where this worker left it: another one projects, or the server went back.
     var isCursorMoved: Bool {
         if case .server("CURSOR", _) = self { true } else { false }

@@ -25,7 +25,7 @@ extension ConnectionHandler {
                 if let context = self.context { self.attempt(login, ticket: ticket, context) }
             }
         case .refused:
-            listener.metrics.rejected(.throttled)
+            refused(login, .throttled, on: context.eventLoop)
             answered(session.loginPostponed(), ticket: ticket)
         }
     }
@@ -36,22 +36,26 @@ extension ConnectionHandler {
             return listener.loginEnded(from: source, at: Duration(uptimeOf: .now()))
         }
         let accounts = listener.accounts.current
-        guard accounts.hasSlowSecrets else { return checked(accounts.account(for: login), ticket: ticket) }
-        NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) { accounts.account(for: login) }
+        let loop = context.eventLoop
+        guard accounts.hasSlowSecrets else {
+            return checked(login, accounts.account(for: login), ticket: ticket, on: loop)
+        }
+        NIOThreadPool.singleton.runIfActive(eventLoop: loop) { accounts.account(for: login) }
             .assumeIsolatedUnsafeUnchecked()
             .whenComplete { result in
-                self.checked(try? result.get(), ticket: ticket)
+                self.checked(login, try? result.get(), ticket: ticket, on: loop)
             }
     }
 
-    private func checked(_ account: Account?, ticket: Int) {
+    private func checked(_ login: Login, _ account: Account?, ticket: Int, on eventLoop: any EventLoop) {
         let now = Duration(uptimeOf: .now())
         // The accounts may have been replaced while the secret was checked.
         let account = account.flatMap { listener.accounts.current.account(named: $0.name) }
         if account != nil {
             listener.loginEnded(from: source, at: now)
         } else {
-            listener.metrics.rejected(.login)
+            let isKnown = listener.accounts.current.account(named: login.name) != nil
+            refused(login, isKnown ? .wrongSecret : .noSuchAccount, on: eventLoop)
             listener.loginFailed(from: source, at: now)
         }
         guard let running, running.ticket == ticket, !isClosing else { return }
@@ -64,5 +68,10 @@ extension ConnectionHandler {
         } else {
             answered(session.loginRefused(), ticket: ticket)
         }
+    }
+
+    private func refused(_ login: Login, _ reason: RefusedLogins.Reason, on eventLoop: any EventLoop) {
+        let refusal = RefusedLogins.Refusal(of: login.name, at: session.facts.address, reason)
+        listener.loginRefused(refusal, from: source, on: eventLoop)
     }
 }

@@ -8,6 +8,7 @@ final class Listener: Sendable {
     private struct State {
         var counts: ConnectionCounts
         var throttle: LoginThrottle
+        var refusedLogins = RefusedLogins()
         var clients: [Int64: Client] = [:]
         var accepted: Int64 = 0
         var isDraining = false
@@ -140,6 +141,30 @@ extension Listener {
 
     func loginFailed(from source: ClientSource, at now: Duration) {
         state.withLock { $0.throttle.failed(from: source, at: now) }
+    }
+
+    /// Counts a refused login, and logs it where none of its source was a moment ago.
+    func loginRefused(_ refusal: RefusedLogins.Refusal, from source: ClientSource, on eventLoop: any EventLoop) {
+        metrics.rejected(refusal.reason == .throttled ? .throttled : .login)
+        guard let origin = state.withLock({ $0.refusedLogins.refused(refusal, from: source) }) else { return }
+        logger.warning("A login was refused", refusal.fields)
+        pause(origin, on: eventLoop)
+    }
+
+    /// Logs in a while what comes of the origin until then, and so on until nothing does.
+    private func pause(_ origin: RefusedLogins.Origin, on eventLoop: any EventLoop) {
+        eventLoop.scheduleTask(in: TimeAmount(limits.refusalPause)) { [weak self] in
+            guard let self, let summary = self.state.withLock({ $0.refusedLogins.paused(origin) }) else { return }
+            logger.warning(
+                "Further logins were refused", summary.latest.fields.merging([.count: "\(summary.count)"]) { $1 })
+            pause(origin, on: eventLoop)
+        }
+    }
+}
+
+extension RefusedLogins.Refusal {
+    fileprivate var fields: LogFields {
+        [.account: "\(account)", .clientAddress: "\(address)", .reason: "\(reason.rawValue)"]
     }
 }
 

@@ -49,21 +49,9 @@ package final class ServerTLS: Sendable {
 
     private static func makeContext(_ files: Files) async throws(RESPServerError) -> NIOSSLContext {
         do {
-            return try await NIOThreadPool.singleton.runIfActive { try readContext(files) }
+            return try await NIOThreadPool.singleton.runIfActive { try files.makeContext() }
         } catch {
             throw .tls(reason: String(describing: error))
         }
-    }
-
-    private static func readContext(_ files: Files) throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(files.certFile).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: files.keyFile, format: .pem)))
-        configuration.minimumTLSVersion = .tlsv12
-        if let clientCAFile = files.clientCAFile {
-            configuration.trustRoots = .file(clientCAFile)
-            configuration.certificateVerification = .noHostnameVerification
-        }
-        return try NIOSSLContext(configuration: configuration)
     }
 }

@@ -8,7 +8,8 @@ package enum RegionFile {
     /// Every key a region file may have, `[]` behind lists: `peers[].redis.port`.
     package static var keyPaths: [String] { Region.shape.paths }
 
-    /// Reads the file at `path`, what it refers to, and the environment's overrides (`REGIONSYNC_REDIS_PORT`).
+    /// Reads the file at `path`, what it refers to, and the environment's overrides (`REGIONSYNC_REDIS_PORT`). The files of
+    /// the ports, accounts and certificates, are left to who serves or checks them.
     package static func load(
         _ path: String, environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(RegionFileError) -> Region {
@@ -34,10 +35,6 @@ package enum RegionFile {
         var catalog: Catalog?
         if let path = document.scalar("catalogFile") {
             catalog = try parseCatalog(path, named: document, surroundings: surroundings)
-        }
-        if let path = document.scalar(at: [.key("listeners"), .key("accountsFile")]) {
-            // Read for its errors: who serves the ports reads it again, whenever it changes.
-            _ = try AccountFile.parse(surroundings.resolve(path), surroundings: surroundings)
         }
         return try document.decode(Region.self, surroundings: surroundings, catalog: catalog)
     }

@@ -39,10 +39,3 @@ extension ComponentState {
         }
     }
 }
-
-extension StoreFailure {
-    /// The account may not do what was asked.
-    fileprivate var isWithoutRight: Bool {
-        if case .server("NOPERM", _) = self { true } else { false }
-    }
-}

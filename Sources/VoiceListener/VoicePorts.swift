@@ -5,8 +5,10 @@ package import Projection
 /// sends the next when the one before was answered.
 package protocol VoiceTail: Sendable {
     /// Reads behind the cursors, in one command, which waits where there is nothing if `waits` says so, for
-    /// `SentRead.patience`. On the event loop of
-    /// the connection the command has left when this returns.
+    /// `SentRead.patience`. On the event loop of the connection the command has left when this returns.
+    ///
+    /// The read fails where one of these journals was not read the last time and has been trimmed beyond its cursor: what
+    /// there is would not follow.
     func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead
 
     /// Ends the read that waits; if none does, the next one does not wait.

@@ -9,8 +9,8 @@ struct CheckCommand: AsyncParsableCommand {
         discussion: """
             Reads the files, connects to the Redis of the region and of its peers and to PostgreSQL, and looks at versions, \
             permissions, eviction policy, persistence, schema, publication, slot, the replica identity of every table of \
-            the catalog, and the ports to listen on. It changes nothing; each finding comes with the command or SQL that \
-            mends it. Passwords are never printed.
+            the catalog, the ports to listen on, their certificates and keys and the file of accounts. It changes nothing; \
+            each finding comes with the command or SQL that mends it. Passwords are never printed.
 
               regionsync check --region regions/us-east.yaml --region regions/eu-west.yaml
 

@@ -24,3 +24,14 @@ func loadRegion(_ path: String) throws -> Region {
         throw failure("\(error)", .badFile)
     }
 }
+
+/// Reads the accounts of a region's ports for their errors alone; a wrong file ends the command with its one error. For
+/// who serves the ports: `check` tells of it among all else, and all others do without.
+func requireAccounts(of region: Region) throws {
+    guard let file = region.listeners.accountsFile else { return }
+    do throws(RegionFileError) {
+        _ = try AccountFile.load(file)
+    } catch {
+        throw failure("\(error)", .badFile)
+    }
+}

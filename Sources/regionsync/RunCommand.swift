@@ -39,6 +39,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let region = try region.load()
+        try requireAccounts(of: region)
         let output = LogOutput.standardError(format: logFormat, level: logLevel.level)
         output.installForLibraries()
         let worker = RegionWorker(region: region, projects: !withoutProjection) { component in

@@ -46,7 +46,7 @@ struct AdminClient: Sendable {
     func get(_ path: String, method: String = "GET", _ headers: [String: String] = [:]) async throws -> Answer {
         var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(path)")))
         request.httpMethod = method
-        request.timeoutInterval = 10
+        request.timeoutInterval = 60
         for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
         let session = URLSession(configuration: .ephemeral)
         defer { session.invalidateAndCancel() }

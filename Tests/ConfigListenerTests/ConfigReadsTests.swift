@@ -99,7 +99,7 @@ struct ConfigReadsTests {
                 ),
                 (["CFG.FIND", "101", "note", "name", "x"], "ERR objects of type note are found by id alone"),
                 (["CFG.FIND", "101", "person", "user_name", "x", "y"], "ERR syntax error"),
-                (["CFG.LIST", "101", "person", "COUNT", "0"], "ERR syntax error"),
+                (["CFG.LIST", "101", "person", "COUNT", "0"], "ERR COUNT must be > 0"),
                 (["CFG.LIST", "101", "person", "CURSOR", "7"], "ERR invalid cursor"),
                 (["CFG.TYPES", "101", "102"], "ERR wrong number of arguments for 'cfg.types' command"),
                 (["CFG.STATE", "101", "102"], "ERR wrong number of arguments for 'cfg.state' command"),

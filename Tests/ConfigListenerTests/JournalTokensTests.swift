@@ -89,6 +89,25 @@ struct JournalTokensTests {
         }
     }
 
+    @Test("What was found of a token says nothing of a cache that was emptied since, until that has all again")
+    func emptied() async throws {
+        try await TokenBench.with { bench in
+            try await bench.write(10, "begin-snapshot")
+            try await bench.write(20, "put 101 person 1 {}")
+            let token = WriteToken(after: Position(number: 15), xid: 20)
+            #expect(await bench.tokens.wait(for: token, within: .seconds(60)) == .visible)
+            try await bench.tell("FLUSHALL")
+            // What comes again of the journal begins behind the write.
+            try await bench.tell("HSET", ScriptedJournals.east.metaKey, "floor", "25-1")
+            try await bench.write(30, "put 101 person 2 {}")
+            try await bench.projected(30)
+            #expect(await bench.tokens.wait(for: token, within: .seconds(60)) == .unknown)
+            try await bench.tell("HDEL", ProjectionKeys.trailing, Staleness.field)
+            try await bench.until("nothing is amiss") { bench.progress.standing?.isWhole ?? false }
+            #expect(await bench.tokens.wait(for: token, within: .seconds(60)) == .visible)
+        }
+    }
+
     @Test("A look that lost its connection, which others' reads may end, is repeated once while there is time")
     func lostConnection() async throws {
         try await TokenBench.with { bench in

@@ -39,7 +39,8 @@ struct ReadOptionsTests {
             ("AT", "7", ReadError.notAToken), ("AT", "", ReadError.notAToken),
             ("TIMEOUT", "x", ReadError.timeoutNotAnInteger), ("TIMEOUT", "-1", ReadError.negativeTimeout),
             ("TIMEOUT", "60001", ReadError.timeoutTooLong), ("TIMEOUT", "1.5", ReadError.timeoutNotAnInteger),
-            ("COUNT", "0", ReadError.syntax), ("COUNT", "x", ReadError.notAnInteger),
+            ("COUNT", "0", ReadError.countNotPositive), ("COUNT", "-1", ReadError.countNotPositive),
+            ("COUNT", "x", ReadError.notAnInteger), ("COUNT", "9223372036854775808", ReadError.notAnInteger),
             ("CURSOR", "x", ReadError.notACursor), ("CURSOR", "1-ab-0", ReadError.notACursor),
             ("CURSOR", "1-ab", ReadError.notACursor), ("CURSOR", "-1-ab-2", ReadError.notACursor),
         ])

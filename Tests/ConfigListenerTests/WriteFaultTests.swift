@@ -13,18 +13,6 @@ import Worker
 struct WriteFaultTests {
     private func isUnavailable(_ reply: Reply) -> Bool { reply.refusal.hasPrefix("UNAVAILABLE ") }
 
-    /// A commit of a writer is in the log from now on, and then waits for a standby that there is not.
-    private func holdCommits(of database: WritingDatabase) async throws {
-        try await database.superuser.query("SET synchronous_commit = local")
-        try await database.superuser.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-        try await database.superuser.query("SELECT pg_reload_conf()")
-        try await database.eventually {
-            try await database.texts("SHOW synchronous_standby_names") == ["nobody"]
-        }
-        // It is the checkpointer that has all others wait: it reads its settings before it does this.
-        try await database.superuser.query("CHECKPOINT")
-    }
-
     @Test("stopped: refused; back again: made", .timeLimit(.minutes(5)))
     func stopped() async throws {
         try await WritingDatabase.with { database in
@@ -118,7 +106,7 @@ struct WriteFaultTests {
     func lostReply() async throws {
         try await WritingDatabase.with { database in
             let tenant = try await database.tenant("lost")
-            try await holdCommits(of: database)
+            try await database.holdCommits()
             let put = "CFG.PUT \(tenant) skill NEW name a ONCE k"
             async let lost = database.say(put)
             try await database.eventually {
@@ -131,8 +119,7 @@ struct WriteFaultTests {
             }
             let reply = try await lost
             #expect(isUnavailable(reply) && reply.refusal.contains("ONCE"), "\(reply)")
-            try await database.superuser.query("ALTER SYSTEM RESET synchronous_standby_names")
-            try await database.superuser.query("SELECT pg_reload_conf()")
+            try await database.releaseCommits()
             let ids = "SELECT dbid FROM provisioning.skill WHERE tenant_dbid = \(tenant)"
             let made = try await database.texts(ids)
             #expect(made.count == 1)
@@ -149,7 +136,7 @@ struct WriteFaultTests {
     func hangingCommit() async throws {
         try await WritingDatabase.with(patience: .ampleButForLocks) { database in
             let tenant = try await database.tenant("hanging")
-            try await holdCommits(of: database)
+            try await database.holdCommits()
             let put = "CFG.PUT \(tenant) skill NEW name a ONCE k"
             async let first = database.say(put)
             try await database.eventually {
@@ -162,8 +149,7 @@ struct WriteFaultTests {
             }
             let second = try await database.say(put)
             #expect(second.refusal == "UNAVAILABLE the same ONCE key is being written; ask again with it")
-            try await database.superuser.query("ALTER SYSTEM RESET synchronous_standby_names")
-            try await database.superuser.query("SELECT pg_reload_conf()")
+            try await database.releaseCommits()
             let made = try await first
             #expect(made.id != nil, "\(made)")
             #expect(try await database.say(put) == made)
@@ -305,5 +291,23 @@ struct WriteFaultTests {
         await #expect(throws: DatabaseFailure.away("the region file lacks postgres.writer")) {
             _ = try await NoWriter().begin()
         }
+    }
+}
+
+extension WritingDatabase {
+    /// From now on a commit is in the log, and then waits for a standby that there is not; the superuser's does not.
+    fileprivate func holdCommits() async throws {
+        try await superuser.query("SET synchronous_commit = local")
+        try await superuser.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        try await superuser.query("SELECT pg_reload_conf()")
+        try await eventually { try await texts("SHOW synchronous_standby_names") == ["nobody"] }
+        // It is the checkpointer that has all others wait: it reads its settings before it does this.
+        try await superuser.query("CHECKPOINT")
+    }
+
+    /// Commits that wait are over.
+    fileprivate func releaseCommits() async throws {
+        try await superuser.query("ALTER SYSTEM RESET synchronous_standby_names")
+        try await superuser.query("SELECT pg_reload_conf()")
     }
 }

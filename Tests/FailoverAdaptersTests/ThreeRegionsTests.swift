@@ -44,12 +44,12 @@ private struct ThreeRegions {
 
     static func region(_ name: String, _ port: Int, peers: [String: Int]) throws -> Region {
         let list = peers.sorted { $0.key < $1.key }.map { name, port in
-            "{region: \(name), redis: {host: 127.0.0.1, port: \(port)}}"
+            "{region: \(name), redis: {host: 127.0.0.1, port: \(port), connectTimeout: 30s}}"
         }
         return try RegionFile.parse(
             """
             region: \(name)
-            redis: {host: 127.0.0.1, port: \(port)}
+            redis: {host: 127.0.0.1, port: \(port), connectTimeout: 30s}
             peers: [\(list.joined(separator: ", "))]
             postgres: {host: 127.0.0.1, port: 1, database: d, user: u}
             tenants: [101]
@@ -123,8 +123,8 @@ struct ThreeRegionsTests {
 
             // Whoever is asked is given functions first.
             let dead = try await RedisConnection.connect(
-                to: RedisEndpoint(host: "127.0.0.1", port: regions.dead.port), name: "test",
-                on: MultiThreadedEventLoopGroup.singleton.any())
+                to: RedisEndpoint(host: "127.0.0.1", port: regions.dead.port, connectTimeout: .seconds(30)),
+                name: "test", on: MultiThreadedEventLoopGroup.singleton.any())
             let functions: RedisReply = try await dead.send(RedisCommand("FUNCTION", "LIST"))
             #expect(functions.kind == .array && functions.count == 0)
             await dead.close()

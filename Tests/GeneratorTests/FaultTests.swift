@@ -66,7 +66,7 @@ struct FaultTests {
             #expect(ledger.journals.values.contains { !$0.unanswered.isEmpty })
             // What the kernel had taken, Redis reads once it goes on.
             var found = try await StreamContents.check(ledger, origin: "us-east", on: regions.redis[0])
-            let deadline = ContinuousClock.now + .seconds(30)
+            let deadline = ContinuousClock.now + .seconds(60)
             while found.unrecorded + found.invented == 0, ContinuousClock.now < deadline {
                 found = try await StreamContents.check(ledger, origin: "us-east", on: regions.redis[0])
             }
@@ -154,7 +154,7 @@ struct FaultTests {
     }
 
     private func wait(for lines: Lines, _ matches: (String) -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(60)
         while !lines.all.contains(where: matches) {
             try #require(ContinuousClock.now < deadline, "\(lines.all)")
             try await Task.sleep(for: .milliseconds(20))

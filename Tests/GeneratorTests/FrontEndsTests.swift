@@ -99,7 +99,7 @@ import VoiceEvents
         }
 
         func until(_ events: [String]) async throws {
-            let deadline = ContinuousClock.now + .seconds(30)
+            let deadline = ContinuousClock.now + .seconds(60)
             while ContinuousClock.now < deadline, try await self.events() != events {
                 try await Task.sleep(for: .milliseconds(10))
             }
@@ -115,7 +115,7 @@ import VoiceEvents
             let region = try RegionFile.load(
                 "\(shipped)/us-east.yaml", environment: ["REGIONSYNC_REDIS_PORT": "\(server.port)"])
             let connection = try await RedisConnection.connect(
-                to: RedisEndpoint(host: server.host, port: server.port), name: "test",
+                to: RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(30)), name: "test",
                 on: MultiThreadedEventLoopGroup.singleton.next())
             let scene = Scene(region: region, redis: connection)
             try await scene.begin()

@@ -12,7 +12,7 @@ struct StreamContents {
     /// Compares the journals of `ledger` that were born in `origin` with what `server` holds of them.
     static func check(_ ledger: Ledger, origin: String, on server: RedisServer) async throws -> LedgerCheck.Findings {
         let connection = try await RedisConnection.connect(
-            to: RedisEndpoint(host: server.host, port: server.port), name: "check",
+            to: RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(30)), name: "check",
             on: MultiThreadedEventLoopGroup.singleton.next())
         var findings = LedgerCheck.Findings()
         for (key, record) in ledger.journals where key.hasSuffix(":\(origin)") {

@@ -73,7 +73,7 @@ struct TestRegions: Sendable {
     /// The generator's newest report, once there is one that `matches`.
     @discardableResult
     func report(_ matches: (GeneratorReport) -> Bool = { _ in true }) async throws -> GeneratorReport {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(60)
         var report: GeneratorReport?
         while ContinuousClock.now < deadline {
             if let data = try? Data(contentsOf: reportURL) {
@@ -88,7 +88,7 @@ struct TestRegions: Sendable {
     /// Sends a command to the first region's Redis.
     func redisCommand(_ words: String...) async throws {
         let connection = try await RedisConnection.connect(
-            to: RedisEndpoint(host: redis[0].host, port: redis[0].port), name: "test",
+            to: RedisEndpoint(host: redis[0].host, port: redis[0].port, connectTimeout: .seconds(30)), name: "test",
             on: MultiThreadedEventLoopGroup.singleton.next())
         _ = try await connection.send(RedisCommand(words))
         await connection.close()

@@ -2,7 +2,7 @@ import CLibrdkafka
 import KafkaClient
 import Testing
 
-@Suite("Kafka producer against mock brokers", .timeLimit(.minutes(2)))
+@Suite("Kafka producer against mock brokers", .timeLimit(.minutes(5)))
 struct KafkaProducerTests {
     @Test("10,000 messages are acknowledged once each, in order, where the receipts say")
     func producesInOrder() async throws {
@@ -16,7 +16,7 @@ struct KafkaProducerTests {
         var receipts: [KafkaReceipt] = []
         for delivery in deliveries { receipts += try await delivery.receipts() }
         #expect(producer.queuedMessages == 0)
-        #expect(await producer.close(within: .seconds(5)) == 0)
+        #expect(await producer.close(within: .seconds(60)) == 0)
 
         let stored = try await kafka.contents(of: "calls", partitions: 4)
         expectExactlyOnce(stored, count: 10_000)
@@ -39,7 +39,7 @@ struct KafkaProducerTests {
             KafkaMessage(topic: "calls", key: nil, value: Array("no key".utf8)),
             KafkaMessage(topic: "calls", key: [], value: []),
         ])
-        #expect(await producer.close(within: .seconds(5)) == 0)
+        #expect(await producer.close(within: .seconds(60)) == 0)
         let stored = try await kafka.contents(of: "calls", partitions: 1)
         #expect(stored.map(\.key) == ["k", nil, ""])
         #expect(stored.map(\.value) == ["ü", "no key", ""])
@@ -70,7 +70,7 @@ struct KafkaProducerTests {
         ])
         let second = await producer.enqueue(messages(1_000..<2_000))
         #expect(try await second.receipts().count == 1_000)
-        #expect(await producer.close(within: .seconds(5)) == 0)
+        #expect(await producer.close(within: .seconds(60)) == 0)
         expectExactlyOnce(try await kafka.contents(of: "calls", partitions: 2), count: 2_000)
     }
 
@@ -100,7 +100,7 @@ struct KafkaProducerTests {
             kafka.bringUp()
             try await group.waitForAll()
         }
-        #expect(await producer.close(within: .seconds(5)) == 0)
+        #expect(await producer.close(within: .seconds(60)) == 0)
         expectExactlyOnce(try await kafka.contents(of: "calls", partitions: 2), count: 1_000)
     }
 
@@ -122,7 +122,7 @@ struct KafkaProducerTests {
         let outcomes = await delivery.outcomes()
         #expect(outcomes.prefix(10).allSatisfy { (try? $0.get()) != nil })
         #expect(outcomes.dropFirst(10).allSatisfy { $0 == .failure(.cancelled) })
-        #expect(await producer.close(within: .seconds(5)) == 0)
+        #expect(await producer.close(within: .seconds(60)) == 0)
         expectExactlyOnce(try await kafka.contents(of: "calls", partitions: 1), count: 10)
     }
 }

@@ -67,7 +67,7 @@ final class MockKafka: @unchecked Sendable {
         try #require(rd_kafka_assign(consumer, list) == RD_KAFKA_RESP_ERR_NO_ERROR)
         var stored: [Stored] = []
         var ended: Set<Int32> = []
-        let deadline = Date.now.addingTimeInterval(30)
+        let deadline = Date.now.addingTimeInterval(60)
         while ended.count < partitions {
             try #require(Date.now < deadline, "partitions read to their end: \(ended)")
             guard let message = rd_kafka_consumer_poll(consumer, 1_000) else { continue }

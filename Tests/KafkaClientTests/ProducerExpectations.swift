@@ -30,9 +30,9 @@ func expectExactlyOnce(_ stored: [MockKafka.Stored], count: Int) {
     #expect(reordered.isEmpty)
 }
 
-/// Waits until `condition` holds; false when it does not within ten seconds.
+/// Waits until `condition` holds; false when it does not within a minute.
 func eventually(_ condition: () -> Bool) async throws -> Bool {
-    for _ in 0..<1_000 {
+    for _ in 0..<6_000 {
         if condition() { return true }
         try await Task.sleep(for: .milliseconds(10))
     }

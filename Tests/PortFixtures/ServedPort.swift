@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 package import Observability
 package import RESPServer
 import ServiceLifecycle
@@ -20,12 +20,12 @@ package struct ServedPort: Sendable {
     /// Serves a table for the length of `body`, then shuts down gracefully. It says that it is version 1.2.3.
     package static func with(
         _ table: CommandTable, accounts: AccountStore, tls: ServerTLS? = nil,
+        logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         _ change: (inout ListenerLimits) -> Void = { _ in },
         _ body: @escaping @Sendable (ServedPort) async throws -> Void
     ) async throws {
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let registry = MetricsRegistry()
-        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         var settings = RESPServer.Settings(
             host: "127.0.0.1", port: 0, label: label, identity: ServerIdentity(version: "1.2.3"))
         // No client is late because the machine is busy; tests of these limits say their own.

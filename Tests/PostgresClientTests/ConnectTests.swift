@@ -89,7 +89,7 @@ struct TLSTests {
             "COPY (SELECT repeat('x', i * 7) FROM generate_series(1, 5000) i) TO STDOUT"
         ) { copy in
             var count = 0
-            while let batch = try await copy.next(maxBytes: 50_000, timeout: .seconds(5)) {
+            while let batch = try await copy.next(maxBytes: 50_000, timeout: .seconds(60)) {
                 count += batch.messages.count
             }
             return count

@@ -70,7 +70,7 @@ struct ReplicationTests {
         let slot = try await Slot(table: "ends", columns: "id int PRIMARY KEY")
         try await slot.start()
         try await slot.sql.query("INSERT INTO ends SELECT generate_series(1, 20000)")
-        _ = try await slot.stream.receive(maxBytes: 1000, timeout: .seconds(10))
+        _ = try await slot.stream.receive(maxBytes: 1000, timeout: .seconds(60))
         try await slot.stream.endReplication()
         #expect(try await slot.stream.identifySystem().timeline == 1)
         await #expect(throws: PostgresError.protocolViolation("no replication stream runs")) {
@@ -107,7 +107,7 @@ struct ReplicationTests {
         #expect(keepalive.sentAt > commit.committedAt)
         // The server answers before it moves the slot.
         var confirmed = LSN.zero
-        for _ in 0..<100 where confirmed != commit.endLSN {
+        for _ in 0..<3_000 where confirmed != commit.endLSN {
             try await Task.sleep(for: .milliseconds(10))
             let rows = try await slot.sql.query(
                 "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", ["beside"])
@@ -171,7 +171,7 @@ struct ReplicationTests {
     func publicationMissing() async throws {
         let sql = try await connect()
         let stream = try await connect(isReplication: true)
-        _ = try await stream.createSlot("early", exportsSnapshot: false, timeout: .seconds(10))
+        _ = try await stream.createSlot("early", exportsSnapshot: false, timeout: .seconds(60))
         try await sql.query("CREATE TABLE early (id int PRIMARY KEY); CREATE PUBLICATION \"late pub\" FOR TABLE early")
         try await sql.query("INSERT INTO early VALUES (1)")
         let error = await #expect(throws: PostgresError.self) {
@@ -191,7 +191,7 @@ struct ReplicationTests {
         var rows = 0
         var largest = 0
         while rows < 5000 {
-            let batch = try await slot.stream.receive(maxBytes: 64 << 10, timeout: .seconds(10))
+            let batch = try await slot.stream.receive(maxBytes: 64 << 10, timeout: .seconds(60))
             largest = max(largest, batch.bytes.count)
             rows += batch.messages.count { $0.count > 500 }
             try #require(!batch.isEmpty)
@@ -209,7 +209,7 @@ struct ReplicationTests {
             """
             CREATE TABLE "Odd ""t'" (id int PRIMARY KEY); CREATE PUBLICATION "Odd "",'p" FOR TABLE "Odd ""t'"
             """)
-        _ = try await stream.createSlot("odd", exportsSnapshot: false, timeout: .seconds(10))
+        _ = try await stream.createSlot("odd", exportsSnapshot: false, timeout: .seconds(60))
         try await stream.startReplication(slot: "odd", from: .zero, publications: ["Odd \",'p"])
         try await sql.query("INSERT INTO \"Odd \"\"t'\" VALUES (1)")
         #expect(try await stream.messages().map(\.text).contains("insert [1]"))

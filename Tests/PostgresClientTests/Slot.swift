@@ -13,7 +13,7 @@ struct Slot {
         sql = try await connect()
         stream = try await connect(isReplication: true) { $0.settings = settings }
         try await sql.query("CREATE TABLE \(table) (\(columns)); CREATE PUBLICATION \(table) FOR TABLE \(table)")
-        created = try await stream.createSlot(table, exportsSnapshot: false, timeout: .seconds(10))
+        created = try await stream.createSlot(table, exportsSnapshot: false, timeout: .seconds(60))
     }
 
     /// Logical messages of any test reach every stream that asks for them.
@@ -52,7 +52,7 @@ extension PostgresConnection {
         var received: [Received] = []
         var commits = 0
         while commits < count {
-            let batch = try await receive(timeout: .seconds(10))
+            let batch = try await receive(timeout: .seconds(60))
             if batch.isEmpty { throw PostgresError.timeout }
             for range in batch.messages {
                 guard case .data(let data) = try ReplicationFrame(batch.bytes.span.bytes, at: range) else { continue }

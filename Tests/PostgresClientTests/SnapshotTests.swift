@@ -9,7 +9,7 @@ struct SnapshotTests {
         let sql = try await connect()
         try await sql.query("CREATE TABLE parked (id int PRIMARY KEY); INSERT INTO parked VALUES (1)")
         let exporter = try await connect(isReplication: true)
-        let slot = try await exporter.createSlot("parked", timeout: .seconds(10))
+        let slot = try await exporter.createSlot("parked", timeout: .seconds(60))
         let snapshot = try #require(slot.snapshot)
         try await sql.query("INSERT INTO parked VALUES (2)")
 
@@ -42,7 +42,7 @@ struct SnapshotTests {
             }
         }
         // The connection goes on, and the slot was not left behind.
-        _ = try await exporter.createSlot("waits", timeout: .seconds(10))
+        _ = try await exporter.createSlot("waits", timeout: .seconds(60))
         await exporter.close()
         await blocker.close()
     }
@@ -84,10 +84,13 @@ struct SnapshotTests {
             while let batch = try await copy.next(maxBytes: 100_000) {
                 #expect(batch.bytes.count <= 102_000)
                 if count == 0 {
-                    try await Task.sleep(for: .milliseconds(200))
-                    let waiting = try await watcher.query(
-                        "SELECT FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND query LIKE 'COPY%'")
-                    #expect(waiting.count == 1)
+                    let deadline = ContinuousClock.now + .seconds(60)
+                    while try await watcher.query(
+                        "SELECT FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND query LIKE 'COPY%'"
+                    ).count != 1 {
+                        try #require(ContinuousClock.now < deadline, "the server does not wait")
+                        try await Task.sleep(for: .milliseconds(10))
+                    }
                 }
                 count += batch.messages.count
             }

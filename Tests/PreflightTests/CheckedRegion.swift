@@ -28,9 +28,10 @@ struct CheckedRegion {
         """
 
     func read() throws -> Region {
-        let indented = { (lines: [String]) in lines.map { "  " + $0 } }
+        // Busy machines take a while to answer.
+        let indented = { (lines: [String]) in (lines + ["connectTimeout: 30s"]).map { "  " + $0 } }
         var lines = ["region: us-east", "redis:"] + indented(redis) + ["postgres:"] + indented(postgres)
-        if let peer { lines += ["peers:", "  - region: eu-west", "    redis:"] + peer.map { "      " + $0 } }
+        if let peer { lines += ["peers:", "  - region: eu-west", "    redis:"] + indented(peer).map { "    " + $0 } }
         lines += ["admin: {port: \(admin == 0 ? try freePort() : admin)}"] + rest + ["catalog:"] + catalog
         return try RegionFile.parse(
             lines.joined(separator: "\n"), file: "us-east.yaml",

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Checking PostgreSQL, on real servers")
 struct PostgresCheckTests {
-    @Test("Each flaw is found, and the SQL that is printed mends it", .timeLimit(.minutes(4)))
+    @Test("Each flaw is found, and the SQL that is printed mends it", .timeLimit(.minutes(15)))
     func flaws() async throws {
         try await PostgresDatabase.withOwnTables { database in
             try await database.expectNoFault()
@@ -74,7 +74,7 @@ struct PostgresCheckTests {
             options.isReplication = true
             options.applicationName = "somebody"
             let other = try await PostgresConnection.connect(options)
-            let slot = try await other.createSlot("regionsync", exportsSnapshot: false, timeout: .seconds(20))
+            let slot = try await other.createSlot("regionsync", exportsSnapshot: false, timeout: .seconds(60))
             try await database.expectNoFault()
             try await other.startReplication(
                 slot: "regionsync", from: slot.consistentPoint, publications: ["regionsync"])
@@ -97,7 +97,7 @@ struct PostgresCheckTests {
                 options.isReplication = true
                 options.applicationName = name
                 let capture = try await PostgresConnection.connect(options)
-                let slot = try await capture.createSlot("regionsync", exportsSnapshot: false, timeout: .seconds(20))
+                let slot = try await capture.createSlot("regionsync", exportsSnapshot: false, timeout: .seconds(60))
                 try await capture.startReplication(
                     slot: "regionsync", from: slot.consistentPoint, publications: ["regionsync"])
                 let findings = try await database.region.check().findings(at: "postgres")
@@ -120,7 +120,7 @@ struct PostgresCheckTests {
                 let before = try await region.check().findings(at: "postgres").filter { $0.subject == "slot" }
                 #expect(before.map(\.severity) == [.ok])
                 let redis = try await RedisConnection.connect(
-                    to: RedisEndpoint(host: server.host, port: server.port), name: "test",
+                    to: RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(30)), name: "test",
                     on: MultiThreadedEventLoopGroup.singleton.any())
                 let position = try #require(Position(history: 3, lsn: 0x1_0000_0020))
                 _ = try await redis.send(

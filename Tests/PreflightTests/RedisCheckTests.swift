@@ -219,7 +219,7 @@ struct RedisCheckTests {
     }
 
     private func with(_ server: RedisServer, _ body: (RedisConnection) async throws -> Void) async throws {
-        let endpoint = RedisEndpoint(host: server.host, port: server.port)
+        let endpoint = RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(30))
         let connection = try await RedisConnection.connect(
             to: endpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.any())
         try await body(connection)

@@ -41,7 +41,7 @@ struct ControlProjectionTests {
                 return false
             }
             group.addTask {
-                let deadline = ContinuousClock.now + .seconds(30)
+                let deadline = ContinuousClock.now + .seconds(60)
                 while try !condition() {
                     guard ContinuousClock.now < deadline else { return false }
                     try await Task.sleep(for: .milliseconds(5))

@@ -111,7 +111,13 @@ final class PlainRedis: ProjectionStore, JournalTail {
                             descriptor, $0.baseAddress, min($0.count, 1 << 16),
                             Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
                     }
-                    if count > 0 { sent += count } else if errno == EAGAIN { reader.fill() } else { break }
+                    if count > 0 {
+                        sent += count
+                    } else if errno == EAGAIN {
+                        reader.fill()
+                    } else if errno != EINTR {
+                        break
+                    }
                     if reader.failed { break }
                 }
                 guard let result = reader.result() else {
@@ -139,7 +145,8 @@ final class PlainRedis: ProjectionStore, JournalTail {
 
         mutating func receive() {
             var chunk = [UInt8](repeating: 0, count: 1 << 16)
-            let count = recv(descriptor, &chunk, chunk.count, 0)
+            var count = 0
+            repeat { count = recv(descriptor, &chunk, chunk.count, 0) } while count < 0 && errno == EINTR
             if count > 0 { buffer.append(contentsOf: chunk[..<count]) } else { failed = true }
         }
 

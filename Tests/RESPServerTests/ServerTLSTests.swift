@@ -68,8 +68,10 @@ import Testing
                     }
                     #expect(try await first.send(RedisCommand("PING")).string == "PONG")
 
-                    try Data("no key".utf8).write(to: old.folder.appending(path: "server.key"))
-                    await #expect(throws: RESPServerError.self) { try await tls.reload() }
+                    let key = old.folder.appending(path: "server.key")
+                    try Data("no key".utf8).write(to: key)
+                    let fault = RESPServerError.tls(reason: "\(key.path) holds no key in PEM without a passphrase")
+                    await #expect(throws: fault) { try await tls.reload() }
                     let third = try await connect(server, .init(caFile: new.caCertificate.path))
                     for connection in [first, second, third] { await connection.close() }
                 }

@@ -15,10 +15,10 @@ struct TestServer: Sendable {
     /// Runs a server for the length of `body`, then shuts it down gracefully.
     static func with(
         table: CommandTable = .test, accounts: AccountStore = AccountStore(.open), tls: ServerTLS? = nil,
-        _ change: (inout ListenerLimits) -> Void = { _ in },
+        logger: Logger = .silent, _ change: (inout ListenerLimits) -> Void = { _ in },
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
-        try await ServedPort.with(table, accounts: accounts, tls: tls, change) { served in
+        try await ServedPort.with(table, accounts: accounts, tls: tls, logger: logger, change) { served in
             try await body(TestServer(served: served))
         }
     }

@@ -5,7 +5,7 @@ import RedisClient
 import ServerFixtures
 import Testing
 
-@Suite("Connection", .timeLimit(.minutes(1))) struct ConnectionTests {
+@Suite("Connection", .timeLimit(.minutes(5))) struct ConnectionTests {
     @Test("Commands of every kind of reply, and 1 MB values")
     func replies() async throws {
         try await withConnection { connection, _ in
@@ -105,7 +105,9 @@ import Testing
             let read = RedisCommand("XREAD", "BLOCK", "400", "STREAMS", "s", "$").blocking(for: .milliseconds(400))
             #expect(try await connection.send(read).streams?.isEmpty == true)
 
-            let other = try await RedisConnection.connect(to: endpoint, name: "other", on: connection.eventLoop)
+            var patient = endpoint
+            patient.responseTimeout = .seconds(60)
+            let other = try await RedisConnection.connect(to: patient, name: "other", on: connection.eventLoop)
             let long = RedisCommand("XREAD", "BLOCK", "30000", "STREAMS", "s", "$").blocking(for: .seconds(30))
             async let reply = connection.send(long)
             var woken: Int64? = 0

@@ -5,15 +5,17 @@ import RedisClient
 import ServerFixtures
 import Testing
 
-@Suite("Messages of channels", .timeLimit(.minutes(1))) struct MessageTests {
+@Suite("Messages of channels", .timeLimit(.minutes(5))) struct MessageTests {
     private let loop = MultiThreadedEventLoopGroup.singleton.next()
 
     @Test("come between the replies in order, and are nobody's answer")
     func messages() async throws {
         try await RedisServer.with { server in
             let (texts, arrived) = AsyncStream.makeStream(of: String.self)
+            var endpoint = server.endpoint
+            endpoint.linkTimeout = .milliseconds(4800)
             let subscriber = try await RedisConnection.connect(
-                to: server.endpoint, name: "tests", onMessage: { arrived.yield($0.description) }, on: loop)
+                to: endpoint, name: "tests", onMessage: { arrived.yield($0.description) }, on: loop)
             let publisher = try await RedisConnection.connect(to: server.endpoint, name: "tests", on: loop)
             let subscribed = try await subscriber.send(RedisCommand("SUBSCRIBE", "news"))
             #expect(subscribed.description == "[\"subscribe\", \"news\", 1]")
@@ -24,8 +26,8 @@ import Testing
             }
             var iterator = texts.makeAsyncIterator()
             for number in 1...3 { #expect(await iterator.next() == "\"n\(number)\"") }
-            // Two thirds of a link's time-out bring a PING of the client's own.
-            try await Task.sleep(for: .milliseconds(1200))
+            // A third of a link's time-out brings a PING of the client's own.
+            try await Task.sleep(for: .milliseconds(2400))
             #expect(subscriber.isOpen)
             await subscriber.close()
             await publisher.close()

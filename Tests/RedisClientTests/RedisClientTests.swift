@@ -4,7 +4,7 @@ import RedisClient
 import ServerFixtures
 import Testing
 
-@Suite("Reconnecting client", .timeLimit(.minutes(1))) struct RedisClientTests {
+@Suite("Reconnecting client", .timeLimit(.minutes(5))) struct RedisClientTests {
     @Test("Waits for a server that is not there yet, follows it through a restart, and stops")
     func reconnects() async throws {
         try await RedisServer.with { server in

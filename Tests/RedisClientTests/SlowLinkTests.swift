@@ -7,7 +7,7 @@ import WANProxy
 
 @testable import RedisClient
 
-@Suite("Slow links and dead ones", .serialized, .timeLimit(.minutes(2))) struct SlowLinkTests {
+@Suite("Slow links and dead ones", .serialized, .timeLimit(.minutes(5))) struct SlowLinkTests {
     private let loop = MultiThreadedEventLoopGroup.singleton.next()
 
     @Test("a command that takes longer to send than a link may be silent is not taken for a dead link")
@@ -61,8 +61,8 @@ import WANProxy
             await (try await RedisConnection.connect(to: endpoint, name: "a", greeting: greeting, on: loop)).close()
             #expect(try await witness.send(RedisCommand("GETDEL", "k")).string == "1")
             try await proxy.perform(.pass(.cut, [.back]))
-            endpoint.connectTimeout = .seconds(1)
-            await #expect(throws: RedisError.noAnswer(reason: "\(endpoint): no answer within 1.0 seconds")) {
+            endpoint.connectTimeout = .seconds(3)
+            await #expect(throws: RedisError.noAnswer(reason: "\(endpoint): no answer within 3.0 seconds")) {
                 try await RedisConnection.connect(to: endpoint, name: "b", greeting: greeting, on: loop)
             }
             #expect(try await witness.send(RedisCommand("GET", "k")).string == "1")
@@ -95,6 +95,7 @@ import WANProxy
             let proxy = try await WANProxy.start(to: server.host, server.port, on: loop)
             var endpoint = server.endpoint
             endpoint.port = proxy.port
+            endpoint.linkTimeout = .milliseconds(4800)
             endpoint.responseTimeout = endpoint.linkTimeout
             do {
                 try await body(proxy, endpoint)

@@ -5,7 +5,7 @@ import RedisClient
 import ServerFixtures
 import Testing
 
-@Suite("TLS", .timeLimit(.minutes(1))) struct TLSTests {
+@Suite("TLS", .timeLimit(.minutes(5))) struct TLSTests {
     @Test("A server of our own authority, by address and by name; nobody else's")
     func verification() async throws {
         try await RedisServer.with(usesTLS: true) { server in
@@ -17,7 +17,8 @@ import Testing
             await expectTLSError(RedisEndpoint(host: "127.0.0.1", port: port, tls: .init()))
             // A server without TLS waits for the end of what it takes for a line.
             await #expect(throws: RedisError.self) {
-                try await expectPong(RedisEndpoint(host: "127.0.0.1", port: server.port, tls: .init(caFile: ca)))
+                let endpoint = RedisEndpoint(host: "127.0.0.1", port: server.port, tls: .init(caFile: ca))
+                try await expectPong(endpoint, within: .seconds(2))
             }
         }
     }
@@ -62,15 +63,17 @@ import Testing
         }
     }
 
-    private func connect(_ endpoint: RedisEndpoint) async throws(RedisError) -> RedisConnection {
+    private func connect(
+        _ endpoint: RedisEndpoint, within time: Duration = .seconds(30)
+    ) async throws(RedisError) -> RedisConnection {
         var endpoint = endpoint
-        endpoint.connectTimeout = .seconds(5)
+        endpoint.connectTimeout = time
         return try await RedisConnection.connect(
             to: endpoint, name: "tests", on: MultiThreadedEventLoopGroup.singleton.next())
     }
 
-    private func expectPong(_ endpoint: RedisEndpoint) async throws {
-        let connection = try await connect(endpoint)
+    private func expectPong(_ endpoint: RedisEndpoint, within time: Duration = .seconds(30)) async throws {
+        let connection = try await connect(endpoint, within: time)
         let text = String(repeating: "x", count: 300_000)
         #expect(try await connection.send(RedisCommand("ECHO", text)).string == text)
         await connection.close()

@@ -105,11 +105,23 @@ struct AccountFileTests {
     }
 
     @Test
-    func isReadWithTheRegionFile() throws {
+    func isLeftToWhoServesThePorts() throws {
         let fixture = RegionFixture().adding("listeners:", "  accountsFile: accounts.yaml")
-        #expect(fixture.refusal?.contains("/etc/rs/accounts.yaml: cannot read it") == true)
+        #expect(try fixture.read().listeners.accountsFile == "/etc/rs/accounts.yaml")
         let spoilt = fixture.with(files: ["/etc/rs/accounts.yaml": "accounts:\n  - name: a b"])
-        #expect(spoilt.refusal?.contains("/etc/rs/accounts.yaml:2: accounts[0].name") == true)
+        #expect(spoilt.refusal == nil)
+    }
+
+    @Test
+    func saysWhichFileAndLine() {
+        let refusal = refusal("accounts:", "  - name: a b") ?? "nothing"
+        #expect(refusal.hasPrefix("a.yaml:2: accounts[0].name: expected 1 to 64"), "\(refusal)")
+        do throws(RegionFileError) {
+            _ = try AccountFile.load("/nonexistent/accounts.yaml")
+            Issue.record("there is no such file")
+        } catch {
+            #expect("\(error)" == "/nonexistent/accounts.yaml: cannot read it: No such file or directory")
+        }
     }
 
     @Test

@@ -1,13 +1,13 @@
-import Foundation
+package import Foundation
 import Glibc
 
 /// A program of the operating system that runs to its end.
 ///
 /// No thread waits for it: there are as many as cores for all tests, and a program of seconds would make others late.
-enum Program {
+package enum Program {
     /// - Returns: Its exit status, and what it wrote.
     /// - Throws: Where it cannot be started, and `CancellationError`; then it is killed.
-    static func run(
+    package static func run(
         _ path: String, _ arguments: [String], in folder: URL
     ) async throws -> (status: Int32, output: String) {
         let written = folder.appending(path: "output-\(UUID().uuidString)")

@@ -16,8 +16,8 @@ struct RealRedis {
     static func with(_ body: (RealRedis) async throws -> Void) async throws {
         try await RedisServer.with { server in
             let connection = try await RedisConnection.connect(
-                to: RedisEndpoint(host: server.host, port: server.port), name: "simulation",
-                on: MultiThreadedEventLoopGroup.singleton.any())
+                to: RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(30)),
+                name: "simulation", on: MultiThreadedEventLoopGroup.singleton.any())
             let redis = RealRedis(connection: connection)
             for library in ProjectionFunctions.libraries {
                 _ = try await connection.send(library.loadCommand) as RedisReply

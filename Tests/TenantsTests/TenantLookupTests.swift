@@ -10,7 +10,7 @@ import Worker
 
 @testable import Tenants
 
-@Suite("Tenants by name and dbid", .timeLimit(.minutes(1)))
+@Suite("Tenants by name and dbid", .timeLimit(.minutes(5)))
 struct TenantLookupTests {
     private let all = Account(name: "gws", permissions: [.read], tenants: .all)
     private let some = Account(name: "pulse", permissions: [.read], tenants: .some([101]))
@@ -59,7 +59,7 @@ struct TenantLookupTests {
     func away() async throws {
         try await RedisServer.with { server in
             let loop = MultiThreadedEventLoopGroup.singleton.next()
-            let endpoint = RedisEndpoint(host: server.host, port: server.port)
+            let endpoint = RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(30))
             let redis = try await RedisConnection.connect(to: endpoint, name: "test", on: loop)
             let lookup = TenantLookup(store: ConnectionStore(connection: redis))
             try await add(101, "Acme", to: redis)
@@ -96,7 +96,7 @@ struct TenantLookupTests {
     private func withLookup(_ body: (TenantLookup, RedisConnection) async throws -> Void) async throws {
         try await RedisServer.with { server in
             let loop = MultiThreadedEventLoopGroup.singleton.next()
-            let endpoint = RedisEndpoint(host: server.host, port: server.port)
+            let endpoint = RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(30))
             let redis = try await RedisConnection.connect(to: endpoint, name: "test", on: loop)
             try await body(TenantLookup(store: ConnectionStore(connection: redis), fixed: [7777]), redis)
             await redis.close()

@@ -10,7 +10,7 @@ struct ConfigPort {
 
     func ask(_ words: [String]) async throws -> RedisReply {
         let client = try await RedisConnection.connect(
-            to: RedisEndpoint(host: "127.0.0.1", port: port), name: "test",
+            to: RedisEndpoint(host: "127.0.0.1", port: port, connectTimeout: .seconds(30)), name: "test",
             on: MultiThreadedEventLoopGroup.singleton.any())
         let results = await client.pipeline([RedisCommand(words: words, runs: [])])
         await client.close()
@@ -25,9 +25,15 @@ struct ConfigPort {
             })
     }
 
-    /// Waits until `CFG.STATE` says so; the port may not be open yet.
-    func becomes(_ state: String, _ live: LiveRegions) async throws {
-        try await live.eventually("reads are \(state)") { (try? await self.state())?["state"]?.string == state }
+    /// Waits until `CFG.STATE` says so, and gives all that it says then; the port may not be open yet.
+    @discardableResult
+    func becomes(_ state: String, _ live: LiveRegions) async throws -> [String: RedisReply] {
+        var said: [String: RedisReply] = [:]
+        try await live.eventually("reads are \(state)") {
+            said = (try? await self.state()) ?? [:]
+            return said["state"]?.string == state
+        }
+        return said
     }
 }
 
@@ -41,15 +47,15 @@ struct CaptureSilenceTests {
             try await live.whileRunning([1]) { _ in
                 try await live.whileRunning([0]) { _ in
                     try await live.caughtUp()
-                    try await west.becomes("fresh", live)
-                    // Nothing changes, and it stays so: there is somebody who says that nothing does.
-                    let fresh = try await west.state()
+                    // Nothing changes, and it is so all the same: there is somebody who says that nothing does.
+                    let fresh = try await west.becomes("fresh", live)
                     #expect(fresh["secondsBehind"]?.integer == 0 && fresh["staleSince"]?.isNull == true)
                 }
                 try await live.redis(0, ["PING"])
-                try await west.becomes("silent", live)
-                let silent = try await west.state()
-                #expect(silent["postgres"]?.string == "reachable")
+                let silent = try await west.becomes("silent", live)
+                try await live.eventually("PostgreSQL is reachable") {
+                    try await west.state()["postgres"]?.string == "reachable"
+                }
                 #expect(silent["reason"]?.string == "region east, which captures, was not heard lately")
                 let since = try #require(silent["staleSince"]?.integer)
                 let behind = try #require(silent["secondsBehind"]?.integer)

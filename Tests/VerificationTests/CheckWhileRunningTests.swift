@@ -1,7 +1,7 @@
 import Preflight
 import Testing
 
-@Suite("Checking what running workers use", .timeLimit(.minutes(2)))
+@Suite("Checking what running workers use", .timeLimit(.minutes(10)))
 struct CheckWhileRunningTests {
     @Test("the slot from which capture streams is in order")
     func slot() async throws {

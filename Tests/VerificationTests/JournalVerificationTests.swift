@@ -194,7 +194,7 @@ struct JournalVerificationTests {
                 try await Task.sleep(for: .milliseconds(700))
                 for number in 1_000...1_500 { try await regions.redis(1, Self.add(number)) }
             }()
-            let report = try await regions.verify(wait: .seconds(20))
+            let report = try await regions.verify(wait: .seconds(60))
             try await late
             #expect(report.ok, "\(report.text)")
         }

@@ -102,7 +102,8 @@ struct LiveRegions {
     @discardableResult
     func redis(_ index: Int, _ commands: [String]...) async throws -> [RedisReply] {
         let connection = try await RedisConnection.connect(
-            to: RedisEndpoint(host: servers[index].host, port: servers[index].port), name: "test",
+            to: RedisEndpoint(
+                host: servers[index].host, port: servers[index].port, connectTimeout: .seconds(30)), name: "test",
             on: MultiThreadedEventLoopGroup.singleton.any())
         let results = await connection.pipeline(commands.map { RedisCommand(words: $0, runs: []) })
         await connection.close()
@@ -156,7 +157,7 @@ struct LiveRegions {
     }
 
     func eventually(
-        _ what: String, within time: Duration = .seconds(60), _ condition: () async throws -> Bool
+        _ what: String, within time: Duration = .seconds(120), _ condition: () async throws -> Bool
     ) async throws {
         let deadline = ContinuousClock.now + time
         while try await !condition() {
@@ -187,7 +188,7 @@ struct LiveRegions {
         }
     }
 
-    func verify(wait: Duration = .seconds(30), repairs: Bool = false) async throws -> VerificationReport {
+    func verify(wait: Duration = .seconds(60), repairs: Bool = false) async throws -> VerificationReport {
         try await Verifier(regions: regions, wait: wait, repairs: repairs).run()
     }
 

@@ -30,7 +30,7 @@ struct RepairTests {
                 try await live.caughtUp()
                 try await live.underLoad {
                     for (command, _) in Self.tampering { try await live.redis(1, command) }
-                    let report = try await live.verify(wait: .seconds(20), repairs: true)
+                    let report = try await live.verify(wait: .seconds(40), repairs: true)
                     #expect(report.provisioning.drift == 0, "\(report.text)")
                     #expect(report.repaired.map(\.region) == ["west"])
                     // A deleted hash leaves its index entries and its share of a bucket behind, which are told apart.

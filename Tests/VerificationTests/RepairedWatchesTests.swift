@@ -19,8 +19,9 @@ struct RepairedWatchesTests {
                 try await live.caughtUp()
                 // What journals tell is no repair.
                 let history = ["CFG.HISTORY", "101", "TYPE", "thing", "COUNT", "1", "FROM"]
-                let told = try await west.ask(history + [before])
-                #expect(told[3]?.count == 1)
+                try await live.eventually("the change is told of") {
+                    try await west.ask(history + [before])[3]?.count == 1
+                }
                 try await live.redis(1, ["HSET", "cfg:{101}:thing:2000", "city", "tampered", "_d", "5"])
                 try await live.tamperBucket(of: "2000", tenant: "101", type: "thing", region: 1)
                 try await live.eventually("who was told before has to list again") {

@@ -36,7 +36,7 @@ struct ReplacedKeysTests {
                 try await live.eventually("it says so") {
                     workers[1].states.state(of: "projection provisioning")?.name == "projecting"
                 }
-                let report = try await live.verify(wait: .seconds(20))
+                let report = try await live.verify(wait: .seconds(60))
                 #expect(report.ok, "\(keys): \(report.text)")
             }
         }
@@ -56,7 +56,7 @@ struct ReplacedKeysTests {
                 try await live.eventually("all is written anew") {
                     try await live.redis(1, ["HEXISTS", "rs:{102}:digest:thing", "rebuild"])[0].integer == 0
                 }
-                let report = try await live.verify(wait: .seconds(20))
+                let report = try await live.verify(wait: .seconds(60))
                 #expect(report.ok, "\(report.text)")
             }
         }

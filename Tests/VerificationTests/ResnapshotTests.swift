@@ -14,6 +14,10 @@ struct ResnapshotTests {
     func slotDropped() async throws {
         try await LiveRegions.run { live in
             try await live.whileRunning { _ in try await live.caughtUp() }
+            // PostgreSQL notices in its own time that nobody streams any more.
+            try await live.eventually("the slot is free") {
+                try await live.sql("SELECT FROM pg_replication_slots WHERE NOT active").count == 1
+            }
             try await live.sql("SELECT pg_drop_replication_slot('regionsync')")
             try await live.sql(
                 "DELETE FROM thing WHERE id BETWEEN 2000 AND 2009",
@@ -54,6 +58,11 @@ struct ResnapshotTests {
         try await LiveRegions.run { live in
             try await live.whileRunning { _ in try await live.caughtUp() }
             let folder = live.servers[0].folder.appending(path: "appendonlydir")
+            // While the disk is slow Redis holds back what it is to write.
+            try await live.eventually("all is in the file") {
+                let persistence = try await live.redis(0, ["INFO", "persistence"])[0].string
+                return persistence?.contains("aof_buffer_length:0\r\n") == true
+            }
             let before = try Self.appendOnlyFile(in: folder).size
             try await live.whileRunning { _ in
                 for number in 1...20 {
@@ -119,7 +128,7 @@ struct ResnapshotTests {
                 }
                 try await live.sql("UPDATE thing SET city = 'later' WHERE id = 2020")
                 try await live.caughtUp()
-                let report = try await live.verify()
+                let report = try await live.verify(wait: .seconds(30))
                 #expect(report.provisioning.drift == 0, "\(report.text)")
                 #expect(workers[0].states.state(of: "mirror west journals") == nil)
             }

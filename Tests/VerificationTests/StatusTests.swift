@@ -5,7 +5,7 @@ import ServiceLifecycle
 import Testing
 import Verification
 
-@Suite("Status: what workers say of themselves", .timeLimit(.minutes(2)))
+@Suite("Status: what workers say of themselves", .timeLimit(.minutes(5)))
 struct StatusTests {
     private static func metrics() -> MetricsRegistry {
         let metrics = MetricsRegistry()

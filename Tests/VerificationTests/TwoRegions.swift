@@ -49,7 +49,7 @@ struct TwoRegions {
             regions.append(try RegionFile.load(path, environment: [:]))
             clients.append(
                 try await RedisConnection.connect(
-                    to: RedisEndpoint(host: server.host, port: server.port), name: "test",
+                    to: RedisEndpoint(host: server.host, port: server.port, connectTimeout: .seconds(30)), name: "test",
                     on: MultiThreadedEventLoopGroup.singleton.any()))
         }
         self.regions = regions

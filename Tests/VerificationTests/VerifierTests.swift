@@ -98,7 +98,7 @@ struct CacheVerificationTests {
                 try await Task.sleep(for: .milliseconds(700))
                 try await regions.fillCaches()
             }()
-            let report = try await regions.verify(wait: .seconds(20))
+            let report = try await regions.verify(wait: .seconds(60))
             try await late
             #expect(report.ok, "\(report.text)")
 

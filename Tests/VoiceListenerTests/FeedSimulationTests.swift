@@ -73,6 +73,8 @@ private struct FeedWorld {
     private var looks: [(JournalName, StreamLook)]?
     private var reads: [(waiter: Int, client: Int, wait: FeedWait)] = []
     private var readers: [Int: [JournalCursor]] = [:]
+    /// What each reader has read last.
+    private var followed: [Int: Set<JournalName>] = [:]
 
     init(seed: UInt64, loses: Bool = false) {
         self.loses = loses
@@ -105,13 +107,13 @@ private struct FeedWorld {
             if random.chance(percent: 15) { isAway.toggle() }
             if random.chance(percent: 10) { isRefusing.toggle() }
             machine.reached(now)
-        case 9: if random.chance(percent: 30) { trim(overtakes: false) }
+        case 9: if random.chance(percent: 30) { trim() }
         case 10:
             // The worker is stopped, and others go on.
             guard random.chance(percent: 20) else { break }
             for _ in 0..<3 { write() }
             now += Self.longestRead + .milliseconds(1 + random.below(20_000))
-            trim(overtakes: true)
+            trim()
             write()
         default: if random.chance(percent: 20) { loseSome() }
         }
@@ -234,6 +236,16 @@ private struct FeedWorld {
             machine.readFailed(by: reader, .server(code: "NOPERM", message: "no"), at: now)
             return act()
         }
+        // As a connection does: of what it reads on it knows that it follows.
+        let isOvertaken = cursors.contains { cursor in
+            let floor = journals[cursor.journal.origin]?.floor ?? 0
+            return cursor.last.first < floor && followed[reader]?.contains(cursor.journal) != true
+        }
+        guard !isOvertaken else {
+            machine.readFailed(by: reader, .server(code: "STALE", message: "trimmed"), at: now)
+            return act()
+        }
+        followed[reader] = Set(cursors.map(\.journal))
         // In an order that does not depend on the process, so that a seed is one story.
         let found = cursors.sorted { $0.journal < $1.journal }.compactMap { cursor in
             let ids = (entries[cursor.journal.origin] ?? []).filter { $0 > cursor.last.first }
@@ -299,15 +311,10 @@ extension FeedWorld {
         return facts
     }
 
-    /// Whatever is older than a reader can be behind is trimmed. Unless the worker was stopped, that does not overtake who
-    /// reads on at this moment behind an absence of Redis that was as long.
-    private mutating func trim(overtakes: Bool) {
+    /// Whatever is older than a reader that answers can be behind is trimmed.
+    private mutating func trim() {
         guard let name = random.pick(Self.names), let all = entries[name] else { return }
         let rest = all.filter { now - (written[$0] ?? now) <= Self.longestRead }
-        let stream = machine.numbers[FeedTalk.journal(name)].flatMap { machine.streams[$0] }
-        if !overtakes, let stream, stream.reader != nil || looks != nil {
-            guard all.dropLast(rest.count).last ?? 0 <= stream.recent.last.first else { return }
-        }
         entries[name] = rest
         if let newest = all.dropLast(rest.count).last { journals[name]?.floor = newest }
     }

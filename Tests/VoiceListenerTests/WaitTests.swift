@@ -1,8 +1,4 @@
 import Journal
-import Logging
-import NIOCore
-import NIOPosix
-import Observability
 import RESP
 import RedisClient
 import ServerFixtures
@@ -10,69 +6,11 @@ import Testing
 
 @testable import Mirror
 @testable import VoiceListener
-@testable import Worker
 
 @Suite("WAIT on the voice port", .serialized) struct WaitTests {
-    /// A port of us-east, and a link that ships what is written there for tenant 101 to another Redis.
-    private struct Regions: Sendable {
-        let port: WritingPort
-        let peer: RedisServer
-        let link: MirrorLink
-
-        /// An event of a tenant is appended; its ID.
-        func append(through client: RedisConnection, tenant: Int = 101) async throws -> String {
-            try await client.say("XADD", "voice:\(tenant)", "*", "event", "EventHeld", "key", "c", "data", "{}")
-        }
-
-        /// What tenant 101 has up to an event is trimmed from the journal, as by its budget.
-        func trim(through id: String) async throws {
-            let journal = JournalName.voice(tenant: "101", origin: "us-east")
-            let commands = [
-                RedisCommand("MULTI"), RedisCommand("XTRIM", journal.key, "MAXLEN", "0"),
-                RedisCommand("HSET", journal.metaKey, "floor", id), RedisCommand("EXEC"),
-            ]
-            for answer in await port.server.pipeline(commands) { _ = try answer.get() }
-        }
-
-        /// Whether the peer's Redis has an event of tenant 101.
-        func isThere(_ id: String) async throws -> Bool {
-            let connection = try await RedisConnection.connect(
-                to: .patient(peer.port), name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
-            let found = try await connection.send(RedisCommand("XRANGE", "rs:{101}:voice:us-east", id, id))
-            await connection.close()
-            return found.count == 1
-        }
-    }
-
-    /// The test itself runs the link where it is not `running`.
-    private func withPeer(
-        running: Bool = true, _ body: @escaping @Sendable (Regions) async throws -> Void
-    ) async throws {
-        try await RedisServer.with { own in
-            try await RedisServer.with { peer in
-                let loop = MultiThreadedEventLoopGroup.singleton.next()
-                let link = MirrorLink(
-                    settings: MirrorSettings(region: "us-east", peer: "eu-west"),
-                    connector: RedisMirrorConnector(
-                        region: "us-east", local: .patient(own.port), remote: .patient(peer.port), eventLoop: loop),
-                    report: MirrorReport(
-                        peer: "eu-west", states: ComponentStates(), metrics: MetricsRegistry(),
-                        logger: Logger(label: "mirror", factory: { _ in SwiftLogNoOpLogHandler() })), eventLoop: loop)
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    defer { group.cancelAll() }
-                    if running { group.addTask { await link.run() } }
-                    await link.mirror([.voice(tenant: "101", origin: "us-east"), .control(origin: "us-east")])
-                    try await WritingPort.with(redis: own, peers: [LinkedCopies(link)]) { port in
-                        try await body(Regions(port: port, peer: peer, link: link))
-                    }
-                }
-            }
-        }
-    }
-
     @Test("it is answered when the peer has everything, and the peer has it then")
     func waits() async throws {
-        try await withPeer { regions in
+        try await WaitingRegions.with { regions in
             let client = try await regions.port.client()
             for _ in 0..<50 {
                 let id = try await regions.append(through: client)
@@ -111,7 +49,7 @@ import Testing
 
     @Test("while the peer does not answer, it gives up in time; of other connections' events it knows nothing")
     func givesUp() async throws {
-        try await withPeer { regions in
+        try await WaitingRegions.with { regions in
             let client = try await regions.port.client()
             _ = try await regions.append(through: client)
             #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
@@ -132,7 +70,7 @@ import Testing
 
     @Test("a peer that was down, and has lost all, is waited for until it has everything again")
     func outlastsCut() async throws {
-        try await withPeer { regions in
+        try await WaitingRegions.with { regions in
             let client = try await regions.port.client()
             _ = try await regions.append(through: client)
             #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
@@ -149,7 +87,7 @@ import Testing
 
     @Test("what was trimmed before a peer had it is not said to be held there, nor waited for; what comes later is")
     func trimmedBefore() async throws {
-        try await withPeer { regions in
+        try await WaitingRegions.with { regions in
             let (client, other) = (try await regions.port.client(), try await regions.port.client())
             _ = try await regions.append(through: client)
             #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
@@ -172,7 +110,7 @@ import Testing
 
     @Test("what was trimmed between two reads is no more said to be held than what was trimmed while the link was down")
     func trimmedBetween() async throws {
-        try await withPeer { regions in
+        try await WaitingRegions.with { regions in
             let client = try await regions.port.client()
             let first = try await regions.append(through: client)
             #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
@@ -196,7 +134,7 @@ import Testing
 
     @Test("what was trimmed when the peer had it is held, as soon as that is counted")
     func trimmedBehind() async throws {
-        try await withPeer { regions in
+        try await WaitingRegions.with { regions in
             let client = try await regions.port.client()
             let id = try await regions.append(through: client)
             #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)) == "1")
@@ -211,7 +149,7 @@ import Testing
 
     @Test("a link that ends and runs again is waited for meanwhile; what the peer lacks for good is known still")
     func outlastsRuns() async throws {
-        try await withPeer(running: false) { regions in
+        try await WaitingRegions.with(running: false) { regions in
             let (client, other) = (try await regions.port.client(), try await regions.port.client())
             let first = Task { await regions.link.run() }
             defer { first.cancel() }
@@ -247,25 +185,9 @@ import Testing
         }
     }
 
-    @Test("who waits without end for what Redis has lost is told so")
-    func lostWhileWaiting() async throws {
-        try await RedisServer.with { redis in
-            try await WritingPort.with(redis: redis, peers: [Nothing(region: "eu-west")]) { port in
-                let client = try await port.client()
-                let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
-                _ = try await client.say(words: append)
-                let journal = JournalName.voice(tenant: "101", origin: "us-east")
-                _ = try await port.server.send(RedisCommand("DEL", journal.key))
-                #expect(try await client.say("WAIT", "1", "10", blocking: .seconds(60)) == "0")
-                #expect(try await client.say("WAIT", "1", "0", blocking: .seconds(60)).hasPrefix("(STALE "))
-                await client.close()
-            }
-        }
-    }
-
     @Test("what the link was not told of yet is not held; it is when it is told")
     func unknownJournal() async throws {
-        try await withPeer { regions in
+        try await WaitingRegions.with { regions in
             let client = try await regions.port.client()
             _ = try await regions.append(through: client)
             _ = try await regions.append(through: client, tenant: 102)
@@ -280,7 +202,7 @@ import Testing
 
     @Test("nothing is left of who has gone while it waited, or of what it wrote")
     func forgets() async throws {
-        try await withPeer { regions in
+        try await WaitingRegions.with { regions in
             let client = try await regions.port.client()
             _ = try await regions.append(through: client)
             await regions.peer.pause()
@@ -292,45 +214,6 @@ import Testing
             await #expect(throws: RedisError.closed) { try await waiting.value }
             #expect(await regions.link.waiting.isEmpty)
             await regions.peer.resume()
-        }
-    }
-
-    @Test("what Redis has lost is not said to be held because something later is; what was trimmed is")
-    func noticesLoss() async throws {
-        try await RedisServer.with { redis in
-            try await WritingPort.with(redis: redis, peers: [Everything(region: "eu-west")]) { port in
-                let client = try await port.client()
-                let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
-                let id = try await client.say(words: append)
-                #expect(try await client.say("WAIT", "1", "0") == "1")
-                let journal = JournalName.voice(tenant: "101", origin: "us-east")
-                _ = try await port.server.send(RedisCommand("DEL", journal.key))
-                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(STALE "))
-                _ = try await port.server.send(RedisCommand("HSET", journal.metaKey, "floor", id))
-                #expect(try await client.say("WAIT", "1", "0") == "1")
-                await client.close()
-            }
-        }
-    }
-
-    @Test("what cannot be looked for, since Redis is away, is not said to be held, whatever peers say")
-    func unknownIsNotHeld() async throws {
-        try await RedisServer.with { redis in
-            try await WritingPort.with(redis: redis, peers: [Everything(region: "eu-west")]) { port in
-                let client = try await port.client()
-                let append = ["XADD", "voice:101", "*", "event", "EventHeld", "key", "c", "data", "{}"]
-                _ = try await client.say(words: append)
-                #expect(try await client.say("WAIT", "1", "0") == "1")
-                await redis.kill()
-                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(UNAVAILABLE "))
-                // Its Redis begins empty: what was written is nowhere.
-                try await redis.start()
-                try await port.until("it is looked for") {
-                    try await !client.say("WAIT", "1", "0").hasPrefix("(UNAVAILABLE ")
-                }
-                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(STALE "))
-                await client.close()
-            }
         }
     }
 
@@ -350,16 +233,4 @@ import Testing
             await client.close()
         }
     }
-}
-
-/// A peer that never gets anything.
-private struct Nothing: PeerCopies {
-    let region: String
-
-    func holds(_ entries: [JournalName: EntryID]) async -> Bool {
-        try? await Task.sleep(for: .seconds(3600))
-        return false
-    }
-
-    func areWhole(upTo entries: [JournalName: EntryID]) async -> Bool { false }
 }

@@ -90,7 +90,9 @@ struct CaptureBench {
 
     @discardableResult
     func sql(_ statements: String...) async throws -> PostgresRows {
-        let connection = try await PostgresConnection.connect(postgresOptions)
+        var options = postgresOptions
+        options.connectTimeout = .seconds(60)  // a busy machine is no failure of ours
+        let connection = try await PostgresConnection.connect(options)
         do {
             var rows: PostgresRows?
             for statement in statements { rows = try await connection.query(statement, timeout: .seconds(120)) }
@@ -106,8 +108,8 @@ struct CaptureBench {
     func redis(_ words: String..., at endpoint: RedisEndpoint? = nil) async throws -> RedisReply {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         var endpoint = endpoint ?? redisEndpoint
-        endpoint.connectTimeout = .seconds(20)  // a busy machine is no failure of ours
-        endpoint.responseTimeout = .seconds(20)
+        endpoint.connectTimeout = .seconds(60)
+        endpoint.responseTimeout = .seconds(60)
         let connection = try await RedisConnection.connect(to: endpoint, name: "bench", on: loop)
         do throws(RedisError) {
             let reply: RedisReply = try await connection.send(RedisCommand(words))
@@ -171,7 +173,7 @@ struct CaptureBench {
 
     /// Waits until `condition` holds.
     func eventually(
-        _ what: String, within time: Duration = .seconds(30), _ condition: () async throws -> Bool
+        _ what: String, within time: Duration = .seconds(90), _ condition: () async throws -> Bool
     ) async throws {
         let deadline = ContinuousClock.now + time
         while try await !condition() {
@@ -189,12 +191,20 @@ struct CaptureBench {
 
     var retainedBytes: Double? { metrics.snapshot().number(.captureSlotRetainedWALBytes) }
 
-    func awaitState(_ name: String, within time: Duration = .seconds(30)) async throws {
+    func awaitState(_ name: String, within time: Duration = .seconds(90)) async throws {
         try await eventually("state \(name)", within: time) { state?.name == name }
     }
 
+    /// PostgreSQL forgets the slot. It says that somebody streams until it has noticed that nobody does any more.
+    func dropSlot() async throws {
+        try await eventually("nobody streams") {
+            try await sql("SELECT FROM pg_replication_slots WHERE active").isEmpty
+        }
+        try await sql("SELECT pg_drop_replication_slot('regionsync')")
+    }
+
     /// Waits until everything committed so far is in the journal.
-    func caughtUp(within time: Duration = .seconds(60)) async throws {
+    func caughtUp(within time: Duration = .seconds(120)) async throws {
         let row = try #require(try await sql("SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn AS lsn").first)
         let goal: UInt64 = try row.integer("lsn")
         try await eventually("position \(goal)", within: time) {

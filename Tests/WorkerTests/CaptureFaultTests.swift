@@ -24,6 +24,8 @@ struct CaptureFaultTests {
                 UPDATE provisioning.person SET name = 'load \(number)' WHERE dbid % 13 = \(number % 13);
                 DELETE FROM provisioning.person WHERE dbid % 17 = \(number % 17)
                 """)
+            // Capture has to catch up with it, however slow the machine is.
+            try? await Task.sleep(for: .milliseconds(10))
         }
     }
 
@@ -126,20 +128,22 @@ struct CaptureStopTests {
             bench.settings.stoppedInterval = .milliseconds(100)
             try await bench.whileCapturing {
                 try await bench.awaitState("schema-missing")
-                try await bench.sql("DROP SCHEMA provisioning", CaptureBench.schema)
-                try await bench.sql("ALTER TABLE provisioning.level RENAME TO levels")
+                // It looks all the while: nothing may be there for a moment that is to be missing.
+                try await bench.sql(
+                    "DROP SCHEMA provisioning",
+                    CaptureBench.schema + "ALTER TABLE provisioning.level RENAME TO levels;")
                 try await bench.awaitState("table-missing")
                 try await bench.sql(
-                    "ALTER TABLE provisioning.levels RENAME TO level",
-                    "CREATE PUBLICATION regionsync FOR TABLE provisioning.person")
+                    "CREATE PUBLICATION regionsync FOR TABLE provisioning.person",
+                    "ALTER TABLE provisioning.levels RENAME TO level")
                 try await bench.awaitState("publication-incomplete")
                 try await bench.sql(
-                    "ALTER PUBLICATION regionsync ADD TABLE provisioning.level",
-                    "ALTER PUBLICATION regionsync SET (publish = 'insert')")
+                    "ALTER PUBLICATION regionsync SET (publish = 'insert')",
+                    "ALTER PUBLICATION regionsync ADD TABLE provisioning.level")
                 try await bench.awaitState("publication-partial")
                 try await bench.sql(
-                    "ALTER PUBLICATION regionsync SET (publish = 'insert, update, delete, truncate')",
-                    "SELECT pg_create_logical_replication_slot('regionsync', 'test_decoding')")
+                    "SELECT pg_create_logical_replication_slot('regionsync', 'test_decoding')",
+                    "ALTER PUBLICATION regionsync SET (publish = 'insert, update, delete, truncate')")
                 try await bench.awaitState("slot-foreign")
                 try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
                 try await bench.awaitState("streaming")
@@ -210,7 +214,7 @@ struct CaptureStopTests {
                     "DELETE FROM provisioning.person", "INSERT INTO provisioning.person VALUES (\(number), 101, 'b')")
                 try await bench.captureAll()
                 try await bench.expectInStep()
-                try await bench.sql("SELECT pg_drop_replication_slot('regionsync')")
+                try await bench.dropSlot()
             }
             try await bench.whileCapturing {
                 try await bench.awaitState("streaming")
@@ -306,11 +310,13 @@ struct CaptureStopTests {
                 try await bench.awaitState("publication-partial")
                 try await bench.sql(
                     "INSERT INTO provisioning.unpublished SELECT generate_series(1, 1000000)")
-                try await bench.eventually("it is too much") { bench.slotState?.health == .degraded }
-                #expect(bench.retainedBytes ?? 0 > Double(32 << 20))
+                try await bench.eventually("it is too much") {
+                    bench.slotState?.health == .degraded && bench.retainedBytes ?? 0 > Double(32 << 20)
+                }
                 try await bench.sql("UPDATE regionsync.history SET capture_region = 'eu-west'")
-                try await bench.eventually("it is another region's") { bench.slotState == nil }
-                #expect(bench.retainedBytes == nil)
+                try await bench.eventually("it is another region's") {
+                    bench.slotState == nil && bench.retainedBytes == nil
+                }
             }
         }
     }

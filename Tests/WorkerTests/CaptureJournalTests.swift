@@ -17,7 +17,7 @@ private struct JournalBench {
     static func with(settings: [String] = [], _ body: (JournalBench) async throws -> Void) async throws {
         try await RedisServer.with(settings: settings) { server in
             let journal = RedisCaptureJournal(
-                region: "east", endpoint: RedisEndpoint(host: server.host, port: server.port),
+                region: "east", endpoint: server.patientEndpoint,
                 eventLoop: MultiThreadedEventLoopGroup.singleton.any())
             try await body(JournalBench(server: server, journal: journal))
             await journal.close()
@@ -52,10 +52,11 @@ private struct JournalBench {
     /// The same journal, opened by a user without these rights.
     func open(without rights: String) async throws -> JournalState {
         try await run("ACL", "SETUSER", "capture", "reset", "on", ">secret", "~*", "+@all", rights)
+        var endpoint = server.patientEndpoint
+        endpoint.username = "capture"
+        endpoint.password = "secret"
         let journal = RedisCaptureJournal(
-            region: "east",
-            endpoint: RedisEndpoint(host: server.host, port: server.port, username: "capture", password: "secret"),
-            eventLoop: MultiThreadedEventLoopGroup.singleton.any())
+            region: "east", endpoint: endpoint, eventLoop: MultiThreadedEventLoopGroup.singleton.any())
         do {
             let state = try await journal.open()
             await journal.close()
@@ -69,8 +70,7 @@ private struct JournalBench {
     @discardableResult
     func run(_ words: String...) async throws -> RedisReply {
         let connection = try await RedisConnection.connect(
-            to: RedisEndpoint(host: server.host, port: server.port), name: "plain",
-            on: MultiThreadedEventLoopGroup.singleton.any())
+            to: server.patientEndpoint, name: "plain", on: MultiThreadedEventLoopGroup.singleton.any())
         do throws(RedisError) {
             let reply: RedisReply = try await connection.send(RedisCommand(words))
             await connection.close()
@@ -110,7 +110,7 @@ private struct JournalBench {
 /// Few entries go through the function, many through the transaction: both must hold to the same contract.
 private let sizes: [UInt64] = [1, 100]
 
-@Suite("Capture's journal on a real Redis", .serialized, .timeLimit(.minutes(2)))
+@Suite("Capture's journal on a real Redis", .serialized, .timeLimit(.minutes(4)))
 struct CaptureJournalTests {
     @Test("a user without transactions is refused before anything is written")
     func requiresTransactions() async throws {

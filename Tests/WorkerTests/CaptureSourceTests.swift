@@ -15,8 +15,18 @@ struct CaptureSourceTests {
                 "CREATE PUBLICATION regionsync FOR ALL TABLES",
                 "SELECT pg_create_logical_replication_slot('regionsync', 'pgoutput')")
             let stream = try await first.stream(from: .zero)
-            await #expect(throws: CaptureFailure.unavailable("slot regionsync is in use")) {
-                _ = try await second.stream(from: .zero)
+            await withTaskGroup(of: Void.self) { tasks in
+                // PostgreSQL takes the slot from who is silent for two seconds.
+                tasks.addTask {
+                    while !Task.isCancelled {
+                        try? await stream.report(received: .zero, confirmed: .zero)
+                        try? await Task.sleep(for: .milliseconds(100))
+                    }
+                }
+                await #expect(throws: CaptureFailure.unavailable("slot regionsync is in use")) {
+                    _ = try await second.stream(from: .zero)
+                }
+                tasks.cancelAll()
             }
             await stream.close()
             await first.close()

@@ -46,7 +46,7 @@ struct ClockWatchTests {
     func watch() async throws {
         try await RedisServer.with { server in
             let loop = MultiThreadedEventLoopGroup.singleton.any()
-            let endpoint = RedisEndpoint(host: server.host, port: server.port)
+            let endpoint = server.patientEndpoint
             let connection = try await RedisConnection.connect(to: endpoint, name: "test", on: loop)
             let (states, metrics) = (ComponentStates(), MetricsRegistry())
             let watch = ClockWatch(

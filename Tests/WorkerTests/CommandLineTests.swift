@@ -17,13 +17,21 @@ final class CommandLineTests {
     deinit { try? FileManager.default.removeItem(at: folder) }
 
     /// Servers are named that are not there.
-    private func outcome(_ words: String...) async throws -> (status: Int32, text: String) {
+    private func outcome(
+        _ words: String..., environment: [String: String] = [:]
+    ) async throws -> (status: Int32, text: String) {
+        try await outcome(words, environment: environment)
+    }
+
+    private func outcome(
+        _ words: [String], environment: [String: String]
+    ) async throws -> (status: Int32, text: String) {
         let port = "\(try freePort())"
+        let servers = [
+            "REGIONSYNC_REDIS_PORT": port, "REGIONSYNC_POSTGRES_PORT": port, "REGIONSYNC_ADMIN_PORT": port,
+        ]
         return try await WorkerProcess.outcome(
-            of: words,
-            environment: [
-                "REGIONSYNC_REDIS_PORT": port, "REGIONSYNC_POSTGRES_PORT": port, "REGIONSYNC_ADMIN_PORT": port,
-            ], folder: folder)
+            of: words, environment: servers.merging(environment) { $1 }, folder: folder)
     }
 
     @Test("failover takes the region from its file, whatever way YAML quotes it")
@@ -57,6 +65,23 @@ final class CommandLineTests {
         }
         let twice = try await outcome("status", "--region", files[0], "--region", files[0])
         #expect(twice.status == 64 && twice.text.contains("us-east is given twice"), "\(twice)")
+    }
+
+    @Test("a broken accounts file keeps a worker from starting, and nobody from looking at the regions")
+    func accounts() async throws {
+        let accounts = folder.appending(path: "accounts.yaml").path
+        try "accounts: nonsense".write(toFile: accounts, atomically: true, encoding: .utf8)
+        let environment = ["REGIONSYNC_LISTENERS_ACCOUNTS_FILE": accounts]
+        let worker = try await outcome("run", "--region", files[0], environment: environment)
+        #expect(worker.status == 78 && worker.text.contains("\(accounts):1: accounts: expected a list"), "\(worker)")
+        let both = ["--region", files[0], "--region", files[1]]
+        let others: [(words: [String], status: Int32)] = [
+            (["status"] + both, 1), (["verify", "--wait", "0"] + both, 2), (["journals", "--region", files[0]], 69),
+        ]
+        for (words, status) in others {
+            let found = try await outcome(words, environment: environment)
+            #expect(found.status == status && !found.text.contains(accounts), "\(words[0]): \(found)")
+        }
     }
 
     @Test("an example that takes two lines is shown on two")

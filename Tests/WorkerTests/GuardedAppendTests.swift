@@ -21,7 +21,7 @@ private struct Peer {
     static func with(_ body: (Peer) async throws -> Void) async throws {
         try await RedisServer.with { server in
             let loop = MultiThreadedEventLoopGroup.singleton.any()
-            let endpoint = RedisEndpoint(host: server.host, port: server.port)
+            let endpoint = server.patientEndpoint
             let connector = RedisMirrorConnector(region: "east", local: endpoint, remote: endpoint, eventLoop: loop)
             let plain = try await RedisConnection.connect(to: endpoint, name: "plain", on: loop)
             let target = try await connector.target(leaving: Knock(number: 1, seen: 0))
@@ -35,7 +35,9 @@ private struct Peer {
     func restricted(_ rights: String) async throws -> Peer {
         try await run("ACL", "SETUSER", "mirror", "reset", "on", ">secret", "~*", "+@all", rights)
         let loop = MultiThreadedEventLoopGroup.singleton.any()
-        let endpoint = RedisEndpoint(host: server.host, port: server.port, username: "mirror", password: "secret")
+        var endpoint = server.patientEndpoint
+        endpoint.username = "mirror"
+        endpoint.password = "secret"
         let connector = RedisMirrorConnector(region: "east", local: endpoint, remote: endpoint, eventLoop: loop)
         return Peer(
             server: server, connector: connector,

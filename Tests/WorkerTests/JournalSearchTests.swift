@@ -26,7 +26,7 @@ struct JournalSearchTests {
             commands += ([own] + others).map { RedisCommand("XADD", $0.key, "7-1", "n", "1") }
             for result in await client.pipeline(commands) { _ = try result.get() }
             let keeper = RedisClient(
-                endpoint: RedisEndpoint(host: regions.east.host, port: regions.east.port), name: "test",
+                endpoint: regions.east.patientEndpoint, name: "test",
                 eventLoop: MultiThreadedEventLoopGroup.singleton.any())
             let directory = TenantDirectory(region: "east", fixed: [], client: keeper, links: [regions.link])
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -56,8 +56,7 @@ struct JournalSearchTests {
                 let journals = (1...50).map { JournalName.voice(tenant: "\($0)", origin: "east") }
                 for (one, journals) in [(former, []), (server, journals)] {
                     let connection = try await RedisConnection.connect(
-                        to: RedisEndpoint(host: one.host, port: one.port), name: "test",
-                        on: MultiThreadedEventLoopGroup.singleton.any())
+                        to: one.patientEndpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.any())
                     var commands = (1...20_000).map { RedisCommand("SET", "other:\($0)", "x") }
                     commands += journals.map { RedisCommand("XADD", $0.key, "7-1", "n", "1") }
                     for result in await connection.pipeline(commands) { _ = try result.get() }
@@ -79,8 +78,7 @@ struct JournalSearchTests {
     func steps() async throws {
         try await RedisServer.with { server in
             let connection = try await RedisConnection.connect(
-                to: RedisEndpoint(host: server.host, port: server.port), name: "test",
-                on: MultiThreadedEventLoopGroup.singleton.any())
+                to: server.patientEndpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.any())
             let journals = (1...50).map { JournalName.voice(tenant: "\($0)", origin: "east") }
             var commands = (1...20_000).map { RedisCommand("SET", "other:\($0)", "x") }
             commands += journals.map { RedisCommand("XADD", $0.key, "7-1", "n", "1") }

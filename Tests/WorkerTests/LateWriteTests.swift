@@ -13,8 +13,7 @@ struct LateWriteTests {
     private func withJournal(_ body: (RedisConnection) async throws -> Void) async throws {
         try await RedisServer.with { server in
             let connection = try await RedisConnection.connect(
-                to: RedisEndpoint(host: server.host, port: server.port), name: "test",
-                on: MultiThreadedEventLoopGroup.singleton.any())
+                to: server.patientEndpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.any())
             var commands = (1...10).map { RedisCommand("XADD", journal.key, "\($0)-0", "f", "v") }
             commands += [
                 RedisCommand("HSET", journal.metaKey, "birth", "b", "floor", "0-0"),

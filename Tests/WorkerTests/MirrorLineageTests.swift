@@ -83,10 +83,12 @@ struct MirrorLineageTests {
             let before = try await regions.contents(of: regions.west)
             try await regions.east.restart(cutAt: end)
             var progress: Int64 = 10
+            var cuts = 0  // it must come to its end some time, however slow it is
             try await regions.until {
                 let length = try await regions.ask(regions.east, "XLEN", journal.key).integer ?? 0
-                if length > progress, length < 8_010 {
+                if length > progress, length < 8_010, cuts < 10 {
                     progress = length
+                    cuts += 1
                     for server in [regions.east, regions.west] {
                         _ = try await regions.ask(server, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
                     }
@@ -216,12 +218,13 @@ struct MirrorLineageTests {
             _ = try await client.send(JournalFunctions.open(journal, birth: "b"))
             var end: UInt64 = 0
             for number in 1...UInt64(30) {
-                if number == 11 { end = try await regions.east.appendOnlyEnd }
                 let command = try transaction(number, of: journal)
                 _ = try await client.send(command)
+                guard number == 10 || number == 30 else { continue }
+                let last = EntryID(first: Position(history: 1, lsn: number * 10)?.number ?? 0, second: 2)
+                try await regions.until { await regions.link.acknowledged(of: journal) == last }
+                if number == 10 { end = try await regions.east.appendOnlyEnd }
             }
-            let last = EntryID(first: Position(history: 1, lsn: 300)?.number ?? 0, second: 2)
-            try await regions.until { await regions.link.acknowledged(of: journal) == last }
             await client.close()
             let fields = ["birth", "last", "count", "position"]
             let before = try await regions.ask(
@@ -231,7 +234,8 @@ struct MirrorLineageTests {
             let after = try await regions.ask(
                 regions.east, "HMGET", journal.metaKey, "birth", "last", "count", "position")
             #expect(after.description == before.description, "\(fields)")
-            #expect(regions.healed == 40)
+            // The server has it before the link hears so.
+            try await regions.until { regions.healed == 40 }
             _ = try await regions.ask(regions.east, "FLUSHALL")
             try await regions.until { regions.forks("born-again") == 1 }
             #expect(try await regions.ask(regions.east, "EXISTS", journal.key).integer == 0)

@@ -27,7 +27,7 @@ struct ProjectionTests {
     ) async throws {
         let server = try await RedisServer.start(settings: settings)
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let endpoint = RedisEndpoint(host: server.host, port: server.port)
+        let endpoint = server.patientEndpoint
         let client = RedisClient(endpoint: endpoint, name: "test", eventLoop: loops.next())
         let store = RedisClient(endpoint: endpoint, name: "projection", eventLoop: loops.next())
         let states = ComponentStates()
@@ -121,7 +121,7 @@ struct ProjectionTests {
     }
 
     private func wait(_ what: String, until isTrue: () async -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if await isTrue() { return }
             try await Task.sleep(for: .milliseconds(2))

@@ -45,8 +45,7 @@ struct RestatingRegions: Sendable {
         for server in servers {
             clients.append(
                 try await RedisConnection.connect(
-                    to: RedisEndpoint(host: server.host, port: server.port), name: "test",
-                    on: MultiThreadedEventLoopGroup.singleton.any()))
+                    to: server.patientEndpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.any()))
         }
         self.clients = clients
     }
@@ -172,12 +171,15 @@ struct RestatingRegions: Sendable {
         }
     }
 
-    /// Whether calls and agents keep a worker from being ready; nil while it does not answer.
+    /// Whether calls and agents keep a worker from being ready, or that it has not begun its work yet, or anew; nil while it
+    /// does not answer.
     func awaitsVoice(_ worker: WorkerProcess) async -> Bool? {
-        await worker.status().map { status in status.waitingFor.contains { $0.hasPrefix("projection voice") } }
+        await worker.status().map { status in
+            status.waitingFor.contains { !$0.hasPrefix("projection provisioning") }
+        }
     }
 
-    /// Waits until `condition` holds, at most about a minute.
+    /// Waits until `condition` holds, at most about a minute and a half.
     func until(_ what: String, _ condition: () async throws -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(90)
         while try await !condition() {

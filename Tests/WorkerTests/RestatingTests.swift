@@ -6,6 +6,8 @@ import Testing
 
 @Suite("A region that lacks what was trimmed", .serialized)
 struct RestatingTests {
+    private static let asked = "Asked a region to restate its live calls and agents"
+
     private func flush(_ region: Int, of regions: RestatingRegions) async throws {
         _ = try await regions.clients[region].send(RedisCommand("FLUSHALL"))
     }
@@ -26,8 +28,13 @@ struct RestatingTests {
             }
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await regions.load(in: 0, tenant: "7", calls: 300) }
+                let lines = other.lines.count
                 try await flush(1, of: regions)
-                try await regions.until("it notices") { await regions.awaitsVoice(other) == true }
+                // That it is not ready may be over before it is looked at.
+                try await regions.until("it notices") {
+                    if other.lines.dropFirst(lines).contains(where: { $0.contains(Self.asked) }) { return true }
+                    return await regions.awaitsVoice(other) == true
+                }
                 // What was found incomplete before cannot have been ready.
                 try await regions.until("it is ready") {
                     let before = try await regions.clients[1].send(RedisCommand("SCARD", "calls:{8}:active")).integer
@@ -48,7 +55,9 @@ struct RestatingTests {
                     RedisCommand("HEXISTS", "rs:{_}:projection", "asked:eu-west")
                 ).integer == 0
             }
-            #expect(owner.lines.count { $0.contains("Live calls and agents were restated") } == 2)
+            // More than once only if it took so long that it was asked again.
+            let restated = owner.lines.count { $0.contains("Live calls and agents were restated") }
+            #expect(restated >= 2 && restated <= 2 * other.lines.count { $0.contains(Self.asked) })
         }
     }
 

@@ -27,9 +27,9 @@ struct TenantMetricsTests {
     @Test("on a real Redis: calls that are alive, health and Redis by tenant; without Redis calls are unknown")
     func scrape() async throws {
         try await RedisServer.with { server in
-            let endpoint = RedisEndpoint(host: server.host, port: server.port)
             let client = RedisClient(
-                endpoint: endpoint, name: "test", eventLoop: MultiThreadedEventLoopGroup.singleton.any())
+                endpoint: server.patientEndpoint, name: "test",
+                eventLoop: MultiThreadedEventLoopGroup.singleton.any())
             let metrics = MetricsRegistry()
             let tenants = TenantMetrics(
                 LabelledTenants(first: ["9"], limit: 2), client: client, metrics: metrics, health: { 1 }, redis: { 2 })

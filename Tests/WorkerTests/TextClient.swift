@@ -54,18 +54,21 @@ final class TextClient {
         }
     }
 
-    /// All that comes up to and with `end`.
+    /// All that comes up to and with `end`; what comes behind it, such as a push, is kept for the next one who reads.
     func read(upTo end: String) async throws -> String {
-        let deadline = ContinuousClock.now + .seconds(30)
-        let wanted = end
-        let end = Array(end.utf8)
-        while !received.suffix(end.count).elementsEqual(end) {
-            if try receive() { continue }
-            try #require(ContinuousClock.now < deadline, "in vain for \(wanted) behind \(said): \(text)")
-            try await Task.sleep(for: .milliseconds(1))
+        let deadline = ContinuousClock.now + .seconds(60)
+        let wanted = Array(end.utf8)
+        while true {
+            if let found = received.firstRange(of: wanted) {
+                let read = String(decoding: received[..<found.upperBound], as: UTF8.self)
+                received.removeSubrange(..<found.upperBound)
+                return read
+            }
+            while try !receive() {
+                try #require(ContinuousClock.now < deadline, "in vain for \(end) behind \(said): \(text)")
+                try await Task.sleep(for: .milliseconds(1))
+            }
         }
-        defer { received = [] }
-        return text
     }
 
     /// Whether what has come, and is not answered yet, has `word` in it.

@@ -24,7 +24,7 @@ private struct Trimmed {
     ) async throws {
         try await RedisServer.with { server in
             let loop = MultiThreadedEventLoopGroup.singleton.any()
-            let endpoint = RedisEndpoint(host: server.host, port: server.port)
+            let endpoint = server.patientEndpoint
             let (states, metrics) = (ComponentStates(), MetricsRegistry())
             let trimmer = Trimmer(
                 settings: Trimmer.Settings(
@@ -161,8 +161,7 @@ struct TrimmerTests {
             }
             try await write(1...500)
             try await regions.waitForCopy("500-0")
-            await regions.west.pause()
-            try await regions.until { await regions.link.isDown }
+            try await regions.pauseWest(seenBy: client)
             try await write(501...2000)
             let trimmer = Trimmer(
                 settings: Trimmer.Settings(
@@ -189,8 +188,7 @@ struct TrimmerTests {
             _ = try await client.send(RedisCommand("HSET", journal.metaKey, field, "7"))
             try await write(2001...2600)
             try await regions.waitForCopy("2600-0")
-            await regions.west.pause()
-            try await regions.until { await regions.link.isDown }
+            try await regions.pauseWest(seenBy: client)
             try await write(2601...3000)
             for time in 4...7 { await trimmer.trim(through: client, at: .seconds(time)) }
             let next = try await client.send(RedisCommand("HGET", journal.metaKey, "floor")).entryID?.first ?? 0
@@ -221,6 +219,15 @@ struct TrimmerTests {
                 if journal == provisioning { #expect(try #require(floor).first < #require(first).first) }
             }
         }
+    }
+}
+
+extension TwoRegions {
+    /// The peer answers no more, and the link is down: its connections here are cut, and it gets no new one there.
+    fileprivate func pauseWest(seenBy client: RedisConnection) async throws {
+        await west.pause()
+        _ = try await client.send(RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+        try await until { await link.isDown }
     }
 }
 

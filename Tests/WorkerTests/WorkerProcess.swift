@@ -91,7 +91,8 @@ final class WorkerProcess {
 
     /// What it says of itself; nil while it does not answer.
     func status() async -> WorkerStatus? {
-        if case .status(let status) = await StatusReader.read(host: "127.0.0.1", port: adminPort) {
+        let answer = await StatusReader.read(host: "127.0.0.1", port: adminPort, timeout: .seconds(20))
+        if case .status(let status) = answer {
             status
         } else {
             nil

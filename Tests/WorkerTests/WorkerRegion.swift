@@ -59,8 +59,8 @@ struct WorkerRegion: Sendable {
             "REGIONSYNC_POSTGRES_PORT": "\(postgres.port)", "REGIONSYNC_POSTGRES_DATABASE": "postgres",
         ]
         let loop = MultiThreadedEventLoopGroup.singleton.any()
-        self.east = try await .connect(to: RedisEndpoint(host: east.host, port: east.port), name: "test", on: loop)
-        self.west = try await .connect(to: RedisEndpoint(host: west.host, port: west.port), name: "test", on: loop)
+        self.east = try await .connect(to: east.patientEndpoint, name: "test", on: loop)
+        self.west = try await .connect(to: west.patientEndpoint, name: "test", on: loop)
     }
 
     /// Kills the Redis of us-east and starts it again with its append-only file cut at `end` and these commands behind; no
@@ -70,8 +70,7 @@ struct WorkerRegion: Sendable {
         try await server.restart(cutAt: end, adding: commands)
         var region = self
         region.east = try await .connect(
-            to: RedisEndpoint(host: server.host, port: server.port), name: "test",
-            on: MultiThreadedEventLoopGroup.singleton.any())
+            to: server.patientEndpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.any())
         return region
     }
 
@@ -93,10 +92,12 @@ struct WorkerRegion: Sendable {
 
     @discardableResult
     func sql(_ statement: String) async throws -> PostgresRows {
-        let connection = try await PostgresConnection.connect(
-            PostgresOptions(host: postgres.host, port: postgres.port, database: "postgres", user: "postgres"))
+        var options = PostgresOptions(
+            host: postgres.host, port: postgres.port, database: "postgres", user: "postgres")
+        options.connectTimeout = .seconds(60)  // a busy machine is no failure of ours
+        let connection = try await PostgresConnection.connect(options)
         do {
-            let rows = try await connection.query(statement)
+            let rows = try await connection.query(statement, timeout: .seconds(120))
             await connection.close()
             return rows
         } catch {
@@ -183,9 +184,10 @@ struct WorkerRegion: Sendable {
         try await client.send(RedisCommand("XREVRANGE", journal.key, "+", "-", "COUNT", "1"))[0]?[0]?.string
     }
 
-    /// Waits until `condition` holds, at most about a minute.
+    /// Waits until `condition` holds, at most about a minute and a half.
     func until(_ what: String, _ condition: () async throws -> Bool) async throws {
-        for _ in 0..<3000 {
+        let deadline = ContinuousClock.now + .seconds(90)
+        while ContinuousClock.now < deadline {
             if try await condition() { return }
             try await Task.sleep(for: .milliseconds(20))
         }

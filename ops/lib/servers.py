@@ -12,10 +12,12 @@ failing exit status the tails of all logs are printed and the folder is kept.
 import abc
 import contextlib
 import copy
+import itertools
 import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import shlex
 import shutil
@@ -35,19 +37,28 @@ class ServerFailure(Exception):
     """A server or program did not do what was asked of it. The text says which, what, and what its log ends with."""
 
 
+# None of those that the kernel gives to outgoing connections, one of which could take a port before its server does, or
+# while that is stopped; and others than the tests in Swift take, which run beside.
+PORTS = range(13_000, 15_000)
+_next_ports = itertools.islice(itertools.cycle(PORTS), random.SystemRandom().randrange(len(PORTS)), None)
+
+
 def free_ports(count):
-    """Ports on the loopback address that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Ports on the loopback address that nobody listens on now. None is given twice before all others were."""
+    return list(itertools.islice(filter(is_free, _next_ports), count))
 
 
-def wait_until(what, condition, seconds=30, pause=0.01):
+def is_free(port):
+    """Whether nobody listens on a port of the loopback address."""
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def wait_until(what, condition, seconds=60, pause=0.01):
     """Waits until `condition()` is true and returns it; ServerFailure says that `what` did not happen."""
     deadline = time.monotonic() + seconds
     while True:
@@ -133,7 +144,7 @@ class Folder:
 class Program(abc.ABC):
     """A process of ours with a log. Subclasses say how to start it and when it is ready."""
 
-    patience = 30  # seconds until ready, and until it has ended on its own signal
+    patience = 60  # seconds until ready, and until it has ended on its own signal
 
     def __init__(self, folder, name):
         self.folder = folder
@@ -549,8 +560,6 @@ class Worker(Program):
     its listeners, by name.
     """
 
-    patience = 15
-
     def __init__(self, folder, program, region_file, options=(), name=None, port=None):
         path = pathlib.Path(region_file)
         super().__init__(folder, name or f"worker-{path.stem}")
@@ -570,7 +579,7 @@ class Worker(Program):
     def is_ready(self):
         return self.get("/livez") is not None
 
-    def wait_working(self, *components, seconds=30):
+    def wait_working(self, *components, seconds=60):
         """Waits until `/status` says of each component, such as `mirror eu-west`, that it works."""
         def states():
             return {one["component"]: one["state"] for one in self.status()["components"]}
@@ -588,7 +597,7 @@ class Worker(Program):
                     for name in components if found.get(name, {}).get("health") != "working"]
             raise ServerFailure("\n".join([str(failure), *said])) from None
 
-    def wait_listening(self, seconds=30):
+    def wait_listening(self, seconds=60):
         """Waits until the ports are open that the region file names."""
         self.wait_working(*(f"listener {name}" for name in self.ports), seconds=seconds)
 

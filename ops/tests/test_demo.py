@@ -6,6 +6,7 @@ import importlib.util
 import io
 import pathlib
 import random
+import re
 import shlex
 import signal
 import sys
@@ -139,6 +140,28 @@ class DemoTests(unittest.TestCase):
         servers.wait_until("trap", lambda: "ready" in one.generator.log_tail())
         with self.assertRaisesRegex(servers.ServerFailure, "generate ended with code 69"):
             one._verify({})
+
+    def test_columns_stay_apart_after_a_cut_of_minutes(self):
+        lag = {"p50": 183_456.78, "p99": 12_345_678.9}
+        numbers = {
+            "elapsedSeconds": 600,
+            "directions": [
+                {"from": "us-east", "to": "eu-west", "produced": 123_456_789_012, "received": 0, "eventsPerSecond": 1.5e9,
+                 "lastSecondLagMs": lag},
+                {"from": "a-region-of-a-long-name", "to": "us-east", "produced": 5, "received": 5, "eventsPerSecond": 0}],
+            "provisioning": {"transactions": 1, "objects": 2, "visibleMs": {"eu-west": lag, "us-east": lag},
+                             "lastSecondVisibleMs": {"eu-west": {"p50": 1.5, "p99": 9999.99}}}}
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            demo.Table().show(numbers, [], 0)
+        lines = said.getvalue().splitlines()
+        cells = [re.split(r" {2,}", line.strip()) for line in lines]
+        self.assertEqual(cells[1], ["direction", "events/s", "lag p50", "p99", "backlog"])
+        self.assertEqual(cells[2], ["us-east → eu-west", "1500000000", "183.5 s", "12345.7 s", "123456789012"])
+        self.assertEqual(cells[3], ["a-region-of-a-long-name → us-east", "0", "–", "–", "0"])
+        self.assertEqual(cells[5:], [["eu-west", "1.50 ms", "9999.99 ms"], ["us-east", "–", "–"]])
+        self.assertEqual({len(line) for line in lines[1:4]}, {len(lines[1])})
+        self.assertEqual(lines[5].index("1.50 ms"), lines[1].index("lag p50"))
 
     def test_an_empty_or_short_ledger_proves_nothing(self):
         arguments = types.SimpleNamespace(events_per_second=10, changes_per_second=10)

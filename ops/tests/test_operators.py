@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import json
 import os
 import pathlib
 import subprocess
@@ -16,8 +17,13 @@ loader = importlib.machinery.SourceFileLoader("drain", str(OPS / "drain"))
 drain = importlib.util.module_from_spec(importlib.util.spec_from_loader("drain", loader))
 loader.exec_module(drain)
 
-# Says what it was told; ends with CHECK, FAILOVER or VERIFY of the environment.
+# Says what it was told; ends with CHECK, FAILOVER or VERIFY of the environment. As a worker it runs until SIGTERM, and what
+# it says of itself is STATUS.
 PROGRAM = """#!/bin/sh
+case $1 in
+run) trap 'exit 0' TERM; while :; do sleep 0.05; done ;;
+status) printf %s "$STATUS"; exit 0 ;;
+esac
 echo "$*"
 case $1 in
 check) exit "${CHECK:-0}" ;;
@@ -27,7 +33,9 @@ esac
 """
 
 
-class CommandTests(unittest.TestCase):
+class CommandCase(unittest.TestCase):
+    """Commands that find a program which plays regionsync."""
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -43,8 +51,10 @@ class CommandTests(unittest.TestCase):
         answer = subprocess.run(
             [OPS / name, *words], capture_output=True, text=True,
             env={**os.environ, "REGIONSYNC": str(self.program), **environment})
-        return answer.returncode, [line for line in answer.stdout.splitlines() if line]
+        return answer.returncode, [line for line in (answer.stdout + answer.stderr).splitlines() if line]
 
+
+class CommandTests(CommandCase):
     def test_verify_takes_files_and_passes_on_the_rest(self):
         one, two = self.files
         code, lines = self.run_command("verify", one, two, "--wait", "5", VERIFY="1")
@@ -101,6 +111,69 @@ class DrainTests(unittest.TestCase):
         for pid in (os.getpid(), 2 ** 22 + 1):
             with self.assertRaises(drain.Unknown):
                 drain.require_worker(pid)
+
+    def test_a_standby_is_not_asked_about_the_worker_that_holds_the_lease(self):
+        for found, pid, is_refused in (
+                (standby("4711"), 4711, True), (standby("4711"), 47, False), (standby("47"), 4711, False),
+                (status([link()], HOLDING), 4711, False), (status([link()]), 4711, False)):
+            with self.subTest(found=found, pid=pid):
+                if is_refused:
+                    with self.assertRaisesRegex(drain.Unknown, "is a standby, and process 4711 does"):
+                        drain.require_its_status(found, pid)
+                else:
+                    drain.require_its_status(found, pid)
+
+
+HOLDING = {"component": "lease", "state": {"name": "holding", "health": "working"}}
+
+
+def standby(holder):
+    """What a standby says while the process `holder` does the region's work."""
+    reason = f"worker host-1:{holder}:5f3c holds the lease and does the region's work"
+    return status([], {"component": "lease", "state": {"name": "standby", "health": "waiting", "reason": reason}})
+
+
+class DrainCommandTests(CommandCase):
+    def setUp(self):
+        super().setUp()
+        self.worker = subprocess.Popen([self.program, "run", "--region", self.files[0]])
+        self.addCleanup(self.worker.wait)
+        self.addCleanup(self.worker.kill)
+
+    def drain(self, found, pid, *words):
+        """Exit status and lines, where the worker that answers says this."""
+        region = {"region": "us-east", "address": "127.0.0.1:15000", "running": found is not None, "status": found}
+        return self.run_command("drain", self.files[0], str(pid), *words, STATUS=json.dumps({"regions": [region]}))
+
+    def test_the_worker_that_has_nothing_left_to_give_is_stopped(self):
+        code, lines = self.drain(status([link()], HOLDING), self.worker.pid)
+        self.assertEqual((code, lines), (0, ["every peer has everything", f"process {self.worker.pid} has ended"]))
+        self.assertEqual(self.worker.wait(), 0)
+
+    def test_a_standby_is_stopped_by_its_own_word(self):
+        self.assertEqual(self.drain(standby(1), self.worker.pid)[0], 0)
+        self.assertEqual(self.worker.wait(), 0)
+
+    def test_a_worker_is_not_stopped_by_the_word_of_its_standby(self):
+        code, [line] = self.drain(standby(self.worker.pid), self.worker.pid)
+        self.assertEqual(code, 3)
+        self.assertIn(f"process {self.worker.pid} does the region's work: set REGIONSYNC_ADMIN_PORT", line)
+        self.assertIsNone(self.worker.poll())
+
+    def test_what_is_no_worker_is_not_stopped(self):
+        other = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        code, [line] = self.drain(status([link()], HOLDING), other.pid)
+        self.assertEqual((code, line), (3, f"ops/drain: process {other.pid} is no `regionsync run`"))
+        self.assertIsNone(other.poll())
+
+    def test_a_worker_that_lacks_something_or_says_nothing_is_not_stopped(self):
+        code, [line] = self.drain(status([link(backlogEntries=3)], HOLDING), self.worker.pid, "--within", "0")
+        self.assertEqual((code, line), (1, "eu-west: 3 entries are missing; nothing was stopped"))
+        code, [line] = self.drain(None, self.worker.pid)
+        self.assertEqual((code, line), (3, "ops/drain: the worker of us-east does not answer at 127.0.0.1:15000"))
+        self.assertIsNone(self.worker.poll())
 
 
 if __name__ == "__main__":

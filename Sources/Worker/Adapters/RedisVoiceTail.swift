@@ -10,6 +10,9 @@ package import VoiceListener
 ///
 /// Who reads on the connection's event loop does so without a hop: the command leaves within `send`, and its answer is looked
 /// at where it came in. A read that waits is ended with `CLIENT UNBLOCK`, through the connection of `client`.
+///
+/// With the first read of a journal, and the first behind one that was lost, its floor is asked for: a trim may have overtaken
+/// who reads on behind an absence of Redis.
 package final class RedisVoiceTail: VoiceTail {
     private struct State {
         var connection: RedisConnection
@@ -20,6 +23,8 @@ package final class RedisVoiceTail: VoiceTail {
         var isReading = false
         var isInterrupted = false
         var isClosed = false
+        /// Journals of the last read: what the next one finds of them follows that.
+        var followed: Set<JournalName> = []
     }
 
     private let endpoint: RedisEndpoint
@@ -55,17 +60,22 @@ package final class RedisVoiceTail: VoiceTail {
     }
 
     package func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead {
-        let (connection, command) = state.withLock { state in
+        let (connection, command, joined) = state.withLock { state in
             let blockTime = waits && !state.isInterrupted ? SentRead.patience : nil
             state.isInterrupted = false
             state.reads += 1
             state.isReading = true
-            return (state.connection, StreamReads.command(cursors, count: state.count, blockTime: blockTime))
+            let joined = cursors.filter { !state.followed.contains($0.journal) }
+            return (state.connection, StreamReads.command(cursors, count: state.count, blockTime: blockTime), joined)
         }
         let answer: EventLoopFuture<RedisReply> = connection.send(command)
+        // Behind the read: whatever was trimmed before it is below these.
+        let floors = joined.map { cursor -> EventLoopFuture<RedisReply> in
+            connection.send(RedisCommand("HMGET", cursor.journal.metaKey, "floor"))
+        }
         connection.flush()
         return SentRead { () async throws(StoreFailure) -> [JournalRead] in
-            try await self.reads(in: answer, of: cursors)
+            try await self.reads(in: answer, of: cursors, above: Array(zip(joined, floors)))
         }
     }
 
@@ -95,14 +105,19 @@ package final class RedisVoiceTail: VoiceTail {
 
 extension RedisVoiceTail {
     private func reads(
-        in answer: EventLoopFuture<RedisReply>, of cursors: [JournalCursor]
+        in answer: EventLoopFuture<RedisReply>, of cursors: [JournalCursor],
+        above floors: [(JournalCursor, EventLoopFuture<RedisReply>)]
     ) async throws(StoreFailure) -> [JournalRead] {
-        let result: Result<RedisReply, any Error> = await withCheckedContinuation { continuation in
-            answer.whenComplete { continuation.resume(returning: $0) }
-        }
+        let result = await Self.result(of: answer)
         state.withLock { $0.isReading = false }
         do {
             let found = try StreamReads.batches(in: try result.get(), of: cursors)
+            for (cursor, floor) in floors { try Self.check(cursor, try await Self.result(of: floor).get()) }
+            state.withLock { state in
+                if !floors.isEmpty || state.followed.count != cursors.count {
+                    state.followed = Set(cursors.map(\.journal))
+                }
+            }
             fit(found)
             return found
         } catch {
@@ -111,6 +126,18 @@ extension RedisVoiceTail {
             try await reopen()
             return []
         }
+    }
+
+    private static func result(of answer: EventLoopFuture<RedisReply>) async -> Result<RedisReply, any Error> {
+        await withCheckedContinuation { continuation in
+            answer.whenComplete { continuation.resume(returning: $0) }
+        }
+    }
+
+    /// What is found behind a cursor follows it unless the journal was trimmed beyond. A look at it tells by how much.
+    private static func check(_ cursor: JournalCursor, _ floor: RedisReply) throws(RedisError) {
+        guard let floor = floor[0]?.entryID, floor > cursor.last else { return }
+        throw .server(code: "STALE", message: "\(cursor.journal) was trimmed beyond \(cursor.last)")
     }
 
     /// The number of the connection on which a read is on its way; nil: it is answered.
@@ -139,6 +166,7 @@ extension RedisVoiceTail {
         let new = try await Self.connect(to: endpoint, name, on: eventLoop)
         let isClosed = state.withLock { state in
             state.connection = new
+            state.followed = []
             return state.isClosed
         }
         if isClosed { new.closeSoon() }
