@@ -8,6 +8,7 @@ import RESP
 import RESPServer
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Tenants
 import Testing
 
@@ -98,6 +99,13 @@ struct ReadingPort: Sendable {
     /// Waits until so many clients wait or watch.
     func untilWaiting(_ count: Int) async throws {
         try await until("\(count) wait") { feed.size.clients == count }
+    }
+
+    /// Waits until so many clients wait for something that is not there, as far as Redis was asked.
+    func untilParked(_ count: Int) async throws {
+        try await until("\(count) wait for what comes") {
+            feed.state.withLock { $0.machine.waiters.values.count(where: { $0.state == .parked }) } == count
+        }
     }
 
     func until(_ what: String, _ condition: () async throws -> Bool) async throws {

@@ -77,7 +77,7 @@ import Testing
             let clients = try (0..<20).map { _ in try port.client() }
             for client in clients { client.send("XREAD BLOCK 0 STREAMS \(Self.name) 1") }
             let brief = try port.client()
-            try await port.untilWaiting(20)
+            try await port.untilParked(20)
             await port.redis.kill()
             try await port.until("Redis is known to be away") {
                 await brief.say("XRANGE \(Self.name) - +").hasPrefix("-UNAVAILABLE ")
@@ -102,7 +102,7 @@ import Testing
             for id in 1...9 { try await port.append(id) }
             let client = try port.client()
             client.send("XREAD BLOCK 0 STREAMS \(Self.name) 9")
-            try await port.untilWaiting(1)
+            try await port.untilParked(1)
             try await port.tell("DEL", ReadingPort.key)
             #expect(await client.hear(until: "\r\n").hasPrefix("-STALE 0-0 "))
         }
