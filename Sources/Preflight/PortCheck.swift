@@ -78,7 +78,7 @@ struct PortCheck: Sendable {
     private func regionOfWorker(at address: Region.Address) async -> String? {
         let answer = eventLoop.makePromise(of: String?.self)
         do {
-            let channel = try await ClientBootstrap(group: eventLoop).connectTimeout(.seconds(1))
+            let channel = try await ClientBootstrap(group: eventLoop).connectTimeout(.seconds(5))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(StatusReader(region: answer))
@@ -87,7 +87,7 @@ struct PortCheck: Sendable {
                 .connect(host: address.host, port: address.port).get()
             let request = "GET /status HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
             channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
-            let timeout = eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
+            let timeout = eventLoop.scheduleTask(in: .seconds(5)) { channel.close(promise: nil) }
             let region = try await answer.futureResult.get()
             timeout.cancel()
             return region

@@ -23,7 +23,7 @@ extension FeedMachine {
         var state = State.looking
         /// Whether it was parked before, so that it stays while Redis is away.
         var hasWaited = false
-        /// Whether its time was up while it was looked for.
+        /// Whether its time was up while its journals were looked at, or it was looked for.
         var isDue = false
         /// Whether it is to be looked for when that is possible: its group was destroyed, which may not have been seen.
         var looksAgain = false
@@ -130,16 +130,16 @@ extension FeedMachine {
         lost()
     }
 
-    /// Time goes on: who has waited for long enough gets nothing.
+    /// Time goes on: who has waited for long enough gets nothing. Where Redis is asked for it, there may be something: it gets
+    /// the answer to that.
     mutating func reached(_ now: Duration) {
         for id in deadlines.take(upTo: now) {
             guard let waiter = waiters[id] else { continue }
-            if waiter.state == .reading {
-                waiters[id]?.isDue = true
-            } else if case .watch = waiter.wait.purpose {
-                if waiter.state != .watching { finish(id, .unavailable) }
-            } else {
-                finish(id, .nullArray)
+            switch (waiter.wait.purpose, waiter.state) {
+            case (.watch, .watching): break
+            case (.watch, _): finish(id, .unavailable)
+            case (_, .looking), (_, .reading): waiters[id]?.isDue = true
+            case (_, .parked), (_, .watching): finish(id, .nullArray)
             }
         }
     }

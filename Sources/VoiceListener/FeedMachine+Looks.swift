@@ -114,7 +114,7 @@ extension FeedMachine {
             restart(id, behind: facts.generated)
             note(lost, of: id)
             tellStale(id, of: lost)
-        } else if facts.floor > stream.recent.last {
+        } else if facts.floor > stream.recent.last, facts.generated > stream.recent.last {
             // Trimmed while nobody read: whoever needs it is told so when it is looked for.
             restart(id, behind: facts.generated)
             tellWatchers(of: id)

@@ -39,10 +39,11 @@ extension FeedMachine {
         streams[place.stream]?.lost.contains { $0.contains(place.after) } ?? false
     }
 
-    /// Leaves it until something comes, unless that would not be seen.
+    /// Leaves it until something comes, unless that would not be seen, or its time is up.
     private mutating func park(_ id: Int) {
         guard let waiter = waiters[id] else { return }
         if let failure = lastingFailure(of: waiter) { return finish(id, .error(ReplyError(ofRead: failure))) }
+        if waiter.isDue { return finish(id, .nullArray) }
         waiters[id]?.state = .parked
         waiters[id]?.hasWaited = true
     }

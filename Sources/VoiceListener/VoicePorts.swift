@@ -7,8 +7,8 @@ package protocol VoiceTail: Sendable {
     /// Reads behind the cursors, in one command, which waits where there is nothing if `waits` says so, for
     /// `SentRead.patience`. On the event loop of the connection the command has left when this returns.
     ///
-    /// The read fails where one of these journals was not read the last time and has been trimmed beyond its cursor: what
-    /// there is would not follow.
+    /// The read fails where it finds something of a journal that was not read the last time, and has been trimmed beyond its
+    /// cursor: that does not follow.
     func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead
 
     /// Ends the read that waits; if none does, the next one does not wait.

@@ -229,6 +229,17 @@ import Testing
         #expect(talk.wanted().contains("read \(waiter) for a: eu 5-0"))
     }
 
+    @Test("a stream that was removed and has its floor still: who watches is told once, and again of what came unseen")
+    func floorAboveEnd() {
+        var talk = Self.waiting { $0.watch("w", 1, "eu") }
+        for time in 1...3 {
+            talk.look(["eu": StreamFacts(0, floor: 3)], at: .seconds(time))
+            #expect(talk.wanted().contains("push w: 1 eu STALE") == (time == 1))
+        }
+        talk.look(["eu": StreamFacts(9, floor: 3)], at: .seconds(4))
+        #expect(talk.wanted().contains("push w: 1 eu STALE"))
+    }
+
     @Test("trimmed beyond where a reader was while the worker was stopped: what it read then is not taken to follow")
     func trimmedWhileStopped() {
         var talk = Self.waiting()

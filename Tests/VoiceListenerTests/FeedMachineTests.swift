@@ -180,6 +180,28 @@ import Testing
         #expect(talk.wanted() == ["b: " + Self.nothing])
     }
 
+    @Test("time that is up before a journal was looked at says nothing of what there is")
+    func dueBeforeLook() {
+        var talk = FeedTalk()
+        talk.ask("a", "eu 5", until: .milliseconds(100))
+        let early = talk.ask("b", "eu 2", until: .milliseconds(100))
+        let consumer = talk.join("c", "g", "eu", until: .milliseconds(100))
+        talk.machine.reached(.seconds(1))
+        #expect(talk.wanted() == [])
+        talk.look(["eu": StreamFacts(5)])
+        #expect(
+            Array(talk.wanted().dropFirst()) == [
+                "a: " + Self.nothing, "read \(early) for b: eu 2-0", "read \(consumer) for c: eu 0-0",
+            ])
+        talk.machine.foundNothing(for: consumer)
+        #expect(talk.wanted() == ["c: " + Self.nothing])
+        talk.ask("d", "us 5", until: .milliseconds(1100))
+        talk.machine.reached(.seconds(2))
+        talk.lookInVain(at: .seconds(2))
+        #expect(talk.wanted().contains("d: -UNAVAILABLE the region's Redis does not answer"))
+        #expect(talk.machine.waiters.keys.sorted() == [early])
+    }
+
     @Test("a new stream joins a reader that waits at once, up to its number of streams")
     func joins() {
         var talk = FeedTalk { $0.streamsPerReader = 2 }

@@ -237,20 +237,18 @@ private struct FeedWorld {
             return act()
         }
         // As a connection does: of what it reads on it knows that it follows.
-        let isOvertaken = cursors.contains { cursor in
-            let floor = journals[cursor.journal.origin]?.floor ?? 0
-            return cursor.last.first < floor && followed[reader]?.contains(cursor.journal) != true
-        }
-        guard !isOvertaken else {
-            machine.readFailed(by: reader, .server(code: "STALE", message: "trimmed"), at: now)
-            return act()
-        }
-        followed[reader] = Set(cursors.map(\.journal))
+        let joined = cursors.filter { followed[reader]?.contains($0.journal) != true }
+        let overtaken = joined.filter { $0.last.first < journals[$0.journal.origin]?.floor ?? 0 }.map(\.journal)
         // In an order that does not depend on the process, so that a seed is one story.
         let found = cursors.sorted { $0.journal < $1.journal }.compactMap { cursor in
             let ids = (entries[cursor.journal.origin] ?? []).filter { $0 > cursor.last.first }
             return FeedTalk.batch(cursor.journal.origin, behind: cursor.last, ids.map { EntryID(first: $0, second: 0) })
         }
+        guard !found.contains(where: { overtaken.contains($0.journal) }) else {
+            machine.readFailed(by: reader, .server(code: "STALE", message: "trimmed"), at: now)
+            return act()
+        }
+        followed[reader] = Set(cursors.map(\.journal)).subtracting(overtaken)
         machine.read(FeedTalk.found(found), by: reader, at: now)
         act()
     }

@@ -4,6 +4,7 @@ import PortFixtures
 import RESP
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Testing
 
 @testable import VoiceListener
@@ -53,6 +54,10 @@ import Testing
     @Test("what Redis refuses to one client does not interrupt the others")
     func oneRefused() async throws {
         try await ReadingPort.with { port in
+            // A reader that comes late, as on a machine that is busy, begins anew; here that would be an interruption.
+            var settings = FeedMachine<VoiceFeed.Reader>.Settings()
+            settings.longestRead = .seconds(3600)
+            port.feed.state.withLock { [settings] in $0.machine = FeedMachine(settings: settings) }
             try await port.append(1)
             let (waiting, consumer) = (try port.client(), try port.client())
             waiting.send("XREAD BLOCK 0 STREAMS \(Self.name) 1")

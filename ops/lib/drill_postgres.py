@@ -44,9 +44,10 @@ class PostgresDrill(FaultDrill):
     def stay_moving(self, seconds):
         """Waits; events must move in both regions all the while."""
         until = time.monotonic() + seconds
+        patience = 5 if self.deadlines else 60
         while time.monotonic() < until:
             for region in REGIONS:
-                self.regions.wait_moving(region, time.monotonic_ns(), 5)
+                self.regions.wait_moving(region, time.monotonic_ns(), patience)
 
 
 class PostgresRestart(PostgresDrill):
@@ -96,7 +97,9 @@ class PostgresCrash(PostgresDrill):
         postgres = self.regions.postgres
         end = lambda: postgres.log.read_text(errors="replace").count("all server processes terminated")
         before = end()
-        os.kill(int(postgres.sql("SELECT active_pid FROM pg_replication_slots WHERE active")), signal.SIGKILL)
+        sender = servers.wait_until(
+            "capture streaming", lambda: postgres.sql("SELECT active_pid FROM pg_replication_slots WHERE active"))
+        os.kill(int(sender), signal.SIGKILL)
         servers.wait_until("PostgreSQL recovering by itself", lambda: end() > before and postgres.is_ready())
 
     def confirmed(self):
@@ -126,10 +129,8 @@ class SlotDropped(PostgresDrill):
         skills = regions.make_skills(self.changed + self.deleted)
         regions.wait_visible(regions.make_mark(), time.monotonic_ns())
         before = regions.total(EAST, "capture_resnapshots_total")
-        postgres.sql(f"ALTER ROLE {ROLE} NOLOGIN; "
-                     f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{ROLE}'")
-        servers.wait_until("release of the slot", lambda: postgres.sql(
-            f"SELECT NOT active FROM pg_replication_slots WHERE slot_name = '{SLOT}'") == "t")
+        postgres.sql(f"ALTER ROLE {ROLE} NOLOGIN")
+        servers.wait_until("release of the slot", self.is_released)
         changed, deleted = skills[:self.changed], skills[self.changed:]
         postgres.sql(f"UPDATE provisioning.skill SET name = 'changed-' || dbid WHERE dbid IN ({','.join(changed)}); "
                      f"DELETE FROM provisioning.skill WHERE dbid IN ({','.join(deleted)})")
@@ -141,18 +142,27 @@ class SlotDropped(PostgresDrill):
         postgres.sql(f"ALTER ROLE {ROLE} LOGIN")
         since = time.monotonic_ns()
         seconds = self.expect_back(since)
+        snapshot = servers.wait_until("end of a snapshot", lambda: re.search(
+            r'msg="snapshot begins" kind=(\w+)(?s:.*?)msg="snapshot copied" objects=(\d+) objects.gone=(\d+)',
+            log.read_bytes()[begin:].decode(errors="replace")))
+        # What was visible may have come with the snapshot, before the rest of it; this comes behind it.
+        regions.wait_visible(regions.make_mark(), time.monotonic_ns())
         self.require(regions.total(EAST, "capture_resnapshots_total") == before + 1, "one snapshot was begun")
-        said = log.read_bytes()[begin:].decode(errors="replace")
-        snapshot = re.search(r'msg="snapshot begins" kind=(\w+)(?s:.*?)msg="snapshot copied" objects=(\d+) '
-                             r"objects.gone=(\d+)", said)
-        self.require(snapshot and snapshot[1] == "diff", "the snapshot journals what differs")
+        self.require(snapshot[1] == "diff", "the snapshot journals what differs")
         for region in REGIONS:
             names = {dbid: regions.skill_name(region, dbid) for dbid in (*skills, *inserted)}
             self.require(all(names[dbid] == f"changed-{dbid}" for dbid in changed), f"{region}: changes are there")
             self.require(not any(names[dbid] for dbid in deleted), f"{region}: what was deleted is gone")
             self.require(all(names[dbid] for dbid in inserted), f"{region}: what was inserted is there")
         self.rounds.append({"fault": f"slot {fault}", "visibleSeconds": seconds,
-                            "objectsJournaled": snapshot and int(snapshot[2]) + int(snapshot[3])})
+                            "objectsJournaled": int(snapshot[2]) + int(snapshot[3])})
+
+    def is_released(self):
+        """Ends the sessions of capture, also one that was let in a moment ago; whether none holds the slot any more."""
+        self.regions.postgres.sql(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{ROLE}'")
+        return self.regions.postgres.sql(
+            f"SELECT NOT active FROM pg_replication_slots WHERE slot_name = '{SLOT}'") == "t"
 
     def slot_dropped(self):
         self.regions.postgres.sql(f"SELECT pg_drop_replication_slot('{SLOT}')")

@@ -14,6 +14,7 @@ from regions import EAST, REGIONS, peer, seconds_until
 
 DETECTED_SECONDS = 5
 QUIET_EVENTS = 20
+QUIET_SECONDS = 5  # after which workers have counted all that came of a fault
 LOSSES = ("born-again", "tail-lost", "cursor-missing")
 
 
@@ -99,16 +100,20 @@ class RedisLoss(FaultDrill):
 
     def settle(self, region):
         """Waits until the workers count nothing more; keeps in mind what was set aside. Returns the counts."""
-        counts, deadline = self.counts(), time.monotonic() + 1.5
+        counts, deadline = self.counts(), time.monotonic() + QUIET_SECONDS
         while time.monotonic() < deadline:
             time.sleep(0.1)
             if (now := self.counts()) != counts:
-                counts, deadline = now, time.monotonic() + 1.5
+                counts, deadline = now, time.monotonic() + QUIET_SECONDS
+        self.keep_closed(region)
+        return counts
+
+    def keep_closed(self, region):
+        """Keeps in mind what was set aside of a region's journals."""
         redis = self.regions.redis[peer(region)]
         for key in kept_events.journals(redis, region):
             for copy in kept_events.closed_copies(redis, key):
                 self.closed.setdefault(key, set()).update(kept_events.entry_ids(redis, copy))
-        return counts
 
     # What is known of it.
 
@@ -138,6 +143,8 @@ class RedisLoss(FaultDrill):
 
     def judge(self, found):
         self.require_right(found)
+        for region in REGIONS:
+            self.keep_closed(region)
         kept = {region: KeptEvents(self.regions.traffic.ledger, region, self.regions.redis[region],
                                    self.regions.redis[peer(region)], self.closed) for region in REGIONS}
         count = lambda name: sum(kept_events.count(getattr(one, name)) for one in kept.values())

@@ -74,12 +74,12 @@ class RegionKill(ReturningRegion):
 
     def _add_failover(self, file):
         file.add("redis.passwordFile", self.secret).add("peers.redis.passwordFile", self.secret)
-        add_failover(file, DOWN, self.primary, self.standby, maximum_loss=10000)
+        add_failover(file, DOWN, self.primary, self.standby, maximum_loss=100_000)
 
     def _check_before(self):
         """A dry run refuses nothing and changes nothing; without the budget it refuses."""
         servers.wait_until(
-            "a heartbeat under load", lambda: self._plan()[1].get("lossAtMost", {}).get("events", 0), 30, pause=0.5)
+            "a heartbeat under load", lambda: self._plan()[1].get("lossAtMost", {}).get("events", 0), 120, pause=0.5)
         code, plan = self._plan()
         self.require(plan["outcome"] == "planned" and len(plan["plan"]) == 8, "the dry run shows every step")
         code, plan = self._plan("--accept-loss", "0")
@@ -102,7 +102,8 @@ class RegionKill(ReturningRegion):
 
     def _kill(self):
         """First the standby gets nothing more, then the worker hangs: what is written in those moments will be lost."""
-        sender = int(self.primary.sql("SELECT pid FROM pg_stat_replication WHERE application_name = 'walreceiver'"))
+        sender = int(servers.wait_until("standby streaming", lambda: self.primary.sql(
+            "SELECT pid FROM pg_stat_replication WHERE application_name = 'walreceiver'")))
         os.kill(sender, signal.SIGSTOP)
         time.sleep(self.random.uniform(0.3, 0.7))
         self.workers[DOWN].pause()
@@ -120,7 +121,7 @@ class RegionKill(ReturningRegion):
             links = [one for one in self.workers[SURVIVOR].status().get("links", []) if one["peer"] == DOWN]
             return links and not links[0]["up"]
 
-        servers.wait_until(f"{SURVIVOR} notices", is_detected, 30)
+        servers.wait_until(f"{SURVIVOR} notices", is_detected, 120)
         self.mark("detected")
 
     def _fail_over(self):
@@ -179,7 +180,7 @@ class RegionKill(ReturningRegion):
 
     def _judge(self, failover, after):
         lost_transactions = self._withdraw(self.first_transaction)
-        words = ["--region", self.files[SURVIVOR], "--down", DOWN, "--wait", "30"]
+        words = ["--region", self.files[SURVIVOR], "--down", DOWN, "--wait", "60"]
         found = self.verify(*words, "--ledger", self.folder / "ledger-judged")
         later = self.verify(*words, "--ledger", after.ledger)
         events = found["events"]

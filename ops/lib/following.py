@@ -1,5 +1,7 @@
 """Following the voice events of a tenant over 8000, and comparing them with what regions hold."""
 
+import time
+
 import ports
 
 
@@ -64,8 +66,12 @@ class VoiceWatch:
         self.got[region].append((entry, tuple(values)))
         return region, entry, dict(zip(values[::2], values[1::2]))
 
-    def drain(self, quiet=1.0):
-        """Takes what comes until nothing has come for so many seconds."""
+    def drain(self, ends, patience=60, quiet=1.0):
+        """Takes what comes until these entries have come, {region: id}, and then nothing for `quiet` seconds."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and any(
+                not self.got[region] or self.got[region][-1][0] != end for region, end in ends.items()):
+            self.take(quiet)
         while self.take(quiet):
             pass
 

@@ -49,13 +49,13 @@ class Authentication(Peer):
         event, data = self.next_of(line, dbid)
         self.equal("the watch tells of it", (event, str((data or {}).get("state"))), ("ObjectUpdated", "2"))
         person = ports.fields(client.execute_command(
-            "CFG.GET", self.tenant, "person", dbid, "AT", answer["token"]))
+            "CFG.GET", self.tenant, "person", dbid, "AT", answer["token"], "TIMEOUT", 20_000))
         self.equal("reading with the token shows it", person["state"], "2")
         client.execute_command("CFG.PUT", self.tenant, "person", dbid, "state", 1)
 
     def next_of(self, line, dbid):
         """The next event of a person: its name and its data."""
-        while (push := line.next(10)) is not None:
+        while (push := line.next(60)) is not None:
             _, _, _, event, _, kind, key, data = push
             if (kind, key) == ("person", dbid):
                 return event, json.loads(data) if data else None

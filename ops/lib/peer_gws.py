@@ -8,7 +8,7 @@ import ports
 from peer import Peer
 from peer_stage import EAST, WEST
 
-PATIENCE = 10
+PATIENCE = 60
 
 
 class GWS(Peer):
@@ -34,7 +34,7 @@ class GWS(Peer):
         user = f"gws-{self.stage.seed}-{time.time_ns()}"
         put = lambda *words: ports.fields(west.execute_command("CFG.PUT", self.tenant, *words))
         get = lambda client, kind, key, *words: ports.fields(
-            client.execute_command("CFG.GET", self.tenant, kind, key, *words))
+            client.execute_command("CFG.GET", self.tenant, kind, key, *words, "TIMEOUT", 20_000))
         words = ("person", "NEW", "user_name", user, "employee_id", user, "first_name", "Ada", "is_agent", "true")
         made = put(*words, "ONCE", user)
         self.did(f"made person {made['id']} in {WEST}, token {made['token']}")

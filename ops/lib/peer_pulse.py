@@ -35,7 +35,8 @@ class Pulse(Peer):
         while time.monotonic() < end:
             voice.take(0.2)
         self.stage.stop_traffic(traffic)
-        voice.drain()
+        voice.drain({region: following.journal(self.stage.redis[region], self.tenant, region)[-1][0]
+                     for region in REGIONS})
         voice.close()
         for region in REGIONS:
             self.judge(region, voice)
@@ -68,6 +69,9 @@ class Pulse(Peer):
             if page["position"] == position:
                 break
             position = page["position"]
+        # What was told of is pushed, be it late.
+        while len(pushes) < len(history) and (push := line.next(60)) is not None:
+            pushes.append(push)
         self.check("CFG.HISTORY tells the same changes in the same order",
                    [[push[2], push[3], push[5], push[6], push[7]] for push in pushes] == history,
                    f"{len(pushes)} pushed, {len(history)} told")

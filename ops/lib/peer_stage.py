@@ -9,6 +9,7 @@ from ports import Account
 
 EAST, WEST = "us-east", "eu-west"
 REGIONS = (EAST, WEST)
+FILLED = "4711"  # the charge number that a tenant gets when it has all its objects
 DURABLE = ["--appendonly", "yes", "--appendfsync", "everysec"]
 
 
@@ -69,6 +70,8 @@ class Stage:
         fill.start(wait=False)
         if (code := fill.process.wait(fill.patience)) != 0:
             raise servers.ServerFailure(f"generate --fill-only ended with code {code}\n{fill.log_tail()}")
+        for tenant in (self.tenant, self.other):
+            self.postgres.sql(f"UPDATE provisioning.tenant SET charge_number = '{FILLED}' WHERE dbid = {tenant}")
         for name in REGIONS:
             self.wait_projected(name)
 
@@ -81,11 +84,11 @@ class Stage:
                                      events_per_second=events_per_second, changes_per_second=changes_per_second)
 
     def wait_projected(self, region):
-        """Waits until a region's Redis has every person of PostgreSQL."""
-        count = int(self.postgres.sql(f"SELECT count(*) FROM provisioning.person WHERE tenant_dbid = {self.other}"))
-        key = f"cfg:{{{self.other}}}:person:by:user_name"
-        servers.wait_until(f"{region}: provisioning projected",
-                           lambda: count and self.redis[region].ask("HLEN", key) == count, 60)
+        """Waits until a region's Redis has what was changed last of each tenant, and so all of it."""
+        for tenant in (self.tenant, self.other):
+            servers.wait_until(
+                f"{region}: tenant {tenant} projected",
+                lambda: self.redis[region].ask("HGET", f"cfg:{{{tenant}}}:tenant:{tenant}", "charge_number") == FILLED)
 
     # What peers use.
 

@@ -16,7 +16,7 @@ from peer_stage import EAST, REGIONS
 AGENT_EVENTS = ("EventAgentLogin", "EventAgentLogout", "EventAgentReady", "EventAgentNotReady",
                 "EventAgentAfterCallWork")
 SECONDS = 10
-PATIENCE = 60
+PATIENCE = 120
 
 
 class WFM(Peer):
@@ -76,9 +76,14 @@ class WFM(Peer):
         """One read; on a broken connection, the next one goes on behind what was received."""
         try:
             answer = client.xread(self.cursors, count=200, block=200)
-        except (redis.exceptions.ConnectionError, OSError):
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError):
             self.breaks += 1
             time.sleep(0.05)
+            return client
+        except redis.exceptions.ResponseError as error:
+            if not str(error).startswith("UNAVAILABLE "):
+                raise
+            time.sleep(0.05)  # the worker has just begun: the next read comes when it has its Redis
             return client
         for name, batch in following.entries(answer).items():
             self.got[name] += batch

@@ -41,7 +41,7 @@ def install(place):
     print(f"installing Python packages into {place.relative_to(building.ROOT)}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=place.parent) as new:
         target = pathlib.Path(new) / "packages"
-        words = [*pip(), "install", "--quiet", "--no-input", "--disable-pip-version-check",
+        words = [*pip(), "install", "--quiet", "--no-input", "--disable-pip-version-check", "--retries", "10",
                  "--require-hashes", "--target", target, "--requirement", REQUIREMENTS]
         environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
         answer = subprocess.run([str(word) for word in words], stdout=sys.stderr, env=environment)

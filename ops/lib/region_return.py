@@ -40,15 +40,15 @@ class ReturningRegion(drilling.Drill):
             found = self.workers[DOWN].status()["components"]
             return next((one["state"]["name"] for one in found if one["component"] == "capture"), None)
 
-        servers.wait_until("the old primary is known for what it is", lambda: capture() == "former-primary", 60)
+        servers.wait_until("the old primary is known for what it is", lambda: capture() == "former-primary", 120)
         self.mark("returned")
-        servers.wait_until("the tail is mirrored", lambda: self._withheld() >= lost, 60)
+        servers.wait_until("the tail is mirrored", lambda: self._withheld() >= lost, 120)
         self.listed = self._listed_as_withheld()
         self.require(self.listed is None or self.listed >= lost,
                      f"{lost} entries stay out of the survivor's state, regionsync journals lists {self.listed}")
         self.require(self._open_calls() == 0, f"calls of {DOWN} beyond the cut are open in {SURVIVOR}")
         self.primary.become_standby(self.standby)
-        servers.wait_until("the region waits as a standby", lambda: capture() == "in-recovery", 60)
+        servers.wait_until("the region waits as a standby", lambda: capture() == "in-recovery", 120)
         self.primary.wait_replayed(self.standby)
 
     def _listed_as_withheld(self):
@@ -101,7 +101,7 @@ class ReturningRegion(drilling.Drill):
         for program in (circle, self.meanwhile, *self.workers.values()):
             program.require_running()
         self._end(circle, self.meanwhile)
-        words = ["--region", self.files[DOWN], "--region", self.files[SURVIVOR], "--wait", "60"]
+        words = ["--region", self.files[DOWN], "--region", self.files[SURVIVOR], "--wait", "120"]
         for name, ledger in (("circle", circle.ledger), ("meanwhile", self.meanwhile.ledger),
                              ("all", self.folder / "ledger-judged")):
             found = self.verify(*words, "--ledger", ledger)

@@ -67,7 +67,7 @@ class Regions:
         """Name of the state that a component is in; None where there is no such component, or no answer."""
         return state_of(self.workers[region], component)
 
-    def wait_state(self, region, component, names, since, seconds=30):
+    def wait_state(self, region, component, names, since, seconds=60):
         """Seconds from `since` (ns) until a component is in one of these states."""
         servers.wait_until(f"{region}: {component} {' or '.join(names)}",
                            lambda: self.state(region, component) in names, seconds)
@@ -91,7 +91,7 @@ class Regions:
         """Voice events that the peer has acknowledged to the worker of `region`."""
         return self.sample(region, f'mirror_appended_total{{peer="{peer(region)}",topic="voice"}}') or 0
 
-    def wait_moving(self, region, since, seconds=30):
+    def wait_moving(self, region, since, seconds=120):
         """Seconds from `since` (ns) until the peer acknowledges events again."""
         before = self.appended(region)
         servers.wait_until(f"{region}: events moving", lambda: self.appended(region) > before, seconds)
@@ -109,7 +109,7 @@ class Regions:
         key = f"cfg:{{{self.tenant}}}:tenant:{self.tenant}"
         return self.redis[region].ask("HGET", key, "charge_number") == mark
 
-    def wait_visible(self, mark, since, regions=REGIONS, seconds=60):
+    def wait_visible(self, mark, since, regions=REGIONS, seconds=120):
         """Seconds from `since` (ns) until these regions' caches show a mark."""
         for region in regions:
             servers.wait_until(f"{region}: change {mark} visible", lambda: self.is_visible(mark, region), seconds)
@@ -190,7 +190,7 @@ def state_of(worker, component):
     return found.get(component)
 
 
-def seconds_until(conditions, since, seconds=30):
+def seconds_until(conditions, since, seconds=120):
     """Seconds from `since` (ns) until each of these conditions, by name, was true first."""
     found = {}
 

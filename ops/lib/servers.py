@@ -72,7 +72,7 @@ def wait_until(what, condition, seconds=60, pause=0.01):
 def http_get(port, path):
     """What a server on the loopback address answers to a path, whatever the status; None where it does not answer."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
             return answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.read().decode()
@@ -446,6 +446,7 @@ class Postgres(Program):
 
     def crash(self):
         """SIGKILL to the server and all of its processes at once."""
+        self.pause()  # or it starts another one meanwhile, which keeps the next server from its memory
         pids = [self.pid, *self.children()]
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):

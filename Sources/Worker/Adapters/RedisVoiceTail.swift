@@ -112,11 +112,14 @@ extension RedisVoiceTail {
         state.withLock { $0.isReading = false }
         do {
             let found = try StreamReads.batches(in: try result.get(), of: cursors)
-            for (cursor, floor) in floors { try Self.check(cursor, try await Self.result(of: floor).get()) }
+            let trimmed = try await Self.trimmed(of: floors)
+            // Where nothing was found there is nothing that does not follow.
+            for journal in trimmed where found.contains(where: { $0.journal == journal }) {
+                throw RedisError.server(code: "STALE", message: "\(journal) was trimmed beyond where it is read")
+            }
             state.withLock { state in
-                if !floors.isEmpty || state.followed.count != cursors.count {
-                    state.followed = Set(cursors.map(\.journal))
-                }
+                guard !floors.isEmpty || state.followed.count != cursors.count else { return }
+                state.followed = Set(cursors.map(\.journal)).subtracting(trimmed)
             }
             fit(found)
             return found
@@ -134,10 +137,16 @@ extension RedisVoiceTail {
         }
     }
 
-    /// What is found behind a cursor follows it unless the journal was trimmed beyond. A look at it tells by how much.
-    private static func check(_ cursor: JournalCursor, _ floor: RedisReply) throws(RedisError) {
-        guard let floor = floor[0]?.entryID, floor > cursor.last else { return }
-        throw .server(code: "STALE", message: "\(cursor.journal) was trimmed beyond \(cursor.last)")
+    /// The journals that were trimmed beyond their cursors. A look tells by how much.
+    private static func trimmed(
+        of floors: [(JournalCursor, EventLoopFuture<RedisReply>)]
+    ) async throws -> [JournalName] {
+        var trimmed: [JournalName] = []
+        for (cursor, answer) in floors {
+            let floor = try await result(of: answer).get()[0]?.entryID ?? .zero
+            if floor > cursor.last { trimmed.append(cursor.journal) }
+        }
+        return trimmed
     }
 
     /// The number of the connection on which a read is on its way; nil: it is answered.

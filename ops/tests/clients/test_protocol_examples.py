@@ -14,11 +14,11 @@ import servers
 from generating import FrontEnd
 from regions import DURABLE, EAST, WEST
 
-PATIENCE = 20
+PATIENCE = 60
 # What redis-cli does by itself on a terminal.
 TERMINAL = ["--no-raw", "--show-pushes", "yes"]
-# What is asked again until it is as expected: state follows events by a moment.
-READS = re.compile(r" (CALL\.LIST|CALL\.GET|AGENT\.GET) ")
+# What is asked again until it is as expected: state follows events by a moment, and a region a token.
+READS = re.compile(r" (CALL\.LIST|CALL\.GET|AGENT\.GET|AT) ")
 OBJECTS = """
     INSERT INTO provisioning.tenant (name) VALUES ('acme'), ('other');
     INSERT INTO provisioning.switch (tenant_dbid, name) VALUES (101, 'main');
