@@ -141,7 +141,10 @@ extension FeedMachine {
     /// Finds a reader for a journal that was looked at.
     mutating func enlist(_ id: Int) {
         let looked = streams[id]?.lookLeft ?? .zero
-        let free = readers.first { $0.value.streams.count < settings.streamsPerReader }?.key
+        var free: Int?
+        for (number, found) in readers where found.streams.count < settings.streamsPerReader {
+            free = min(free ?? number, number)
+        }
         let reader = free ?? number()
         readers[reader, default: Reader(heard: looked)].streams.insert(id)
         begins(at: looked, reader)

@@ -162,7 +162,9 @@ extension PostgresProvisioning.Patience {
 
 extension PostgresServer {
     nonisolated func options(user: String) -> PostgresOptions {
-        PostgresOptions(host: host, port: port, database: "postgres", user: user)
+        var options = PostgresOptions(host: host, port: port, database: "postgres", user: user)
+        options.connectTimeout = .seconds(60)
+        return options
     }
 }
 

@@ -79,7 +79,7 @@ import VoiceEvents
             let region = try RegionFile.load(
                 "\(shipped)/us-east.yaml", environment: ["REGIONSYNC_REDIS_PORT": "\(port.redis.port)"])
             let loop = MultiThreadedEventLoopGroup.singleton.next()
-            let endpoint = RedisEndpoint(host: port.redis.host, port: port.redis.port)
+            let endpoint = RedisEndpoint.patient(port.redis.port)
             let store = RedisClient(endpoint: endpoint, name: "projection", eventLoop: loop)
             var settings = VoiceProjection.Settings(region: "us-east", peers: [])
             settings.tenants = ["101"]

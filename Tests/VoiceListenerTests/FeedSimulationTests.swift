@@ -246,7 +246,8 @@ private struct FeedWorld {
             return act()
         }
         followed[reader] = Set(cursors.map(\.journal))
-        let found = cursors.compactMap { cursor in
+        // In an order that does not depend on the process, so that a seed is one story.
+        let found = cursors.sorted { $0.journal < $1.journal }.compactMap { cursor in
             let ids = (entries[cursor.journal.origin] ?? []).filter { $0 > cursor.last.first }
             return FeedTalk.batch(cursor.journal.origin, behind: cursor.last, ids.map { EntryID(first: $0, second: 0) })
         }

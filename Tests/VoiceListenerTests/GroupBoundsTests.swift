@@ -23,8 +23,7 @@ import Testing
     private static func with(_ body: @escaping @Sendable (ReadingPort, Client) async throws -> Void) async throws {
         try await ReadingPort.with { port in
             let connection = try await RedisConnection.connect(
-                to: RedisEndpoint(host: "127.0.0.1", port: port.port), name: "test",
-                on: MultiThreadedEventLoopGroup.singleton.next())
+                to: .patient(port.port), name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
             try await body(port, Client(connection: connection))
             await connection.close()
         }

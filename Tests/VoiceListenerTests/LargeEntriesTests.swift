@@ -25,8 +25,7 @@ import Testing
                 """
             try await port.tell("EVAL", script, "1", ReadingPort.key)
             let client = try await RedisConnection.connect(
-                to: RedisEndpoint(host: "127.0.0.1", port: port.port), name: "test",
-                on: MultiThreadedEventLoopGroup.singleton.next())
+                to: .patient(port.port), name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
             try await body(port, client)
             await client.close()
         }

@@ -19,8 +19,7 @@ import Testing
     ) async throws {
         try await ReadingPort.with { port in
             let client = try await RedisConnection.connect(
-                to: RedisEndpoint(host: "127.0.0.1", port: port.port), name: "test",
-                on: MultiThreadedEventLoopGroup.singleton.next())
+                to: .patient(port.port), name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
             try await body(port, client)
             await client.close()
         }

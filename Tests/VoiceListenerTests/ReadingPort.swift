@@ -8,6 +8,7 @@ import RESP
 import RESPServer
 import RedisClient
 import ServerFixtures
+import Synchronization
 import Tenants
 import Testing
 
@@ -75,7 +76,7 @@ struct ReadingPort: Sendable {
     }
 
     private static func endpoint(of redis: RedisServer) -> RedisEndpoint {
-        var endpoint = RedisEndpoint(host: redis.host, port: redis.port, connectTimeout: .seconds(10))
+        var endpoint = RedisEndpoint.patient(redis.port)
         // As in a worker: a larger reply ends the connection.
         endpoint.replyBytes = 64 << 20
         return endpoint
@@ -95,9 +96,14 @@ struct ReadingPort: Sendable {
 
     func client() throws -> PortTalk { try PortTalk(port: port) }
 
-    /// Waits until so many clients wait or watch.
+    /// Waits until so many clients wait or watch, and nothing is looked for on their behalf.
     func untilWaiting(_ count: Int) async throws {
-        try await until("\(count) wait") { feed.size.clients == count }
+        try await until("\(count) wait") {
+            feed.state.withLock { state in
+                let waiters = state.machine.waiters.values
+                return waiters.count == count && waiters.allSatisfy { $0.state == .parked || $0.state == .watching }
+            }
+        }
     }
 
     func until(_ what: String, _ condition: () async throws -> Bool) async throws {

@@ -32,8 +32,11 @@ import Testing
             try await port.until("a reader reads") { try await !Self.readers(port).isEmpty }
             try await port.tell("ACL", "SETUSER", "default", "-xread")
             #expect(await waiting.hear(until: "\r\n") == Self.noRight)
+            try await port.until("operators are told") {
+                port.states.state(of: FeedReport.component)?.name == "refused"
+            }
             let state = port.states.state(of: FeedReport.component)
-            #expect(state?.name == "refused" && state?.health == .waiting)
+            #expect(state?.health == .waiting)
             #expect(state?.reason?.contains("NOPERM") == true && state?.advice != nil)
             #expect(await other.say("XREAD BLOCK 0 STREAMS \(Self.name) 1") == Self.noRight)
             try await port.tell("ACL", "SETUSER", "default", "+xread")

@@ -19,7 +19,7 @@ import VoiceListener
     ) async throws {
         try await RedisServer.with { redis in
             let loop = MultiThreadedEventLoopGroup.singleton.next()
-            let endpoint = RedisEndpoint(host: redis.host, port: redis.port)
+            let endpoint = RedisEndpoint.patient(redis.port)
             let client = RedisClient(endpoint: endpoint, name: "client", eventLoop: loop)
             let server = try await RedisConnection.connect(to: endpoint, name: "test", on: loop)
             try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -41,8 +41,7 @@ struct WaitingRegions: Sendable {
         return MirrorLink(
             settings: MirrorSettings(region: "us-east", peer: "eu-west"),
             connector: RedisMirrorConnector(
-                region: "us-east", local: RedisEndpoint(host: own.host, port: own.port),
-                remote: RedisEndpoint(host: peer.host, port: peer.port), eventLoop: loop),
+                region: "us-east", local: .patient(own.port), remote: .patient(peer.port), eventLoop: loop),
             report: MirrorReport(
                 peer: "eu-west", states: ComponentStates(), metrics: MetricsRegistry(),
                 logger: Logger(label: "mirror", factory: { _ in SwiftLogNoOpLogHandler() })), eventLoop: loop)
@@ -66,8 +65,7 @@ struct WaitingRegions: Sendable {
     /// Whether the peer's Redis has an event of tenant 101.
     func isThere(_ id: String) async throws -> Bool {
         let connection = try await RedisConnection.connect(
-            to: RedisEndpoint(host: peer.host, port: peer.port), name: "test",
-            on: MultiThreadedEventLoopGroup.singleton.next())
+            to: .patient(peer.port), name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
         let found = try await connection.send(RedisCommand("XRANGE", "rs:{101}:voice:us-east", id, id))
         await connection.close()
         return found.count == 1

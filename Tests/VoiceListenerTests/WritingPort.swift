@@ -32,9 +32,9 @@ struct WritingPort: Sendable {
         _ body: @escaping @Sendable (WritingPort) async throws -> Void
     ) async throws {
         let client = RedisClient(
-            endpoint: RedisEndpoint(host: redis.host, port: redis.port), name: "port", eventLoop: loops.next())
+            endpoint: .patient(redis.port), name: "port", eventLoop: loops.next())
         let server = try await RedisConnection.connect(
-            to: RedisEndpoint(host: redis.host, port: redis.port), name: "test", on: loops.next())
+            to: .patient(redis.port), name: "test", on: loops.next())
         _ = try await server.send(RedisCommand("SADD", "rs:{_}:tenants", "103"))
         _ = try await server.send(RedisCommand("HSET", "cfg:{103}:tenant:103", "name", "Acme"))
         let store = PromptRedisStore(client: client)
@@ -76,9 +76,9 @@ struct WritingPort: Sendable {
 
     /// A client of the port; with a name, that account's.
     func client(_ name: String? = nil) async throws -> RedisConnection {
-        try await RedisConnection.connect(
-            to: RedisEndpoint(host: "127.0.0.1", port: port, username: name, password: name.map { _ in "sesame" }),
-            name: "test", on: Self.loops.next())
+        var endpoint = RedisEndpoint.patient(port)
+        (endpoint.username, endpoint.password) = (name, name.map { _ in "sesame" })
+        return try await RedisConnection.connect(to: endpoint, name: "test", on: Self.loops.next())
     }
 
     /// Everything in a stream of Redis, as text.
@@ -88,7 +88,7 @@ struct WritingPort: Sendable {
 
     /// Waits until `condition` holds; fails the test where it never does.
     func until(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if try await condition() { return }
             try await Task.sleep(for: .milliseconds(5))
@@ -103,6 +103,15 @@ struct Everything: PeerCopies {
 
     func holds(_ entries: [JournalName: EntryID]) async -> Bool { true }
     func areWhole(upTo entries: [JournalName: EntryID]) async -> Bool { true }
+}
+
+extension RedisEndpoint {
+    /// A server or port of the test's own, which nobody gives up because the machine is busy.
+    static func patient(_ port: Int) -> RedisEndpoint {
+        RedisEndpoint(
+            host: "127.0.0.1", port: port, connectTimeout: .seconds(60), responseTimeout: .seconds(60),
+            linkTimeout: .seconds(60))
+    }
 }
 
 extension RedisConnection {

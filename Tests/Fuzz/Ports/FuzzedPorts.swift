@@ -85,6 +85,9 @@ final class FuzzedPorts: Sendable {
     private static func serve(_ label: String, _ table: CommandTable) -> Int {
         var settings = RESPServer.Settings(
             host: "127.0.0.1", port: 0, label: label, identity: ServerIdentity(version: "fuzz"))
+        // Nobody is cut off because the machine is busy.
+        settings.limits.handshakeTime = .seconds(600)
+        settings.limits.stallTime = .seconds(600)
         // One source fails again and again.
         settings.limits.logins.freeFailures = 1 << 40
         let accounts = Accounts(
