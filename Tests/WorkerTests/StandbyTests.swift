@@ -6,19 +6,6 @@ extension WorkerRegion {
     fileprivate func untilHolding(_ worker: WorkerProcess) async throws {
         try await until("\(worker.name) holds the lease") { await worker.state(of: "lease")?.name == "holding" }
     }
-
-    /// Which of two workers holds the lease, and which stands by: a busy machine may have had them change.
-    fileprivate func roles(
-        _ one: WorkerProcess, _ other: WorkerProcess
-    ) async throws -> (holder: WorkerProcess, other: WorkerProcess) {
-        var isHolder = true
-        try await until("one holds the lease, the other stands by") {
-            let states = (await one.state(of: "lease")?.name, await other.state(of: "lease")?.name)
-            isHolder = states.0 == "holding"
-            return (isHolder ? states.1 : states.0) == "standby" && (isHolder || states.1 == "holding")
-        }
-        return isHolder ? (holder: one, other: other) : (holder: other, other: one)
-    }
 }
 
 @Suite("Two workers of one region, as processes", .serialized)

@@ -74,7 +74,7 @@ struct WorkerRegion: Sendable {
         return region
     }
 
-    /// Runs `body` with two workers, the first of which holds the lease and streams.
+    /// Runs `body` with two workers, the first of which holds the lease while the second stands by.
     func withWorkers(_ body: (_ first: WorkerProcess, _ second: WorkerProcess) async throws -> Void) async throws {
         let first = try WorkerProcess("first", region: Self.file, environment: environment, folder: folder)
         defer { first.kill() }
@@ -86,8 +86,21 @@ struct WorkerRegion: Sendable {
         }
         let second = try WorkerProcess("second", region: Self.file, environment: environment, folder: folder)
         defer { second.kill() }
-        try await until("the second stands by") { await second.state(of: "lease")?.name == "standby" }
-        try await body(first, second)
+        let (holder, other) = try await roles(first, second)
+        try await body(holder, other)
+    }
+
+    /// Which of two workers holds the lease, and which stands by: a busy machine may have had them change.
+    func roles(
+        _ one: WorkerProcess, _ other: WorkerProcess
+    ) async throws -> (holder: WorkerProcess, other: WorkerProcess) {
+        var isHolder = true
+        try await until("one holds the lease, the other stands by") {
+            let states = (await one.state(of: "lease")?.name, await other.state(of: "lease")?.name)
+            isHolder = states.0 == "holding"
+            return (isHolder ? states.1 : states.0) == "standby" && (isHolder || states.1 == "holding")
+        }
+        return isHolder ? (holder: one, other: other) : (holder: other, other: one)
     }
 
     /// As its superuser; a busy machine is no failure of ours.
