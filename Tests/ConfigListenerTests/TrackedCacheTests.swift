@@ -266,6 +266,21 @@ struct TrackedCacheTests {
         #expect(cache.session == nil)
     }
 
+    @Test("Word of changes counts while the connection that reads is there: of what it read nobody is told after it")
+    func readingIsGone() async {
+        let cache = TrackedCache(
+            tracking: StandInTracking(), memory: ObjectMemory(limit: 1 << 20), states: ComponentStates(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await cache.run() }
+            let hasBegun = await holds { cache.session != nil }
+            #expect(hasBegun)
+            // The stand-in hears, and reads nothing.
+            await #expect(throws: StoreFailure.unreachable("stand-in")) { try await cache.heard() }
+            group.cancelAll()
+        }
+    }
+
     /// Whether `condition` comes to hold, at most within a minute.
     private func holds(_ condition: () -> Bool) async -> Bool {
         let deadline = ContinuousClock.now + .seconds(60)
