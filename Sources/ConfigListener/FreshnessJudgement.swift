@@ -3,9 +3,9 @@ internal import Projection
 
 /// Whether what is read of provisioning is fresh, and until when it was known to be. A value.
 ///
-/// A region that captures knows by its own stream, once that has worked off what was committed before. One that does not knows by what the region that does says once a second:
-/// it has everything that was captured when that was said, and it is `fresh` while that was within
-/// `CaptureElsewhere.patience`.
+/// A region that captures knows by its own stream, once that has worked off what was committed before. One that does not
+/// knows by what the region that does says once a second: it has everything that was captured when that was said, and it is
+/// `fresh` while that was within `CaptureElsewhere.patience`.
 struct FreshnessJudgement: Sendable {
     /// What is known at some moment.
     struct Facts: Sendable {
