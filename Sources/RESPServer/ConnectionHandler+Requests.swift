@@ -3,11 +3,14 @@ internal import RESP
 
 /// Requests are decoded one by one, each when the one before has been answered.
 extension ConnectionHandler {
-    /// Runs what can be run of what was received. While it is read the replies leave when reading ends.
+    /// Runs what can be run of what was received, until so much is written that others have to have their turn of the event
+    /// loop. While it is read the replies leave when reading ends.
     func process(isReading: Bool = false) {
         guard let context, !isProcessing else { return }
         isProcessing = true
-        while running == nil, !isClosing, context.channel.isWritable {
+        let turnBytes = listener.limits.outputPause.upperBound
+        var written = 0
+        while running == nil, !isClosing, context.channel.isWritable, written < turnBytes {
             refreshAccounts()
             guard !isClosing else { break }
             let limits = listener.limits
@@ -19,12 +22,25 @@ extension ConnectionHandler {
                 listener.metrics.rejected(.request)
                 close(after: .error(ReplyError("\(error)")))
             }
-            if output.readableBytes >= outputPiece { flush() }
+            if output.readableBytes >= outputPiece {
+                written += output.readableBytes
+                flush()
+            }
         }
         isProcessing = false
-        if isDraining, running == nil, !isClosing { close() }
+        if written >= turnBytes { postpone(context) }
+        if isDraining, running == nil, !isClosing, !isPostponed { close() }
         pauseReading(context)
         if !isReading { flushSoon(context) }
+    }
+
+    private func postpone(_ context: ChannelHandlerContext) {
+        guard !isPostponed else { return }
+        isPostponed = true
+        context.eventLoop.assumeIsolatedUnsafeUnchecked().execute {
+            self.isPostponed = false
+            self.process()
+        }
     }
 
     private func received(_ request: Request) {
@@ -78,7 +94,7 @@ extension ConnectionHandler {
     /// Stops reading from a client that is further ahead than may be kept, and goes on when it is not.
     private func pauseReading(_ context: ChannelHandlerContext) {
         let isBehind = decoder.pendingBytes > listener.limits.backlogBytes && !isClosing
-        let cannotRun = running != nil || !context.channel.isWritable
+        let cannotRun = running != nil || !context.channel.isWritable || isPostponed
         guard (isBehind && cannotRun) != isReadPaused else { return }
         isReadPaused.toggle()
         try? context.channel.syncOptions?.setOption(.autoRead, value: !isReadPaused)

@@ -38,6 +38,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     var lastTicket = 0
     var isProcessing = false
     var isReadPaused = false
+    /// Whether it is gone on with when others have had their turn of the event loop.
+    var isPostponed = false
     var watches = 0
     var isDraining = false
     /// Whether nothing is read or run any more.

@@ -18,7 +18,8 @@ package struct ListenerLimits: Hashable, Sendable {
     /// Bytes that may wait for a client that has not logged in, or has, to take them; beyond, it is cut off.
     package var outputBytesBeforeLogin = 1 << 10
     package var outputBytes = 32 << 20
-    /// Bytes waiting for a client above which no more of its commands are run, and below which they are again.
+    /// Bytes waiting for a client above which no more of its commands are run, and below which they are again. What it is
+    /// sent above that in one turn of the event loop makes the rest wait for the next.
     package var outputPause = 64 << 10...256 << 10
     /// Bytes of requests kept while an earlier command runs; with more, the client is not read from.
     package var backlogBytes = 64 << 10

@@ -22,6 +22,29 @@ import Testing
         ])
     }
 
+    @Test("A client that asks for much at once leaves the event loop to others before it has all of it")
+    func turns() async throws {
+        let diary = Diary()
+        let reply = String(repeating: "x", count: 1 << 10)
+        let table = CommandTable([
+            .test(
+                "T.KIB",
+                .immediate { invocation in
+                    if diary.all.isEmpty { invocation.client.eventLoop.execute { diary.note("another") } }
+                    diary.note("one")
+                    return .text(reply)
+                })
+        ])
+        try await TestServer.with(table: table, { $0.outputPause = 1 << 10...4 << 10 }) { server in
+            let client = try server.client()
+            client.send(String(repeating: "T.KIB\r\n", count: 40))
+            await client.expect(String(repeating: "$1024\r\n\(reply)\r\n", count: 40))
+            let place = try #require(diary.all.firstIndex(of: "another"))
+            #expect(place <= 4)
+            #expect(diary.all.count == 41)
+        }
+    }
+
     @Test("What a client may send before it has logged in, and after")
     func requests() async throws {
         try await TestServer.with(accounts: AccountStore(.test)) { server in
