@@ -48,6 +48,8 @@ package struct LoginThrottle: Sendable {
     private var records: [ClientSource: Record] = [:]
     /// Of all that found no room.
     private var others: Record?
+    /// Until then no source becomes old: who comes from ever new addresses must not have all looked through each time.
+    private var nextOld: Duration?
 
     package init(settings: Settings = Settings()) {
         self.settings = settings
@@ -128,13 +130,16 @@ package struct LoginThrottle: Sendable {
     }
 
     private mutating func forgetOld(at now: Duration) {
+        if let nextOld, now <= nextOld { return }
         let old = records.filter { isOld($0.value, at: now) }
         for source in old.keys { records[source] = nil }
+        // Who comes from now on is forgotten later than that.
+        nextOld = records.values.reduce(now + settings.memory) { min($0, end(of: $1)) }
     }
 
     /// Whatever is being checked: what has not ended by then never will, such as a check that was counted for the
     /// others and ended when its source had a place of its own.
-    private func isOld(_ record: Record, at now: Duration) -> Bool {
-        now - max(record.lastFailure, record.free) > settings.memory
-    }
+    private func isOld(_ record: Record, at now: Duration) -> Bool { now > end(of: record) }
+
+    private func end(of record: Record) -> Duration { max(record.lastFailure, record.free) + settings.memory }
 }

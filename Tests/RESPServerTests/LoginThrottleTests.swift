@@ -95,6 +95,24 @@ import Testing
         #expect(throttle.sourceCount == 1, "what is old makes room")
     }
 
+    @Test("Each source that becomes old makes room for another one, and none before")
+    func room() {
+        var throttle = LoginThrottle(settings: Self.settings())
+        let sources = (0..<7).map { ClientSource(address: [10, 0, 0, UInt8($0)]) }
+        for place in 0..<4 { throttle.failed(from: sources[place], at: .seconds(10 * place)) }
+        for _ in 0..<3 { throttle.failed(from: sources[4], at: .seconds(50)) }
+        // The first is forgotten, the second is not: who comes then shares a place with those before.
+        throttle.failed(from: sources[4], at: .seconds(105))
+        throttle.failed(from: sources[5], at: .seconds(105))
+        let own = throttle.attempted(from: sources[4], at: .seconds(105))
+        let shared = throttle.attempted(from: sources[5], at: .seconds(105))
+        #expect(own == .now && shared != .now)
+        throttle.failed(from: sources[6], at: .seconds(111))
+        let next = throttle.attempted(from: sources[6], at: .seconds(111))
+        #expect(next == .now)
+        #expect(throttle.sourceCount == 4)
+    }
+
     @Test("A check that began in the shared place and ended in one of its own does not count for ever")
     func moved() {
         var throttle = LoginThrottle(
