@@ -61,8 +61,9 @@ package final class TrackedCache: ProjectionStore {
     func heard() async throws(StoreFailure) {
         guard let session else { throw .unreachable("the region's Redis is away") }
         // What is told of changes is told for the connection that reads: it has to have been there all the while.
-        _ = try await session.answers([RedisCommand("PING")])
+        let asked = await session.send([RedisCommand("PING")])
         try await session.heard()
+        for answer in await asked.replies() { _ = try answer.get() }
     }
 
     /// Fails at once while Redis is away.
