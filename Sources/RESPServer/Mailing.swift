@@ -1,5 +1,6 @@
 internal import NIOCore
 package import RESP
+internal import Synchronization
 
 /// Replies and pushes for many clients, which leave with one visit to each of their event loops.
 ///
@@ -33,9 +34,16 @@ package struct Mailing: Sendable {
         add(.push(client, push), on: client.eventLoop)
     }
 
-    package func send() {
+    /// `taken` is called when all of the event loops have come to it, by the last of them; at once where it is empty.
+    package func send(taken: (@Sendable () -> Void)? = nil) {
+        guard !bags.isEmpty else {
+            taken?()
+            return
+        }
+        let receipt = taken.map { Receipt(loops: bags.count, $0) }
         for bag in bags {
             bag.eventLoop.execute {
+                defer { receipt?.loopCame() }
                 for item in bag.items {
                     switch item {
                     case .reply(let pending, let reply): pending.answer(reply)
@@ -52,5 +60,21 @@ package struct Mailing: Sendable {
             return
         }
         bags.append(Bag(eventLoop: eventLoop, items: [item]))
+    }
+}
+
+/// Tells that all of the event loops have come to a mailing.
+private final class Receipt: Sendable {
+    /// Those that have not.
+    private let loops: Atomic<Int>
+    private let taken: @Sendable () -> Void
+
+    init(loops: Int, _ taken: @escaping @Sendable () -> Void) {
+        self.loops = Atomic(loops)
+        self.taken = taken
+    }
+
+    func loopCame() {
+        if loops.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { taken() }
     }
 }

@@ -2,18 +2,24 @@
 struct FeedBacklog<Client: Sendable>: Sendable {
     typealias Action = FeedMachine<Client>.Action
 
-    /// How many actions may wait, and bytes of entries in them, before readers read no more.
+    /// How many actions may wait, a push counted for each of its clients, and bytes of entries in them, before readers read
+    /// no more.
     static var actionLimit: Int { 1_000 }
     static var byteLimit: Int { 16 << 20 }
 
     private var actions: [Action] = []
+    /// What pushes to several clients count besides.
+    private var copies = 0
     private var bytes = 0
 
     /// Whether readers had better wait until it is taken.
-    var isLarge: Bool { actions.count > Self.actionLimit || bytes > Self.byteLimit }
+    var isLarge: Bool { actions.count + copies > Self.actionLimit || bytes > Self.byteLimit }
 
     mutating func add(_ new: [Action]) {
-        for case .push(_, _, _, let chunk?) in new { bytes += chunk.byteCount }
+        for case .push(let clients, _, _, let chunk) in new {
+            copies += max(clients.count - 1, 0)
+            bytes += chunk?.byteCount ?? 0
+        }
         if actions.isEmpty { actions = new } else { actions += new }
     }
 

@@ -47,7 +47,7 @@ extension VoiceFeed {
 
     /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
     /// here while they are written to. For a crowd nothing is read until they may have been: what comes meanwhile is a larger
-    /// letter, and not one more. Where clients are far behind already, Redis has to wait for them.
+    /// letter, and not one more. Where clients or their event loops are far behind already, Redis has to wait for them.
     private func follow(_ reader: Int, through tail: any VoiceTail, on loop: any EventLoop) async -> ReadingEnd {
         guard let first = apply({ $0.wanted(by: reader) }) else { return .over }
         var sent = tail.send(behind: first.cursors, waits: first.waits)
@@ -69,10 +69,12 @@ extension VoiceFeed {
                     guard loop === eventLoop else { return .crowded }
                     let pause = min(Self.letterTime * actions.count, Self.longestPause)
                     try? await eventLoop.scheduleTask(in: pause) {}.futureResult.get()
+                    await letters.untilTaken()
                     sent = tail.send(behind: next.cursors, waits: next.waits)
                 } else {
                     sent = tail.send(behind: next.cursors, waits: next.waits)
                     perform(actions)
+                    await letters.untilTaken()
                 }
             }
             return .over

@@ -70,6 +70,8 @@ package final class VoiceFeed: Sendable {
     private let executor: @Sendable (any EventLoop) -> (any TaskExecutor)?
     private let report: FeedReport
     let tails = Mutex<[Int: any VoiceTail]>([:])
+    /// What goes to who watches.
+    let letters = FeedLetters()
     let jobs = VoiceJobs()
     private let start = ContinuousClock.now
     let looks: AsyncStream<Void>
@@ -212,6 +214,7 @@ extension VoiceFeed {
 
     private func send(_ actions: [FeedMachine<Reader>.Action]) {
         var mailing = Mailing()
+        var pushed = FeedLetters.Size()
         for action in actions {
             switch action {
             case .answer(let reader, let reply):
@@ -220,6 +223,8 @@ extension VoiceFeed {
             case .push(let readers, let watch, let region, let chunk):
                 let push = Push(voice: chunk, watch: watch, region: region)
                 for reader in readers { mailing.add(push, to: reader.client) }
+                pushed.count += readers.count
+                pushed.bytes += chunk?.byteCount ?? 0
             case .read(let waiter, let reader, let wait):
                 let isTaken = jobs.add(.other { await self.look(for: wait, of: reader, waiter) })
                 if !isTaken { mailing.add(.unavailable, to: reader.pending) }
@@ -230,7 +235,9 @@ extension VoiceFeed {
             case .report(let standing): report.note(standing)
             }
         }
-        mailing.send()
+        guard pushed.count > 0 else { return mailing.send() }
+        letters.sent(pushed)
+        mailing.send { [letters, pushed] in letters.taken(pushed) }
     }
 
     /// The loop of a client that waits for what the reader reads: what comes has no other thread to go to on its way there.

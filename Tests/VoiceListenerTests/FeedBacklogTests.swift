@@ -31,6 +31,13 @@ import Testing
             return
         }
         #expect(!backlog.isLarge)
+        let watching = [String](repeating: "w", count: Backlog.actionLimit)
+        backlog.add([.push(watching, watch: 1, region: "eu", nil)])
+        #expect(!backlog.isLarge)
+        backlog.add([.push(["w"], watch: 1, region: "eu", nil)])
+        #expect(backlog.isLarge)
+        #expect(backlog.takeAll().count == 2)
+        #expect(!backlog.isLarge)
 
         var builder = EntryBatchBuilder(previous: .zero)
         builder.append(id: EntryID(first: 1, second: 0), fields: 1) { strings in
