@@ -119,15 +119,18 @@ extension FeedMachine {
         }
     }
 
-    /// Redis did not answer when something was looked for; what it refused is an answer.
+    /// Redis did not answer when something was looked for; what it refused is an answer. That may be this client's trouble
+    /// alone: a look tells.
     mutating func foundNoAnswer(for id: Int) {
-        guard let waiter = waiters[id] else { return lost() }
+        guard let waiter = waiters[id] else { return }
         if case .entries = waiter.wait.purpose, waiter.hasWaited, !waiter.isDue {
             waiters[id]?.state = .parked
+            unanswered.insert(id)
         } else {
             finish(id, .unavailable)
         }
-        lost()
+        for place in waiter.places { lookSoon(at: place.stream) }
+        act(.look)
     }
 
     /// Time goes on: who has waited for long enough gets nothing. Where Redis is asked for it, there may be something: it gets

@@ -86,7 +86,22 @@ extension FeedMachine {
             case .unreachable: break
             }
         }
-        if wasAway { returned() }
+        if wasAway { returned() } else if !unanswered.isEmpty { lookAgain(behind: Set(before.keys)) }
+    }
+
+    /// Has looked for in Redis, which answers, what it did not answer before.
+    private mutating func lookAgain(behind looked: Set<Int>) {
+        for id in unanswered.sorted() {
+            guard waiters[id]?.places.contains(where: { looked.contains($0.stream) }) == true else { continue }
+            unanswered.remove(id)
+            settle(id)
+        }
+    }
+
+    /// Has a journal looked at as soon as may be.
+    mutating func lookSoon(at id: Int) {
+        guard let stream = streams[id] else { return }
+        streams[id]?.nextLook = min(stream.nextLook, stream.lookLeft + settings.lookPause)
     }
 
     private mutating func looked(at id: Int, _ facts: StreamFacts, sinceLast last: EntryID) {

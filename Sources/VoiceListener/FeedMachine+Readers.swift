@@ -135,6 +135,7 @@ extension FeedMachine {
     mutating func returned() {
         for (id, stream) in streams where stream.isKnown && stream.reader == nil { streams[id]?.nextLook = .zero }
         act(.look)
+        unanswered.removeAll()
         for id in waiters.keys.sorted() { settle(id) }
     }
 

@@ -101,6 +101,7 @@ extension FeedMachine {
             streams[place.stream]?.watchers.remove(id)
         }
         deadlines.remove(id, at: waiter.wait.deadline)
+        unanswered.remove(id)
         return waiter.client
     }
 

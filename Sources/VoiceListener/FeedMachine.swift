@@ -19,6 +19,8 @@ struct FeedMachine<Client: Sendable>: Sendable {
         var linger = Duration.seconds(60)
         /// How often journals are looked at; with more than a thousand less often.
         var lookInterval = Duration.seconds(1)
+        /// How soon a journal is looked at again for who was not answered.
+        var lookPause = Duration.milliseconds(50)
         /// How long journals that cannot be read may be read in vain before who waits for them is told.
         var refusalPatience = Duration.seconds(2)
         /// How far answers of a reader may be apart for what they hold to follow: where the worker was stopped for longer, a
@@ -49,6 +51,8 @@ struct FeedMachine<Client: Sendable>: Sendable {
     var waiters: [Int: Waiter] = [:]
     var readers: [Int: Reader] = [:]
     var deadlines = Deadlines()
+    /// Parked though there is something to be looked for: Redis did not answer.
+    var unanswered: Set<Int> = []
     /// What the recent entries of all journals take of memory.
     var keptBytes = 0
     /// Whether Redis did not answer when it was asked last.

@@ -39,10 +39,14 @@ extension VoiceFeed {
             }
         } catch {
             apply { $0.readFailed(by: reader, error, at: time) }
-            // What fails at once fails again; nobody hurries.
-            try? await Task.sleep(for: .milliseconds(50))
-            lookSoon.yield()
+            await lookLater()
         }
+    }
+
+    /// Looks, as something failed. What fails at once fails again; nobody hurries.
+    private func lookLater() async {
+        try? await Task.sleep(for: state.withLock { $0.machine.settings.lookPause })
+        lookSoon.yield()
     }
 
     /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
@@ -88,7 +92,9 @@ extension VoiceFeed {
         switch await reader.look(wait) {
         case .found(let reply): apply { $0.found(reply, for: waiter) }
         case .nothing: apply { $0.foundNothing(for: waiter) }
-        case .unavailable: apply { $0.foundNoAnswer(for: waiter) }
+        case .unavailable:
+            apply { $0.foundNoAnswer(for: waiter) }
+            jobs.add(.other { await self.lookLater() })
         }
     }
 

@@ -74,6 +74,53 @@ import Testing
         #expect(talk.machine.waiters.values.allSatisfy { $0.state == .parked })
     }
 
+    @Test("a read in Redis that is not answered is nobody else's trouble")
+    func othersUnanswered() {
+        var talk = Self.waiting()
+        let early = talk.ask("b", "eu 1")
+        talk.ask("c", "us 1")
+        _ = talk.wanted()
+        talk.machine.foundNoAnswer(for: early)
+        #expect(talk.wanted() == ["b: " + Self.away])
+        #expect(talk.machine.standing == .following)
+        #expect(talk.cursors(talk.reader) == ["eu 5-0"])
+        talk.read("eu", behind: 5, 6)
+        talk.look(["us": StreamFacts(1)])
+        #expect(talk.wanted().contains("a: " + Self.entries("eu", 6)))
+        #expect(talk.machine.waiters.values.map(\.client) == ["c"])
+    }
+
+    @Test("who waited and was not answered is looked for again behind a look, which hurries no more than it may")
+    func unansweredAgain() {
+        var talk = Self.waiting()
+        let waiter = talk.machine.waiters.keys.first ?? 0
+        talk.look(["eu": StreamFacts(9, floor: 7)], at: .seconds(1))
+        for time in [1_050, 1_100, 1_150] {
+            #expect(talk.wanted().contains("read \(waiter) for a: eu 5-0"))
+            talk.machine.foundNoAnswer(for: waiter)
+            #expect(talk.wanted() == [])
+            #expect(talk.look(["eu": StreamFacts(9, floor: 7)], at: .milliseconds(time - 1)) == [])
+            #expect(talk.look(["eu": StreamFacts(9, floor: 7)], at: .milliseconds(time)) == ["eu"])
+        }
+        talk.machine.found(.integer(1), for: waiter)
+        #expect(talk.wanted().contains("a: :1"))
+        #expect(talk.machine.unanswered.isEmpty)
+    }
+
+    @Test("who was not answered, and waits on while Redis is away, is looked for when it is back")
+    func unansweredAway() {
+        var talk = Self.waiting()
+        let waiter = talk.machine.waiters.keys.first ?? 0
+        talk.look(["eu": StreamFacts(9, floor: 7)], at: .seconds(1))
+        talk.machine.foundNoAnswer(for: waiter)
+        talk.lookInVain(at: .seconds(2))
+        #expect(talk.machine.standing == .away && talk.machine.waiters.count == 1)
+        _ = talk.wanted()
+        talk.look(["eu": StreamFacts(9, floor: 7)], at: .seconds(3))
+        let reads = talk.wanted().filter { $0.hasPrefix("read ") }
+        #expect(reads == ["read \(waiter) for a: eu 5-0"])
+    }
+
     @Test("a copy that was forked: who has read of it is told, who has read nothing is not")
     func forked() {
         var talk = Self.waiting { $0.ask("b", "eu 0") }
