@@ -80,10 +80,16 @@ package enum RequestFunctions {
 extension ProjectionStore {
     /// The answer to a command that calls a function, which is sent again with the library where the server has lost that.
     func answer(to command: RedisCommand, of library: FunctionLibrary) async throws(StoreFailure) -> StoreReply? {
-        var results = await run([command])
-        if case .failure(let failure)? = results.first, failure.isFunctionMissing {
-            results = await run([library.loadCommand, command])
-        }
-        return try results.last?.get()
+        try await answers(to: command, then: [], of: library).first?.get()
+    }
+
+    /// The same, and the answers to what is asked behind it.
+    func answers(
+        to command: RedisCommand, then others: [RedisCommand], of library: FunctionLibrary
+    ) async -> [Result<StoreReply, StoreFailure>] {
+        let commands = [command] + others
+        let answers = await run(commands)
+        guard case .failure(let failure)? = answers.first, failure.isFunctionMissing else { return answers }
+        return Array(await run([library.loadCommand] + commands).dropFirst())
     }
 }

@@ -52,7 +52,7 @@ extension VoiceWrites {
     /// How many of the peers hold the entries indeed: one may hold what was written later and not these, where the region's
     /// Redis has lost them, which throws, as it does where that cannot be asked, or where they were trimmed too early.
     private func confirmed(
-        _ holding: [any PeerCopies], _ entries: [JournalName: EntryID]
+        _ holding: [any PeerCopies], _ entries: [JournalName: WrittenEntry]
     ) async throws(ReplyError) -> Int {
         let all = Array(entries)
         var trimmed: [JournalName: EntryID] = [:]
@@ -62,7 +62,8 @@ extension VoiceWrites {
                 guard absent.isTrimmed else {
                     throw ReplyError(
                         code: "STALE",
-                        message: "the region's Redis has lost \(absent.entry) of tenant \(absent.journal.tenant)")
+                        message: "the region's Redis has lost, or may have, "
+                            + "\(absent.entry) of tenant \(absent.journal.tenant)")
                 }
                 trimmed[absent.journal] = absent.entry
             }
@@ -77,19 +78,22 @@ extension VoiceWrites {
         return count
     }
 
-    /// Those entries that are not there any more.
+    /// Those entries that are not there any more. What is below the floor was trimmed, unless the journal got a new mark
+    /// since it was written: then nobody can tell whether it was lost before.
     private func absent(
-        of entries: ArraySlice<(key: JournalName, value: EntryID)>
+        of entries: ArraySlice<(key: JournalName, value: WrittenEntry)>
     ) async throws(ReplyError) -> [(journal: JournalName, entry: EntryID, isTrimmed: Bool)] {
         do throws(StoreFailure) {
             let found = try await store.answers(
-                entries.map { RedisCommand("XRANGE", $0.key.key, $0.value.description, $0.value.description) })
-            let floors = try await store.answers(entries.map { RedisCommand("HGET", $0.key.metaKey, "floor") })
-            return zip(entries, zip(found, floors)).compactMap { asked, answers in
-                let (entry, floor) = answers
-                guard entry.elements.isEmpty else { return nil }
-                let isTrimmed = floor.text.flatMap { EntryID($0) }.map { $0 >= asked.value } ?? false
-                return (journal: asked.key, entry: asked.value, isTrimmed: isTrimmed)
+                entries.map { RedisCommand("XRANGE", $0.key.key, $0.value.id.description, $0.value.id.description) })
+            let states = try await store.answers(
+                entries.map { RedisCommand("HMGET", $0.key.metaKey, "floor", "birth") })
+            return zip(entries, zip(found, states)).compactMap { asked, answers in
+                let (written, state) = (asked.value, answers.1.elements)
+                guard answers.0.elements.isEmpty else { return nil }
+                let floor = EntryID(floor: state.first ?? .null)
+                let isTrimmed = floor >= written.id && !written.isOlder(than: state.last?.text)
+                return (journal: asked.key, entry: written.id, isTrimmed: isTrimmed)
             }
         } catch {
             throw ReplyError(ofRead: error)
@@ -97,7 +101,7 @@ extension VoiceWrites {
     }
 
     /// Returns when the region's Redis has lost some of the entries, or when cancelled.
-    private func entriesLost(_ entries: [JournalName: EntryID]) async {
+    private func entriesLost(_ entries: [JournalName: WrittenEntry]) async {
         let all = Array(entries)
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.lookInterval)
@@ -111,10 +115,11 @@ extension VoiceWrites {
     /// The peers that hold the entries: once `wanted` of them do, or all have answered, when `patience` is over or, where it
     /// has no end, the entries are lost, or when the task is cancelled.
     private func holding(
-        _ entries: [JournalName: EntryID], wanted: Int64, patience: Duration?
+        _ entries: [JournalName: WrittenEntry], wanted: Int64, patience: Duration?
     ) async -> [any PeerCopies] {
-        await withTaskGroup(of: PeerAnswer?.self) { tasks in
-            for peer in peers { tasks.addTask { PeerAnswer(peer: peer, holds: await peer.holds(entries)) } }
+        let ids = entries.mapValues(\.id)
+        return await withTaskGroup(of: PeerAnswer?.self) { tasks in
+            for peer in peers { tasks.addTask { PeerAnswer(peer: peer, holds: await peer.holds(ids)) } }
             if let patience {
                 tasks.addTask {
                     try? await Task.sleep(for: patience)

@@ -67,7 +67,7 @@ extension VoiceWrites {
             let journal = event.stream.journal(tenant: tenant, here: region)
             let entry = try await append(event, to: journal, by: call.account.name)
             written.wrote(entry, to: journal, call.client)
-            return .text(entry.description)
+            return .text(entry.id.description)
         } catch {
             return .error(error)
         }
@@ -75,20 +75,24 @@ extension VoiceWrites {
 
     private func append(
         _ event: AppendedEvent, to journal: JournalName, by account: String
-    ) async throws(ReplyError) -> EntryID {
+    ) async throws(ReplyError) -> WrittenEntry {
         do throws(StoreFailure) {
-            let answer: StoreReply?
+            let answers: [Result<StoreReply, StoreFailure>]
+            // Behind the event, so that it was in the journal that has this mark.
+            let mark = RedisCommand("HGET", journal.metaKey, "birth")
             if let once = event.once {
                 let key = OnceMemory.key(once, of: account, tenant: journal.tenant, region: region)
                 let words = ["FCALL", RequestFunctions.append, "2", journal.key, key, OnceMemory.lifetime]
-                answer = try await store.answer(to: RedisCommand(words, event.words), of: RequestFunctions.library)
+                let command = RedisCommand(words, event.words)
+                answers = await store.answers(to: command, then: [mark], of: RequestFunctions.library)
             } else {
-                answer = try await store.answers([RedisCommand(["XADD", journal.key, "*"], event.words)]).first
+                answers = await store.run([RedisCommand(["XADD", journal.key, "*"], event.words), mark])
             }
-            guard let entry = answer?.text.flatMap({ EntryID($0) }) else {
+            guard let id = try answers.first?.get().text.flatMap({ EntryID($0) }) else {
                 throw StoreFailure.server(code: "ERR", message: "XADD does not answer an ID")
             }
-            return entry
+            // Whatever the mark, the event is written.
+            return WrittenEntry(id: id, birth: (try? answers.dropFirst().first?.get())?.text)
         } catch {
             if case .server("CONFLICT", _) = error {} else { refusals.note(error) }
             throw ReplyError(ofWrite: error)

@@ -42,6 +42,30 @@ import Testing
         }
     }
 
+    @Test("what left a journal that got a new mark since is not said to be held: it may have been lost before")
+    func reborn() async throws {
+        try await Self.with(Everything(region: "eu-west")) { port, client, unmarked in
+            let meta = Self.journal.metaKey
+            func set(_ fields: String...) async throws {
+                _ = try await port.server.send(RedisCommand(["HSET", meta] + fields))
+            }
+            // A mark that is drawn first is no other mark.
+            _ = try await port.server.send(RedisCommand("DEL", Self.journal.key))
+            try await set("birth", "a", "floor", unmarked)
+            #expect(try await client.say("WAIT", "1", "0") == "1")
+            for (index, once) in [[], ["ONCE", "x"]].enumerated() {
+                let id = try await client.say(
+                    words: ["XADD", "voice:101", "*"] + once + ["event", "EventHeld", "key", "c", "data", "{}"])
+                #expect(try await client.say("WAIT", "1", "0") == "1")
+                _ = try await port.server.send(RedisCommand("XTRIM", Self.journal.key, "MAXLEN", "0"))
+                try await set("floor", id)
+                #expect(try await client.say("WAIT", "1", "0") == "1")
+                try await set("birth", "b\(index)")
+                #expect(try await client.say("WAIT", "1", "0").hasPrefix("(STALE "))
+            }
+        }
+    }
+
     @Test("what cannot be looked for, since Redis is away, is not said to be held, whatever peers say")
     func unknownIsNotHeld() async throws {
         try await Self.with(Everything(region: "eu-west")) { port, client, _ in
