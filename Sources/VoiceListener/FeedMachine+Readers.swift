@@ -81,7 +81,7 @@ extension FeedMachine {
             keptBytes += chunk.byteCount
             grown.append(id)
             push(chunk, of: id)
-            woken += candidates(among: streams[id]?.waiters ?? [], for: chunk, of: id)
+            woken += candidates(for: chunk, of: id)
         }
         for id in woken { wake(id) }
         for id in grown { trim(id) }
@@ -173,7 +173,10 @@ extension FeedMachine {
     }
 
     /// Whom a chunk concerns. Of a group's consumers no more are woken than there are entries to be had.
-    private func candidates(among ids: Set<Int>, for chunk: EntryChunk, of stream: Int) -> [Int] {
+    private func candidates(for chunk: EntryChunk, of stream: Int) -> [Int] {
+        // Those who watch are many, and have what came.
+        guard let found = streams[stream], found.watchers.count < found.waiters.count else { return [] }
+        let ids = found.watchers.isEmpty ? found.waiters : found.waiters.subtracting(found.watchers)
         var consumers: [String: Int] = [:]
         return ids.sorted().filter { id in
             guard let waiter = waiters[id], waiter.state == .parked else { return false }

@@ -487,6 +487,32 @@ import Testing
         #expect(talk.wanted() == ["push v: 1 eu 8-0", "push v: 2 eu 8-0"])
     }
 
+    @Test("who watches, before and behind who waits, takes nobody's place")
+    func watchesBeside() {
+        var talk = FeedTalk()
+        let first = talk.watch("v", 1, "eu")
+        talk.ask("a", "eu 5")
+        let consumer = talk.join("c", "g", "eu")
+        talk.look(["eu": StreamFacts(5)])
+        talk.watch("w", 1, "eu")
+        talk.machine.foundNothing(for: consumer)
+        talk.reader = talk.machine.readers.keys.first ?? 0
+        _ = talk.wanted()
+        talk.read("eu", behind: 5, 6)
+        #expect(
+            talk.wanted() == [
+                "push v w: 1 eu 6-0", "a: " + Self.entries("eu", 6), "read \(consumer) for c: eu 5-0",
+            ])
+        talk.machine.found(.integer(1), for: consumer)
+        _ = talk.wanted()
+        talk.read("eu", behind: 6, 7)
+        #expect(talk.wanted() == ["push v w: 1 eu 7-0"])
+        talk.machine.unwatched(first, by: nil)
+        talk.ask("a", "eu 7")
+        talk.read("eu", behind: 7, 8)
+        #expect(talk.wanted() == ["push w: 1 eu 8-0", "a: " + Self.entries("eu", 8)])
+    }
+
     @Test("a watch that does not begin in time is refused")
     func lateWatch() {
         var talk = FeedTalk()
