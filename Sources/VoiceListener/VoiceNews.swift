@@ -7,25 +7,26 @@ extension Push {
     /// `[voice, watch, region, id, fields]` for each entry; without a chunk `[voice, watch, region, STALE, null]`: events of
     /// the region may be missing, or are no more.
     init(voice chunk: EntryChunk?, watch: Int64, region: String) {
-        let head = "5\r\n$5\r\nvoice\r\n:\(watch)\r\n$\(region.utf8.count)\r\n\(region)\r\n"
-        var (two, three) = (ByteBuffer(), ByteBuffer())
+        self.init(three: Self.news(chunk, watch, region, .three)) { Self.news(chunk, watch, region, .two) }
+    }
+
+    private static func news(
+        _ chunk: EntryChunk?, _ watch: Int64, _ region: String, _ version: RESPVersion
+    ) -> ByteBuffer {
+        let (mark, null) = version == .three ? (">", "_") : ("*", "$-1")
+        let head = "\(mark)5\r\n$5\r\nvoice\r\n:\(watch)\r\n$\(region.utf8.count)\r\n\(region)\r\n"
+        var wire = ByteBuffer()
         guard let chunk else {
-            two.writeString("*\(head)$5\r\nSTALE\r\n$-1\r\n")
-            three.writeString(">\(head)$5\r\nSTALE\r\n_\r\n")
-            self.init(two: two, three: three)
-            return
+            wire.writeString("\(head)$5\r\nSTALE\r\n\(null)\r\n")
+            return wire
         }
         let parts = chunk.parts
-        let room = chunk.wire.readableBytes + parts.count * (head.utf8.count + 1)
-        two.reserveCapacity(room)
-        three.reserveCapacity(room)
+        wire.reserveCapacity(chunk.wire.readableBytes + parts.count * head.utf8.count)
         for part in parts {
-            two.writeString("*\(head)")
-            two.writeImmutableBuffer(part.wire)
-            three.writeString(">\(head)")
-            three.writeImmutableBuffer(part.wire)
+            wire.writeString(head)
+            wire.writeImmutableBuffer(part.wire)
         }
-        self.init(two: two, three: three)
+        return wire
     }
 }
 
