@@ -87,19 +87,20 @@ struct ClientPorts: Sendable {
             store: store, progress: progress, cache: cache, logger: logger("watches"))
         watches = ConfigWatches(feed: changes, tenants: tenants, catalog: region.catalog)
         let client = client
+        let voiceLogger = logger("voice")
         feed = VoiceFeed(
             store: store,
             tail: { (reader, eventLoop) async throws(StoreFailure) -> any VoiceTail in
                 try await RedisVoiceTail.open(
-                    endpoint: endpoint, name: "listeners-\(reader)", eventLoop: eventLoop, client: client)
-            }, eventLoop: eventLoop, executor: { EventLoopTaskExecutor($0) }, states: states,
-            logger: logger("voice"))
+                    endpoint: endpoint, name: "listeners-\(reader)", eventLoop: eventLoop, client: client,
+                    logger: voiceLogger)
+            }, eventLoop: eventLoop, executor: { EventLoopTaskExecutor($0) }, states: states, logger: voiceLogger)
         if region.listeners.voice != nil { feed.install(in: metrics) }
         voiceReads = VoiceReads(
             feed: feed, store: readingStore, tenants: tenants, region: region.name, peers: region.peers.map(\.region))
         voiceWrites = VoiceWrites(
             region: region.name, store: store, tenants: tenants, peers: links.map { LinkedCopies($0) },
-            logger: logger("voice"))
+            logger: voiceLogger)
         voiceStates = VoiceStates(store: store, tenants: tenants)
     }
 

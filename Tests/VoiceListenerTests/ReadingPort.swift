@@ -44,14 +44,14 @@ struct ReadingPort: Sendable {
         let store = PromptRedisStore(client: client)
         let tenants = TenantLookup(store: store, fixed: [101, 102] + Array(201...208))
         let states = ComponentStates()
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let feed = VoiceFeed(
             store: store,
             tail: { (reader, loop) async throws(StoreFailure) -> any VoiceTail in
                 try await RedisVoiceTail.open(
-                    endpoint: endpoint, name: "feed-\(reader)", eventLoop: loop, client: client)
+                    endpoint: endpoint, name: "feed-\(reader)", eventLoop: loop, client: client, logger: logger)
             },
-            eventLoop: loop, executor: { EventLoopTaskExecutor($0) }, states: states,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            eventLoop: loop, executor: { EventLoopTaskExecutor($0) }, states: states, logger: logger)
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: "us-east", peers: ["eu-west"])
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }

@@ -1,6 +1,7 @@
 import Journal
 import NIOCore
 import NIOPosix
+import PortFixtures
 import Projection
 import RESP
 import RedisClient
@@ -15,6 +16,7 @@ import VoiceListener
 
     /// Runs `body` with a tail, and a connection to the same server.
     private static func with(
+        _ messages: LoggedMessages = LoggedMessages(),
         _ body: @escaping @Sendable (RedisServer, RedisVoiceTail, RedisConnection) async throws -> Void
     ) async throws {
         try await RedisServer.with { redis in
@@ -27,7 +29,7 @@ import VoiceListener
                 tasks.addTask {
                     _ = try await client.connection()
                     let tail = try await RedisVoiceTail.open(
-                        endpoint: endpoint, name: "tail", eventLoop: loop, client: client)
+                        endpoint: endpoint, name: "tail", eventLoop: loop, client: client, logger: messages.logger)
                     defer { tail.close() }
                     try await body(redis, tail, server)
                 }
@@ -73,6 +75,25 @@ import VoiceListener
             #expect(calls.string?.contains("cmdstat_client|unblock") == true)
             _ = try await server.send(RedisCommand("XADD", Self.journal.key, "1-0", "n", "1"))
             #expect(try await Self.read(tail, waits: true).reads().count == 1)
+        }
+    }
+
+    @Test("a server that refuses to end reads is asked once for each, and operators are told once")
+    func interruptionRefused() async throws {
+        let messages = LoggedMessages()
+        try await Self.with(messages) { _, tail, server in
+            _ = try await server.send(RedisCommand("ACL", "SETUSER", "default", "-client|unblock"))
+            for last: UInt64 in 0...1 {
+                let sent = Self.read(tail, behind: last, waits: true)
+                async let found = sent.reads()
+                await tail.interrupt()
+                _ = try await server.send(RedisCommand("XADD", Self.journal.key, "\(last + 1)-0", "n", "1"))
+                _ = try await found
+            }
+            let calls = try await server.send(RedisCommand("INFO", "commandstats")).string ?? ""
+            let unblock = calls.split(separator: "\r\n").first { $0.hasPrefix("cmdstat_client|unblock:") }
+            #expect(unblock?.contains("rejected_calls=2,") == true, "\(calls)")
+            #expect(messages.count(of: "Redis does not end reads that wait: journals are followed late") == 1)
         }
     }
 

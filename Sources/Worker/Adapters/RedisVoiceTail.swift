@@ -1,5 +1,7 @@
 package import Journal
+package import Logging
 package import NIOCore
+internal import Observability
 package import Projection
 internal import RESP
 package import RedisClient
@@ -22,6 +24,8 @@ package final class RedisVoiceTail: VoiceTail {
         var reads = 0
         var isReading = false
         var isInterrupted = false
+        /// Whether the server was seen not to let reads be ended.
+        var isRefused = false
         var isClosed = false
         /// Journals of the last read: what the next one finds of them follows that.
         var followed: Set<JournalName> = []
@@ -31,32 +35,37 @@ package final class RedisVoiceTail: VoiceTail {
     private let name: String
     private let eventLoop: any EventLoop
     private let client: RedisClient
+    private let logger: Logger
     private let state: Mutex<State>
 
     private static let entriesPerRead = 512
     /// Bytes that a read should bring at most, and those that it may.
     private static let wantedBytes = 4 << 20
     private static let replyBytes = 64 << 20
+    /// Between one try to end a read and the next.
+    private static let longestPause = Duration.milliseconds(100)
 
     private init(
         _ connection: RedisConnection, endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop,
-        client: RedisClient
+        client: RedisClient, logger: Logger
     ) {
         self.endpoint = endpoint
         self.name = name
         self.eventLoop = eventLoop
         self.client = client
+        self.logger = logger
         state = Mutex(State(connection: connection))
     }
 
-    /// Opens a connection.
+    /// Opens a connection. `logger` is told, once, where the server does not let reads be ended.
     package static func open(
-        endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop, client: RedisClient
+        endpoint: RedisEndpoint, name: String, eventLoop: any EventLoop, client: RedisClient, logger: Logger
     ) async throws(StoreFailure) -> RedisVoiceTail {
         var endpoint = endpoint
         endpoint.replyBytes = replyBytes
         let connection = try await connect(to: endpoint, name, on: eventLoop)
-        return RedisVoiceTail(connection, endpoint: endpoint, name: name, eventLoop: eventLoop, client: client)
+        return RedisVoiceTail(
+            connection, endpoint: endpoint, name: name, eventLoop: eventLoop, client: client, logger: logger)
     }
 
     package func send(behind cursors: [JournalCursor], waits: Bool) -> SentRead {
@@ -84,13 +93,17 @@ package final class RedisVoiceTail: VoiceTail {
             state.isInterrupted = !state.isReading
             return state.reads
         }
+        var pause = Duration.milliseconds(1)
         while let id = connectionID(of: read), !Task.isCancelled {
-            if case .connected(let other) = await client.state {
-                let answer = try? await other.send(RedisCommand("CLIENT", "UNBLOCK", "\(id)")) as RedisReply
-                // Without it the command has not got there yet, or is answered already.
-                if answer?.integer == 1 { return }
+            do throws(RedisError) {
+                // Without 1 the command has not got there yet, or is answered already.
+                if try await unblock(id) == 1 { return }
+            } catch {
+                // It ends when it has waited for long enough.
+                if case .server = error { return refused(error) }
             }
-            try? await Task.sleep(for: .milliseconds(1))
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, Self.longestPause)
         }
     }
 
@@ -147,6 +160,21 @@ extension RedisVoiceTail {
             if floor > cursor.last { trimmed.append(cursor.journal) }
         }
         return trimmed
+    }
+
+    private func unblock(_ id: Int64) async throws(RedisError) -> Int64? {
+        guard case .connected(let other) = await client.state else { return nil }
+        let answer: RedisReply = try await other.send(RedisCommand("CLIENT", "UNBLOCK", "\(id)"))
+        return answer.integer
+    }
+
+    private func refused(_ error: RedisError) {
+        let isKnown = state.withLock { state in
+            defer { state.isRefused = true }
+            return state.isRefused
+        }
+        guard !isKnown else { return }
+        logger.warning("Redis does not end reads that wait: journals are followed late", [.reason: "\(error)"])
     }
 
     /// The number of the connection on which a read is on its way; nil: it is answered.

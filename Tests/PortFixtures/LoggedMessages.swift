@@ -1,8 +1,8 @@
-import Logging
+package import Logging
 import Synchronization
 
 /// How often what was logged, for tests that wait until something was tried.
-final class LoggedMessages: Sendable {
+package final class LoggedMessages: Sendable {
     private struct Handler: LogHandler {
         let messages: LoggedMessages
         var logLevel = Logger.Level.trace
@@ -18,9 +18,11 @@ final class LoggedMessages: Sendable {
 
     private let counts = Mutex<[String: Int]>([:])
 
-    var logger: Logger { Logger(label: "test", factory: { _ in Handler(messages: self) }) }
+    package init() {}
 
-    func count(of message: String) -> Int { counts.withLock { $0[message, default: 0] } }
+    package var logger: Logger { Logger(label: "test", factory: { _ in Handler(messages: self) }) }
+
+    package func count(of message: String) -> Int { counts.withLock { $0[message, default: 0] } }
 
     private func note(_ message: String) { counts.withLock { $0[message, default: 0] += 1 } }
 }
