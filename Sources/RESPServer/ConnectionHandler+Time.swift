@@ -20,8 +20,10 @@ extension ConnectionHandler {
     private func awake(at time: NIODeadline) {
         guard time == wakeTime else { return }
         wakeTime = .distantFuture
-        guard context != nil, !isCutOff else { return }
+        guard let context, !isCutOff else { return }
         let now = NIODeadline.now()
+        lookAtOutput(context, at: now)
+        guard !isCutOff else { return }
         let (end, reason) = nextDeadline(at: now)
         if let reason, now >= end { return cutOff(reason) }
         schedule(for: end)
@@ -33,6 +35,7 @@ extension ConnectionHandler {
         let limits = listener.limits
         if let closingSince { return (closingSince + TimeAmount(limits.stallTime), .stalled) }
         var deadlines: [(NIODeadline, Rejection?)] = [(now + TimeAmount(limits.idleTime), nil)]
+        if let untaken { deadlines.append((untaken.nextLook, nil)) }
         if let unwritableSince { deadlines.append((unwritableSince + TimeAmount(limits.stallTime), .stalled)) }
         if running == nil {
             if let handshakeEnd { deadlines.append((handshakeEnd, .handshake)) }

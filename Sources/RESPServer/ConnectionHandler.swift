@@ -48,6 +48,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     // Output
     var output = ByteBuffer()
     var isFlushScheduled = false
+    /// What waits for the client while it takes less than it is sent.
+    var untaken: UntakenOutput?
 
     // Time
     var lastReceived: NIODeadline
@@ -111,6 +113,7 @@ extension ConnectionHandler {
         running = nil
         client?.forgetConnection()
         client = nil
+        outputTaken()
         listener.ended(id, from: source)
         ended?.succeed()
         ended = nil
@@ -136,10 +139,12 @@ extension ConnectionHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
             unwritableSince = nil
+            outputTaken()
             process()
         } else {
             let now = NIODeadline.now()
             unwritableSince = now
+            outputUntaken(context, at: now)
             schedule(for: now + TimeAmount(listener.limits.stallTime))
         }
         context.fireChannelWritabilityChanged()

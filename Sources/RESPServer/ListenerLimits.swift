@@ -18,6 +18,9 @@ package struct ListenerLimits: Hashable, Sendable {
     /// Bytes that may wait for a client that has not logged in, or has, to take them; beyond, it is cut off.
     package var outputBytesBeforeLogin = 1 << 10
     package var outputBytes = 32 << 20
+    /// Bytes that may wait for all those clients together that take less than they are sent; beyond, those that take nothing
+    /// are cut off.
+    package var totalOutputBytes = 256 << 20
     /// Bytes waiting for a client above which no more of its commands are run, and below which they are again. What it is
     /// sent above that in one turn of the event loop makes the rest wait for the next.
     package var outputPause = 64 << 10...256 << 10

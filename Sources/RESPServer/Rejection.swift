@@ -24,6 +24,8 @@ enum Rejection: String, CaseIterable, Error, Hashable, Sendable {
     case stalled
     /// More waited for it than may.
     case output
+    /// More waited for all clients than may, and it took nothing, or was the one that made it too much.
+    case outputTotal = "output_total"
     /// Its commands were not over when the port had to close.
     case drainTime = "drain_time"
 }
