@@ -130,7 +130,7 @@ extension ConnectionHandler {
     func outputUntaken(_ context: ChannelHandlerContext, at now: NIODeadline) {
         let output = UntakenOutput(bytes: waitingBytes(context), at: now)
         untaken = output
-        schedule(for: output.nextLook)
+        schedule(for: min(output.nextLook, output.end(of: TimeAmount(listener.limits.stallTime))))
     }
 
     /// Sees how much of it is left.

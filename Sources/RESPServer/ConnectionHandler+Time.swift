@@ -33,11 +33,16 @@ extension ConnectionHandler {
     /// but that something begins.
     private func nextDeadline(at now: NIODeadline) -> (NIODeadline, Rejection?) {
         let limits = listener.limits
-        if let closingSince { return (closingSince + TimeAmount(limits.stallTime), .stalled) }
+        let stallTime = TimeAmount(limits.stallTime)
         var deadlines: [(NIODeadline, Rejection?)] = [(now + TimeAmount(limits.idleTime), nil)]
         if let untaken { deadlines.append((untaken.nextLook, nil)) }
-        if let unwritableSince { deadlines.append((unwritableSince + TimeAmount(limits.stallTime), .stalled)) }
-        if running == nil {
+        let stalled = untaken?.end(of: stallTime)
+        if let closingSince {
+            deadlines.append((max(closingSince + stallTime, stalled ?? closingSince), .stalled))
+        } else if let stalled {
+            deadlines.append((stalled, .stalled))
+        }
+        if closingSince == nil, running == nil {
             if let handshakeEnd { deadlines.append((handshakeEnd, .handshake)) }
             if watches == 0 { deadlines.append((lastReceived + TimeAmount(limits.idleTime), .idle)) }
         }

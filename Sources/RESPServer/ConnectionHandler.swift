@@ -55,7 +55,6 @@ final class ConnectionHandler: ChannelInboundHandler {
     var lastReceived: NIODeadline
     /// When the client has to have logged in, or sent a first request; nil when it has.
     var handshakeEnd: NIODeadline?
-    var unwritableSince: NIODeadline?
     var closingSince: NIODeadline?
     var isCutOff = false
     var wakeTime = NIODeadline.distantFuture
@@ -137,15 +136,13 @@ extension ConnectionHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let now = NIODeadline.now()
         if context.channel.isWritable {
-            unwritableSince = nil
+            if closingSince != nil { closingSince = now }
             outputTaken()
             process()
         } else {
-            let now = NIODeadline.now()
-            unwritableSince = now
             outputUntaken(context, at: now)
-            schedule(for: now + TimeAmount(listener.limits.stallTime))
         }
         context.fireChannelWritabilityChanged()
     }

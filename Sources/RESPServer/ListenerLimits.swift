@@ -10,7 +10,8 @@ package struct ListenerLimits: Hashable, Sendable {
     package var handshakeTime = Duration.seconds(10)
     /// How long a client may send nothing while it waits for nothing and watches nothing.
     package var idleTime = Duration.seconds(600)
-    /// How long a client may leave more waiting for it than it may before its commands pause (`outputPause`).
+    /// How long a client may leave more waiting for it than it may before its commands pause (`outputPause`), and take next to
+    /// nothing of that; while it takes some, ten times as long.
     package var stallTime = Duration.seconds(30)
     /// How long, once the port closes, commands that have begun may go on.
     package var drainTime = Duration.seconds(10)

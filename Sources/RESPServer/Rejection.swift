@@ -20,7 +20,7 @@ enum Rejection: String, CaseIterable, Error, Hashable, Sendable {
     case request
     /// Silent for too long.
     case idle
-    /// Too much waited for it for too long.
+    /// Too much waited for it for too long, and it took too little.
     case stalled
     /// More waited for it than may.
     case output
