@@ -3,7 +3,7 @@ internal import Projection
 internal import RESP
 internal import RESPServer
 
-/// `CFG.MGET`: several objects by id, as they are at one instant.
+/// `CFG.MGET`: several objects by id, as they are at one instant. Reads of more than one slice take turns.
 extension ConfigReads {
     /// Ids of one `CFG.MGET`.
     static let idLimit = 500
@@ -34,7 +34,11 @@ extension ConfigReads {
             let deadline = ContinuousClock.now + options.patience
             let tenant = try await tenant(invocation, options)
             let ids = (3..<options.start).map { Self.id(request, at: $0) }
-            let objects = try await objects(type, Set(ids.compactMap(\.self)), of: tenant, until: deadline)
+            let wanted = Set(ids.compactMap(\.self))
+            let isLarge = wanted.count > Self.sliceObjects
+            if isLarge { guard await turns.take(until: deadline) else { throw ReadError.noTurn } }
+            defer { if isLarge { turns.pass() } }
+            let objects = try await objects(type, wanted, of: tenant, until: deadline)
             let replies = ids.map { id in id.flatMap { objects[$0] } }
             // As often as it is asked for an object stands in the reply.
             try Self.limit(replies.compactMap(\.self))

@@ -13,6 +13,8 @@ package import Tenants
 package struct ConfigReads: Sendable {
     /// Ids that one `CFG.FIND` answers.
     static let foundLimit = 10_000
+    /// Reads of many objects that go on at a time: each may bring as much as one reply has.
+    static let readersAtOnce = 32
     /// How long a reader waits before it looks again whether a transaction is applied, where nothing tells it.
     private static let longestWait = Duration.milliseconds(50)
 
@@ -21,6 +23,7 @@ package struct ConfigReads: Sendable {
     let catalog: Catalog
     let progress: ProvisioningProgress
     let freshness: Freshness
+    let turns = ReadingTurns(ConfigReads.readersAtOnce)
     private let types: Set<String>
     private let waiting: any TokenWaiting
     private let bell: ProgressBell

@@ -6,7 +6,8 @@ internal import Synchronization
 /// Tells from the provisioning journals when a write is visible: its transaction's commit is the first entry of that kind,
 /// behind the token's position, that carries the token's number; and the projection has come to it.
 ///
-/// Nothing is followed: one look at the journals finds the commit, or another one once the projection has got on.
+/// Nothing is followed: one look at the journals finds the commit, or another one once the projection has got on, less and
+/// less often.
 package final class JournalTokens: TokenWaiting {
     /// Where the commits of tokens stand, as far as that was found; forgotten when there are many.
     private static let knownLimit = 4096
@@ -38,8 +39,10 @@ package final class JournalTokens: TokenWaiting {
         var search = CommitSearch(for: token, in: journals, of: region)
         var found: Position?
         var hasLooked = false
+        var pauses = LookPauses()
         while true {
             let rings = bell.rings
+            var pause = Duration.zero
             let standing = progress.standing
             var verdict = TokenVerdict.timedOut
             if let standing, standing.position.history > token.after.history {
@@ -58,7 +61,7 @@ package final class JournalTokens: TokenWaiting {
                     } catch {
                         return .unavailable
                     }
-                    if let found { remember(found, of: token) }
+                    if let found { remember(found, of: token) } else { pause = pauses.lookedInVain() }
                     position = found
                 }
                 if let position {
@@ -71,7 +74,9 @@ package final class JournalTokens: TokenWaiting {
             }
             let left = end - ContinuousClock.now
             guard left > .zero, !Task.isCancelled else { return verdict }
-            await bell.wait(after: rings, atMost: left)
+            if pause > .zero { try? await Task.sleep(for: min(pause, left)) }
+            // Where it has rung meanwhile this returns at once.
+            await bell.wait(after: rings, atMost: max(end - ContinuousClock.now, .zero))
         }
     }
 

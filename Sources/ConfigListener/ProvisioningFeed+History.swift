@@ -1,5 +1,6 @@
 internal import Journal
 internal import RESP
+internal import RESPServer
 internal import Synchronization
 
 extension ProvisioningFeed {

@@ -20,6 +20,7 @@ enum ReadError {
     static let unknownToken = ReplyError(
         code: "STALE", message: "it cannot be found out whether the region has come to that token")
     static let halfThere = ReplyError(code: "TIMEOUT", message: "a large transaction is being applied")
+    static let noTurn = ReplyError(code: "TIMEOUT", message: "too many large reads at once; ask again")
     static let oldCursor = ReplyError(
         code: "STALE", message: "the region's Redis was lost or emptied since that cursor; list from the beginning")
     static let tooManyFound = ReplyError(

@@ -21,11 +21,15 @@ struct RememberedObjects {
     /// What an entry takes beside its words and its reply's strings: itself, the memory blocks it refers to, its share of
     /// `heads`. An estimate for the allocator of glibc.
     static let overhead = 256
+    /// Objects of so many bytes are kept, unless there is hardly any room.
+    private static let smallObject = 64 << 10
     private static let nothing: Int32 = -1
     private static let firstHeads = 1024
 
     /// Bytes that all entries may take.
     let limit: Int
+    /// Bytes that one may take: for a larger one many others would go at once, while everybody's reads wait.
+    let largest: Int
     /// Bytes that they take.
     private(set) var byteCount = 0
     private(set) var count = 0
@@ -37,6 +41,7 @@ struct RememberedObjects {
 
     init(limit: Int) {
         self.limit = limit
+        largest = max(limit / 64, min(limit / 8, Self.smallObject))
         heads = Array(repeating: Self.nothing, count: Self.firstHeads)
     }
 
@@ -55,12 +60,12 @@ struct RememberedObjects {
         return nil
     }
 
-    /// Remembers a reply whose strings take `size` bytes, in the place of what was remembered for the object. One that would
-    /// take a great part of all room is not kept.
+    /// Remembers a reply whose strings take `size` bytes, in the place of what was remembered for the object. One that is
+    /// larger than `largest` is not kept.
     mutating func insert(_ reply: Reply, size: Int, for address: ObjectAddress) {
         remove(address)
         let bytes = size + address.words.count + Self.overhead
-        guard bytes <= limit / 8 else { return }
+        guard bytes <= largest else { return }
         while byteCount + bytes > limit, count > 0 { evictOne() }
         if count >= heads.count { grow() }
         let hash = Self.hash(address)

@@ -1,5 +1,6 @@
 internal import Logging
 internal import NIOCore
+internal import NIOSSL
 internal import Observability
 internal import RESP
 
@@ -48,9 +49,14 @@ extension ConnectionHandler {
     /// Sends it; cuts the client off if too much waits for it then.
     private func send(_ piece: ByteBuffer, _ context: ChannelHandlerContext) {
         guard !isClosing else { return }
+        untaken?.left(waitingBytes(context), at: .now())
         context.writeAndFlush(wrapOutboundOut(piece), promise: nil)
         let limit = session.isKnown ? listener.limits.outputBytes : listener.limits.outputBytesBeforeLogin
-        if waitingBytes(context) > limit { cutOff(.output) }
+        let bytes = waitingBytes(context)
+        guard bytes <= limit else { return cutOff(.output) }
+        guard untaken != nil else { return }
+        untaken?.sent(upTo: bytes)
+        countOutput(at: .now())
     }
 
     /// Calls `action` when less waits for the client than may before its commands pause, or all that does now was taken; also
@@ -105,6 +111,43 @@ extension ConnectionHandler {
             ])
         cancelRunning()
         running = nil
-        context.close(promise: nil)
+        outputTaken()
+        hangUp(context)
+    }
+
+    /// Closes; where TLS is spoken, and something waits, without its last words, which would stand behind that.
+    private func hangUp(_ context: ChannelHandlerContext) {
+        guard waitingBytes(context) > 0,
+            let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        else { return context.close(promise: nil) }
+        tls.close(promise: nil)
+    }
+}
+
+/// What waits for a client is counted with that of others while it takes less than it is sent; else it costs nothing.
+extension ConnectionHandler {
+    /// The client takes less than it is sent.
+    func outputUntaken(_ context: ChannelHandlerContext, at now: NIODeadline) {
+        let output = UntakenOutput(bytes: waitingBytes(context), at: now)
+        untaken = output
+        schedule(for: min(output.nextLook, output.end(of: TimeAmount(listener.limits.stallTime))))
+    }
+
+    /// Sees how much of it is left.
+    func lookAtOutput(_ context: ChannelHandlerContext, at now: NIODeadline) {
+        untaken?.left(waitingBytes(context), at: now)
+        countOutput(at: now)
+    }
+
+    /// The client takes what it is sent again, or is gone.
+    func outputTaken() {
+        guard let output = untaken else { return }
+        untaken = nil
+        if output.isCounted { listener.waitsNoMore(id) }
+    }
+
+    private func countOutput(at now: NIODeadline) {
+        untaken?.isCounted = true
+        if let untaken { listener.waits(untaken, for: id, at: now) }
     }
 }

@@ -20,8 +20,10 @@ extension ConnectionHandler {
     private func awake(at time: NIODeadline) {
         guard time == wakeTime else { return }
         wakeTime = .distantFuture
-        guard context != nil, !isCutOff else { return }
+        guard let context, !isCutOff else { return }
         let now = NIODeadline.now()
+        lookAtOutput(context, at: now)
+        guard !isCutOff else { return }
         let (end, reason) = nextDeadline(at: now)
         if let reason, now >= end { return cutOff(reason) }
         schedule(for: end)
@@ -31,10 +33,16 @@ extension ConnectionHandler {
     /// but that something begins.
     private func nextDeadline(at now: NIODeadline) -> (NIODeadline, Rejection?) {
         let limits = listener.limits
-        if let closingSince { return (closingSince + TimeAmount(limits.stallTime), .stalled) }
+        let stallTime = TimeAmount(limits.stallTime)
         var deadlines: [(NIODeadline, Rejection?)] = [(now + TimeAmount(limits.idleTime), nil)]
-        if let unwritableSince { deadlines.append((unwritableSince + TimeAmount(limits.stallTime), .stalled)) }
-        if running == nil {
+        if let untaken { deadlines.append((untaken.nextLook, nil)) }
+        let stalled = untaken?.end(of: stallTime)
+        if let closingSince {
+            deadlines.append((max(closingSince + stallTime, stalled ?? closingSince), .stalled))
+        } else if let stalled {
+            deadlines.append((stalled, .stalled))
+        }
+        if closingSince == nil, running == nil {
             if let handshakeEnd { deadlines.append((handshakeEnd, .handshake)) }
             if watches == 0 { deadlines.append((lastReceived + TimeAmount(limits.idleTime), .idle)) }
         }

@@ -48,12 +48,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     // Output
     var output = ByteBuffer()
     var isFlushScheduled = false
+    /// What waits for the client while it takes less than it is sent.
+    var untaken: UntakenOutput?
 
     // Time
     var lastReceived: NIODeadline
     /// When the client has to have logged in, or sent a first request; nil when it has.
     var handshakeEnd: NIODeadline?
-    var unwritableSince: NIODeadline?
     var closingSince: NIODeadline?
     var isCutOff = false
     var wakeTime = NIODeadline.distantFuture
@@ -111,6 +112,7 @@ extension ConnectionHandler {
         running = nil
         client?.forgetConnection()
         client = nil
+        outputTaken()
         listener.ended(id, from: source)
         ended?.succeed()
         ended = nil
@@ -134,13 +136,13 @@ extension ConnectionHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let now = NIODeadline.now()
         if context.channel.isWritable {
-            unwritableSince = nil
+            if closingSince != nil { closingSince = now }
+            outputTaken()
             process()
         } else {
-            let now = NIODeadline.now()
-            unwritableSince = now
-            schedule(for: now + TimeAmount(listener.limits.stallTime))
+            outputUntaken(context, at: now)
         }
         context.fireChannelWritabilityChanged()
     }

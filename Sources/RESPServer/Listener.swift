@@ -25,6 +25,8 @@ final class Listener: Sendable {
     let logger: Logger
     let started = Duration(uptimeOf: .now())
     private let state: Mutex<State>
+    /// Apart from all else: clients that do not read must not keep logins and new connections waiting.
+    private let untaken: Mutex<OutputTotal>
 
     /// `port` is the label of the metrics.
     init(
@@ -41,6 +43,7 @@ final class Listener: Sendable {
             State(
                 counts: ConnectionCounts(limit: limits.clients, limitPerSource: limits.clientsPerSource),
                 throttle: LoginThrottle(settings: limits.logins)))
+        untaken = Mutex(OutputTotal(limit: limits.totalOutputBytes))
     }
 
     /// The port is open: hears of new accounts from now on. One that cannot be had, and is tried every second, must not
@@ -125,6 +128,21 @@ extension Listener {
         let clients = state.withLock { Array($0.clients.values) }
         for client in clients { client.cutOff(.drainTime) }
     }
+}
+
+// MARK: - Output
+
+extension Listener {
+    /// What waits for a client that takes less than it is sent. Who has to go for it does.
+    func waits(_ output: UntakenOutput, for id: Int64, at now: NIODeadline) {
+        let removed = untaken.withLock { $0.waits(output.bytes, for: id, lastTaken: output.lastTaken, at: now) }
+        guard !removed.isEmpty else { return }
+        let clients = state.withLock { state in removed.compactMap { state.clients[$0] } }
+        for client in clients { client.cutOff(.outputTotal) }
+    }
+
+    /// The client takes what it is sent again, or is gone.
+    func waitsNoMore(_ id: Int64) { untaken.withLock { $0.ended(id) } }
 }
 
 // MARK: - Logins

@@ -10,7 +10,8 @@ package struct ListenerLimits: Hashable, Sendable {
     package var handshakeTime = Duration.seconds(10)
     /// How long a client may send nothing while it waits for nothing and watches nothing.
     package var idleTime = Duration.seconds(600)
-    /// How long a client may leave more waiting for it than it may before its commands pause (`outputPause`).
+    /// How long a client may leave more waiting for it than it may before its commands pause (`outputPause`), and take next to
+    /// nothing of that; while it takes some, ten times as long.
     package var stallTime = Duration.seconds(30)
     /// How long, once the port closes, commands that have begun may go on.
     package var drainTime = Duration.seconds(10)
@@ -18,6 +19,9 @@ package struct ListenerLimits: Hashable, Sendable {
     /// Bytes that may wait for a client that has not logged in, or has, to take them; beyond, it is cut off.
     package var outputBytesBeforeLogin = 1 << 10
     package var outputBytes = 32 << 20
+    /// Bytes that may wait for all those clients together that take less than they are sent; beyond, those that take nothing
+    /// are cut off.
+    package var totalOutputBytes = 256 << 20
     /// Bytes waiting for a client above which no more of its commands are run, and below which they are again. What it is
     /// sent above that in one turn of the event loop makes the rest wait for the next.
     package var outputPause = 64 << 10...256 << 10

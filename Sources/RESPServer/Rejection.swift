@@ -20,10 +20,12 @@ enum Rejection: String, CaseIterable, Error, Hashable, Sendable {
     case request
     /// Silent for too long.
     case idle
-    /// Too much waited for it for too long.
+    /// Too much waited for it for too long, and it took too little.
     case stalled
     /// More waited for it than may.
     case output
+    /// More waited for all clients than may, and it took nothing, or was the one that made it too much.
+    case outputTotal = "output_total"
     /// Its commands were not over when the port had to close.
     case drainTime = "drain_time"
 }

@@ -32,6 +32,8 @@ extension Region {
             package let drainTime: Duration
             /// Bytes that may wait for a client to take them.
             package let outputBytes: Int
+            /// Bytes that may wait for all clients together that take less than they are sent.
+            package let totalOutputBytes: Int
             /// Bytes of objects that the worker keeps in memory for readers of provisioning.
             package let memoryBytes: Int
         }
@@ -114,13 +116,13 @@ extension Region.Listeners: RegionSection {
 
 extension Region.Listeners.Limits: RegionSection {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case clients, clientsPerSource, idleTime, handshakeTime, drainTime, outputBytes, memoryBytes
+        case clients, clientsPerSource, idleTime, handshakeTime, drainTime, outputBytes, totalOutputBytes, memoryBytes
     }
 
     static let shape = Shape(CodingKeys.self)
     static let defaults = Region.Listeners.Limits(
         clients: 10_000, clientsPerSource: 2_000, idleTime: .seconds(600), handshakeTime: .seconds(10),
-        drainTime: .seconds(10), outputBytes: 32 << 20, memoryBytes: 256 << 20)
+        drainTime: .seconds(10), outputBytes: 32 << 20, totalOutputBytes: 256 << 20, memoryBytes: 256 << 20)
 
     package init(from decoder: any Decoder) throws {
         let reader = try SectionReader(decoder, keys: CodingKeys.self)
@@ -134,6 +136,8 @@ extension Region.Listeners.Limits: RegionSection {
             .handshakeTime, in: .milliseconds(100) ... .seconds(300), default: defaults.handshakeTime)
         drainTime = try reader.duration(.drainTime, in: .zero ... .seconds(300), default: defaults.drainTime)
         outputBytes = try reader.bytes(.outputBytes, in: 1 << 20...1 << 30, default: defaults.outputBytes)
+        totalOutputBytes = try reader.bytes(
+            .totalOutputBytes, in: 1 << 20...1 << 40, default: defaults.totalOutputBytes)
         memoryBytes = try reader.bytes(.memoryBytes, in: 1 << 20...1 << 40, default: defaults.memoryBytes)
     }
 }

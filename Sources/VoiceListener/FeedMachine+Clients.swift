@@ -84,13 +84,7 @@ extension FeedMachine {
     mutating func found(_ reply: Reply, for id: Int) {
         let waiter = waiters[id]
         finish(id, reply)
-        guard reply.isError, let waiter, case .group(let group) = waiter.wait.purpose else { return }
-        // What it was woken for is still there, and nobody else may have been woken for it.
-        let others = waiter.places.flatMap { streams[$0.stream]?.waiters ?? [] }
-        for other in Set(others).sorted() {
-            guard let found = waiters[other], case .group(group) = found.wait.purpose else { continue }
-            settle(other)
-        }
+        if reply.isError, let waiter { wakeOthers(than: waiter) }
     }
 
     /// What was looked for in Redis was not there.

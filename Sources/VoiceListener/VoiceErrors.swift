@@ -17,6 +17,7 @@ extension ReplyError {
     static let noStream = ReplyError(
         code: "NOTFOUND", message: "no such stream: streams are named voice:<tenant>@<region>")
     static let unavailable = ReplyError(code: "UNAVAILABLE", message: "the region's Redis does not answer")
+    static let noTurn = ReplyError(code: "TIMEOUT", message: "too many reads at once; ask again")
     static let noRegion = ReplyError(code: "NOTFOUND", message: "no such region")
     static let syntax = ReplyError("syntax error")
     static let notAnInteger = ReplyError("value is not an integer or out of range")

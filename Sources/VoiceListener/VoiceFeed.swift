@@ -76,6 +76,8 @@ package final class VoiceFeed: Sendable {
     private let start = ContinuousClock.now
     let looks: AsyncStream<Void>
     let lookSoon: AsyncStream<Void>.Continuation
+    /// Of reads in Redis for clients.
+    let turns = ReadingTurns(VoiceFeed.readersAtOnce)
 
     /// - Parameters:
     ///   - store: The local Redis; answers at once that it is away when it is.
@@ -226,7 +228,7 @@ extension VoiceFeed {
                 pushed.count += readers.count
                 pushed.bytes += chunk?.byteCount ?? 0
             case .read(let waiter, let reader, let wait):
-                let isTaken = jobs.add(.other { await self.look(for: wait, of: reader, waiter) })
+                let isTaken = jobs.add(.other { await self.lookInTurn(for: wait, of: reader, waiter) })
                 if !isTaken { mailing.add(.unavailable, to: reader.pending) }
             case .start(let reader): jobs.add(.reader(reader, on: loop(for: reader)))
             case .interrupt(let reader):

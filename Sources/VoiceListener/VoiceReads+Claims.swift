@@ -32,7 +32,7 @@ extension VoiceReads {
                     Command.Argument("min-idle-time", .integer), which,
                     Command.Argument("option", isOptional: true, isMultiple: true),
                 ]),
-            handler: .asynchronous(answer))
+            handler: .asynchronous { invocation in await feed.inTurn { await answer(invocation) } })
     }
 
     // MARK: XCLAIM

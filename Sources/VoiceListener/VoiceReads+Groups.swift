@@ -42,7 +42,9 @@ extension VoiceReads {
                     } catch {
                         return pending.answer(.error(error))
                     }
-                    guard mayWait else { return pending.answer(await attempt.run().reply) }
+                    guard mayWait else {
+                        return pending.answer(await feed.inTurn { await attempt.run().reply })
+                    }
                     feed.wait(
                         FeedWait(streams: streams, purpose: .group(group.name), deadline: deadline),
                         by: VoiceFeed.Reader(client: client, pending: pending) { _ in await attempt.run() })

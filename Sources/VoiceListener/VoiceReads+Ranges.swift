@@ -21,7 +21,7 @@ extension VoiceReads {
                     Command.Argument("key", .key), Command.Argument(first), Command.Argument(last),
                     Command.Argument("count", .integer, token: "COUNT", isOptional: true),
                 ]),
-            handler: .asynchronous { await range($0) })
+            handler: .asynchronous { invocation in await feed.inTurn { await range(invocation) } })
     }
 
     private func range(_ invocation: Invocation) async -> Reply {

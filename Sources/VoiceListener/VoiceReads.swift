@@ -102,11 +102,7 @@ extension VoiceReads {
         }
         guard let wait = wait(call, journals, deadline, ends: ends) else { return pending.answer(.unavailable) }
         guard call.block == nil else { return self.wait(wait, client, pending) }
-        switch await reading.entries(of: wait.streams, limit: call.limit) {
-        case .found(let reply): pending.answer(reply)
-        case .nothing: pending.answer(.nullArray)
-        case .unavailable: pending.answer(.unavailable)
-        }
+        pending.answer(await feed.inTurn { await reading.entries(of: wait.streams, limit: call.limit).reply })
     }
 
     /// What the call waits for; nil where it says `$` of a stream whose end is not in `ends`.

@@ -82,5 +82,6 @@ extension ListenerLimits {
         handshakeTime = limits.handshakeTime
         drainTime = limits.drainTime
         outputBytes = limits.outputBytes
+        totalOutputBytes = limits.totalOutputBytes
     }
 }

@@ -1,5 +1,6 @@
 import Journal
 import PortFixtures
+import RESPServer
 import RedisClient
 import ServerFixtures
 import Testing

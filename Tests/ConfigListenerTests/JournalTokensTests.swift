@@ -160,6 +160,43 @@ struct JournalTokensTests {
     }
 }
 
+@Suite("Pauses between looks for a token", .timeLimit(.minutes(5)))
+struct LookPausesTests {
+    @Test("There is none between the first looks; then they grow, up to a bound")
+    func pauses() {
+        var pauses = LookPauses()
+        let free = (1..<LookPauses.freeLooks).map { _ in pauses.lookedInVain() }
+        #expect(free.allSatisfy { $0 == .zero })
+        let later = (1...7).map { _ in pauses.lookedInVain() }
+        #expect(later == [5, 10, 20, 40, 80, 100, 100].map { Duration.milliseconds($0) })
+    }
+
+    @Test("However often the projection gets on, journals are not searched as often; what comes late is found")
+    func spaced() async throws {
+        try await TokenBench.with(projecting: false) { bench in
+            let store = CountingStore(store: PromptRedisStore(client: bench.redis))
+            let tokens = JournalTokens(
+                region: "eu-west", peers: ["us-east"], store: store, progress: bench.progress)
+            let last = UInt64(1_000_000)
+            let began = ContinuousClock.now
+            async let verdict = tokens.wait(
+                for: WriteToken(after: Position(number: 5), xid: UInt32(last)), within: .seconds(600))
+            var step = UInt64(10)
+            try await bench.until("it was looked for often") {
+                step += 1
+                bench.progress.reached(Position(number: step))
+                return store.sent > LookPauses.freeLooks + 10
+            }
+            // Of those behind the first, five have shorter pauses before them than all others.
+            let longPauses = Int((ContinuousClock.now - began) / LookPauses.longest)
+            #expect(store.sent <= LookPauses.freeLooks + 5 + longPauses + 1)
+            try await bench.write(last, "put 101 person 1 {}", to: ScriptedJournals.west)
+            bench.progress.reached(Position(number: last))
+            #expect(await verdict == .visible)
+        }
+    }
+}
+
 /// Counts how often something is sent; the first times it may be lost.
 private final class CountingStore: ProjectionStore {
     private struct State {

@@ -25,6 +25,8 @@ struct ReadBench: Sendable {
     let tokens: StandInTokens
     let progress: ProvisioningProgress
     let states: ComponentStates
+    /// Of large reads.
+    let turns: ReadingTurns
     let port: Int
 
     /// Runs `body` beside all of these. Tenants 101 "Acme" and 102 "Other" are there, and everything up to position 100 is
@@ -58,7 +60,7 @@ struct ReadBench: Sendable {
                 try await ServedPort.with(table, accounts: AccountStore(.reads)) { served in
                     let bench = ReadBench(
                         server: server, redis: redis, cache: cache, tokens: tokens, progress: progress, states: states,
-                        port: served.port)
+                        turns: reads.turns, port: served.port)
                     try await bench.tracks()
                     try await body(bench)
                 }

@@ -61,6 +61,19 @@ struct RememberedObjectsTests {
         #expect(objects.count == 1)
     }
 
+    @Test(
+        "An object may take a part of the room, the smaller the more there is, and 64 KiB unless there is hardly any",
+        arguments: [(1 << 28, 1 << 22), (1 << 23, 1 << 17), (1 << 22, 1 << 16), (1 << 20, 1 << 16), (1 << 16, 1 << 13)])
+    func largest(limit: Int, largest: Int) {
+        var objects = RememberedObjects(limit: limit)
+        let around = ObjectAddress.test(1).words.count + RememberedObjects.overhead
+        objects.insert(.integer(1), size: largest - around, for: .test(1))
+        objects.insert(.integer(2), size: largest - around + 1, for: .test(2))
+        #expect(objects.reply(1) == .integer(1))
+        #expect(objects.reply(2) == nil)
+        #expect(objects.byteCount == largest)
+    }
+
     @Test("An object is told by all of its words")
     func words() {
         var objects = RememberedObjects(limit: 100_000)

@@ -138,5 +138,6 @@ struct AccountFileTests {
         #expect(region.listeners.limits.clients == 5)
         #expect(region.listeners.limits.idleTime == .seconds(2))
         #expect(region.listeners.limits.outputBytes == 32 << 20)
+        #expect(region.listeners.limits.totalOutputBytes == 256 << 20)
     }
 }

@@ -1,6 +1,5 @@
+import RESPServer
 import Testing
-
-@testable import ConfigListener
 
 @Suite("Turns of reading", .timeLimit(.minutes(5))) struct ReadingTurnsTests {
     private func until(_ what: String, _ condition: () -> Bool) async throws {
@@ -70,6 +69,24 @@ import Testing
             let asked = try await group.next()
             #expect(waited == false && asked == false)
         }
+        turns.pass()
+        #expect(await turns.take() && turns.waitingCount == 0)
+    }
+
+    @Test("who waits for so long only goes without a turn, takes nobody's, and has one that is free")
+    func deadline() async throws {
+        let turns = ReadingTurns(1)
+        #expect(await turns.take(until: .now))
+        #expect(await !turns.take(until: .now + .milliseconds(20)))
+        #expect(turns.waitingCount == 0)
+        async let patient = turns.take(until: .now + .seconds(600))
+        try await until("somebody waits") { turns.waitingCount == 1 }
+        turns.pass()
+        #expect(await patient)
+        let cancelled = Task { await turns.take(until: .now + .seconds(600)) }
+        try await until("another one waits") { turns.waitingCount == 1 }
+        cancelled.cancel()
+        #expect(await !cancelled.value)
         turns.pass()
         #expect(await turns.take() && turns.waitingCount == 0)
     }

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// Lets only so many read at a time, first come, first served: what each holds of the journals is bounded, and so is what all
 /// hold together.
-final class ReadingTurns: Sendable {
+package final class ReadingTurns: Sendable {
     private struct State {
         var free: Int
         var lastTicket = 0
@@ -13,13 +13,13 @@ final class ReadingTurns: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ limit: Int) { state = Mutex(State(free: limit)) }
+    package init(_ limit: Int) { state = Mutex(State(free: limit)) }
 
     /// How many wait.
-    var waitingCount: Int { state.withLock { $0.waiting.count } }
+    package var waitingCount: Int { state.withLock { $0.waiting.count } }
 
     /// Returns when somebody waits for a turn, or the task is cancelled.
-    func areWanted() async {
+    package func areWanted() async {
         let (calls, called) = AsyncStream.makeStream(of: Void.self)
         let watcher: Int? = state.withLock { state in
             guard state.waiting.isEmpty else { return nil }
@@ -33,7 +33,7 @@ final class ReadingTurns: Sendable {
     }
 
     /// Waits for a turn, which has to be passed on; false where the task was cancelled before it came.
-    func take() async -> Bool {
+    package func take() async -> Bool {
         let ticket = state.withLock { state in
             state.lastTicket += 1
             return state.lastTicket
@@ -62,8 +62,35 @@ final class ReadingTurns: Sendable {
         }
     }
 
+    /// As `take()`, and waits no longer than this; false where no turn came by then.
+    package func take(until deadline: ContinuousClock.Instant) async -> Bool {
+        if takeFree() { return true }
+        return await withTaskGroup(of: Bool?.self) { group in
+            group.addTask { await self.take() }
+            group.addTask {
+                try? await Task.sleep(until: deadline)
+                return nil
+            }
+            // Who is told to wait no longer may have its turn by then.
+            for await isTaken in group {
+                group.cancelAll()
+                if let isTaken { return isTaken }
+            }
+            return false
+        }
+    }
+
+    /// Takes a turn for which nobody has to wait.
+    private func takeFree() -> Bool {
+        state.withLock { state in
+            guard state.free > 0, !Task.isCancelled else { return false }
+            state.free -= 1
+            return true
+        }
+    }
+
     /// A turn is over: the first that waits has it next.
-    func pass() {
+    package func pass() {
         let next: CheckedContinuation<Bool, Never>? = state.withLock { state in
             guard !state.waiting.isEmpty else {
                 state.free += 1
