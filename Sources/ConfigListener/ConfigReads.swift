@@ -72,11 +72,19 @@ package struct ConfigReads: Sendable {
 
 extension ConfigReads {
     /// What a command answers that may be refused.
+    ///
+    /// All of it is done again where Redis was emptied meanwhile, or lost and found: what was waited for, as a token, was in
+    /// the one before, and need not be in the one that was read.
     func answer(_ body: () async throws(ReplyError) -> Reply) async -> Reply {
-        do throws(ReplyError) {
-            return try await body()
-        } catch {
-            return .error(error)
+        while true {
+            let life = cache.memory.life
+            let reply: Reply
+            do throws(ReplyError) {
+                reply = try await body()
+            } catch {
+                return .error(error)
+            }
+            if cache.memory.life == life || Task.isCancelled { return reply }
         }
     }
 

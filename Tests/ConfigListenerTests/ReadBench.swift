@@ -79,18 +79,26 @@ struct ReadBench: Sendable {
             to: endpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
     }
 
+    static let seeds = [
+        ["SADD", tenantsKey, "101", "102"], ["HSET", ProjectionKeys.trailing, "provisioning", "100"],
+        ["HSET", "rs:{101}:projection", "provisioning", "90"],
+        ["HSET", "cfg:{101}:tenant:101", "name", "Acme"], ["HSET", "cfg:{102}:tenant:102", "name", "Other"],
+    ]
+
     static func seed(_ redis: RedisConnection) async throws {
-        for command in [
-            ["SADD", tenantsKey, "101", "102"], ["HSET", ProjectionKeys.trailing, "provisioning", "100"],
-            ["HSET", "rs:{101}:projection", "provisioning", "90"],
-            ["HSET", "cfg:{101}:tenant:101", "name", "Acme"], ["HSET", "cfg:{102}:tenant:102", "name", "Other"],
-        ] { _ = try await redis.send(RedisCommand(words: command, runs: [])) }
+        for command in seeds { _ = try await redis.send(RedisCommand(words: command, runs: [])) }
     }
 
     /// Runs a command as somebody else does.
     @discardableResult
     func write(_ words: String...) async throws -> RedisReply {
         try await redis.send(RedisCommand(words: words, runs: []))
+    }
+
+    /// Runs commands as one, as somebody else does.
+    func writeTogether(_ commands: [[String]]) async throws {
+        let all = [["MULTI"]] + commands + [["EXEC"]]
+        for result in await redis.pipeline(all.map { RedisCommand(words: $0, runs: []) }) { _ = try result.get() }
     }
 
     /// Waits until a session with Redis is there.
@@ -166,7 +174,9 @@ extension Accounts {
 
 extension RedisConnection {
     /// What a command is answered with, and an error as it stands on the wire.
-    func shown(_ words: String...) async throws -> String {
+    func shown(_ words: String...) async throws -> String { try await shown(words) }
+
+    func shown(_ words: [String]) async throws -> String {
         do throws(RedisError) {
             return try await send(RedisCommand(words: words, runs: [])).description
         } catch .server(let code, let message) {
