@@ -58,7 +58,7 @@ extension ConnectionHandler {
     }
 
     /// Who is known need not hurry any more; who is not any more has to again.
-    private func checkHandshake() {
+    func checkHandshake() {
         if session.isKnown {
             handshakeEnd = nil
         } else if let handshakeEnd {

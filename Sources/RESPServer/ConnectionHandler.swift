@@ -165,6 +165,7 @@ extension ConnectionHandler {
             let account = listener.accounts.current.account(ofCertificate: certificate.names)
         else { return }
         session.identified(as: account)
+        checkHandshake()
     }
 }
 
