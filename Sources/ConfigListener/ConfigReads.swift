@@ -95,14 +95,20 @@ extension ConfigReads {
         return word
     }
 
-    /// The tenant that is meant. What the region has not come to is waited for first: the tenant may be younger.
+    /// The tenant that is meant. What the region has not come to is waited for first, unless the port closes: the tenant may be
+    /// younger.
     func tenant(_ invocation: Invocation, _ options: ReadOptions) async throws(ReplyError) -> Int64 {
         if let token = options.token {
-            switch await waiting.wait(for: token, within: options.patience) {
-            case .visible: break
-            case .timedOut: throw ReadError.tokenTimeout
-            case .unknown: throw ReadError.unknownToken
-            case .unavailable: throw ReadError.away
+            let patience = options.patience
+            let (verdict, isDraining) = await invocation.client.cancellingOnDrain { [waiting] in
+                await waiting.wait(for: token, within: patience)
+            }
+            guard verdict == .visible || !isDraining else { throw ReplyError.closing }
+            switch verdict {
+            case .visible?: break
+            case .timedOut?: throw ReadError.tokenTimeout
+            case .unknown?: throw ReadError.unknownToken
+            case .unavailable?, nil: throw ReadError.away
             }
         }
         return try await tenants.tenant(in: invocation.request, at: 1, for: invocation.account)

@@ -121,17 +121,28 @@ struct ReadBench: Sendable {
 
 /// Says of tokens what a test tells it to.
 final class StandInTokens: TokenWaiting {
-    private let state = Mutex((verdict: TokenVerdict.visible, asked: [WriteToken]()))
+    private let state = Mutex((verdict: TokenVerdict.visible, waits: false, asked: [WriteToken]()))
 
     var asked: [WriteToken] { state.withLock { $0.asked } }
 
-    func answer(_ verdict: TokenVerdict) { state.withLock { $0.verdict = verdict } }
+    /// At once, or when who asks is cancelled.
+    func answer(_ verdict: TokenVerdict, whenCancelled waits: Bool = false) {
+        state.withLock { state in
+            state.verdict = verdict
+            state.waits = waits
+        }
+    }
 
     func wait(for token: WriteToken, within patience: Duration) async -> TokenVerdict {
-        state.withLock { state in
+        let (verdict, waits) = state.withLock { state in
             state.asked.append(token)
-            return state.verdict
+            return (state.verdict, state.waits)
         }
+        if waits {
+            let (never, _) = AsyncStream<Never>.makeStream()
+            for await _ in never {}
+        }
+        return verdict
     }
 }
 
