@@ -9,6 +9,7 @@ package struct Mailing: Sendable {
     private enum Item: Sendable {
         case reply(PendingReply, Reply)
         case push(Client, Push)
+        case watchEnded(Client)
     }
 
     private struct Bag: Sendable {
@@ -28,6 +29,11 @@ package struct Mailing: Sendable {
         add(.reply(pending, reply), on: pending.client.eventLoop)
     }
 
+    /// The client watches one thing less, from when it has been sent what was added before.
+    package mutating func endWatch(of client: Client) {
+        add(.watchEnded(client), on: client.eventLoop)
+    }
+
     /// Sends a client what it did not ask for.
     package mutating func add(_ push: Push, to client: Client) {
         add(.push(client, push), on: client.eventLoop)
@@ -40,6 +46,7 @@ package struct Mailing: Sendable {
                     switch item {
                     case .reply(let pending, let reply): pending.answer(reply)
                     case .push(let client, let push): client.push(push)
+                    case .watchEnded(let client): client.watchEnded()
                     }
                 }
             }
