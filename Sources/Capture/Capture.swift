@@ -1,5 +1,5 @@
 internal import CrashPoints
-internal import Journal
+package import Journal
 package import Logging
 package import Observability
 internal import PGOutput
@@ -47,6 +47,7 @@ package struct Capture: Sendable {
     let metrics: CaptureMetrics
     let states: ComponentStates
     let logger: Logger
+    let captured: @Sendable (Position) -> Void
 
     /// The component's name in `states`.
     package static let component = "capture"
@@ -61,10 +62,12 @@ package struct Capture: Sendable {
     }
 
     /// Without a `cache` what was missed is found by copying everything; without a `role` no other region can take over.
+    /// `captured` hears of which transaction the journal's last entry is: when a stream begins, before `states` does, and
+    /// after each append.
     package init(
         catalog: Catalog, source: any CaptureSource, journal: any CaptureJournal, cache: (any CaptureCache)? = nil,
         role: (any CaptureRole)? = nil, settings: Settings = Settings(), metrics: CaptureMetrics,
-        states: ComponentStates, logger: Logger
+        states: ComponentStates, logger: Logger, captured: @escaping @Sendable (Position) -> Void = { _ in }
     ) {
         self.catalog = catalog
         self.source = source
@@ -75,6 +78,7 @@ package struct Capture: Sendable {
         self.metrics = metrics
         self.states = states
         self.logger = logger
+        self.captured = captured
     }
 
     /// Captures until the task is cancelled. What is in flight then comes again after the next start.

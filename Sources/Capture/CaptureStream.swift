@@ -42,6 +42,7 @@ struct CaptureStream {
         try await withThrowingDiscardingTaskGroup { group in
             defer { group.cancelAll() }
             var loop = Loop(self, confirmDelay: confirmDelay)
+            capture.captured(Position(number: journalState.last.first))
             capture.enter(loop.state)
             var timer = LoopTimer()
             var incoming = events.makeAsyncIterator()
@@ -197,6 +198,7 @@ extension CaptureStream {
         }
 
         private mutating func note(_ batch: CaptureBatch, now: Duration) {
+            capture.captured(Position(number: batch.last.first))
             capture.metrics.transactions.add(batch.transactions)
             if let committedAt = batch.committedAt, let sentAt {
                 let microseconds = max(0, sentAt.microseconds - committedAt.microseconds)

@@ -31,9 +31,12 @@ extension ConfigReads {
         guard let tenant = tenants.meant(in: request, at: 1), invocation.account.sees(tenant: tenant) else {
             return nil
         }
-        return request.withBytes(2) { type in
+        let reply = request.withBytes(2) { type in
             request.withBytes(3) { id in memory.reply(tenant: tenant, type: type, id: id) }
         }
+        // What was not there does not go with its tenant, as objects do.
+        if case .null? = reply, tenants.known(in: request, at: 1) == nil { return nil }
+        return reply
     }
 
     private func get(_ invocation: Invocation) async -> Reply {

@@ -75,11 +75,19 @@ package struct ConfigReads: Sendable {
 
 extension ConfigReads {
     /// What a command answers that may be refused.
+    ///
+    /// All of it is done again where Redis was emptied meanwhile, or lost and found: what was waited for, as a token, was in
+    /// the one before, and need not be in the one that was read.
     func answer(_ body: () async throws(ReplyError) -> Reply) async -> Reply {
-        do throws(ReplyError) {
-            return try await body()
-        } catch {
-            return .error(error)
+        while true {
+            let life = cache.memory.life
+            let reply: Reply
+            do throws(ReplyError) {
+                reply = try await body()
+            } catch {
+                return .error(error)
+            }
+            if cache.memory.life == life || Task.isCancelled { return reply }
         }
     }
 
@@ -90,14 +98,20 @@ extension ConfigReads {
         return word
     }
 
-    /// The tenant that is meant. What the region has not come to is waited for first: the tenant may be younger.
+    /// The tenant that is meant. What the region has not come to is waited for first, unless the port closes: the tenant may be
+    /// younger.
     func tenant(_ invocation: Invocation, _ options: ReadOptions) async throws(ReplyError) -> Int64 {
         if let token = options.token {
-            switch await waiting.wait(for: token, within: options.patience) {
-            case .visible: break
-            case .timedOut: throw ReadError.tokenTimeout
-            case .unknown: throw ReadError.unknownToken
-            case .unavailable: throw ReadError.away
+            let patience = options.patience
+            let (verdict, isDraining) = await invocation.client.cancellingOnDrain { [waiting] in
+                await waiting.wait(for: token, within: patience)
+            }
+            guard verdict == .visible || !isDraining else { throw ReplyError.closing }
+            switch verdict {
+            case .visible?: break
+            case .timedOut?: throw ReadError.tokenTimeout
+            case .unknown?: throw ReadError.unknownToken
+            case .unavailable?, nil: throw ReadError.away
             }
         }
         return try await tenants.tenant(in: invocation.request, at: 1, for: invocation.account)

@@ -55,9 +55,13 @@ final class Freshness: Sendable {
 
     /// What keeps reads from being fresh, and when they were last.
     private func look(at moment: Moment) -> (amiss: FreshnessJudgement.Fault?, lastFresh: Moment?) {
+        // Before what is captured: the state is entered when that has been told.
+        let capture = states.state(of: Self.capture)
         let facts = FreshnessJudgement.Facts(
             cache: states.state(of: TrackedCache.component), projection: states.state(of: Self.projection),
-            capture: states.state(of: Self.capture), elsewhere: progress.captureElsewhere(at: moment.instant))
+            capture: capture,
+            completeHere: capture?.name == FreshnessJudgement.capturing ? progress.allCapturedHere(at: moment) : nil,
+            elsewhere: progress.captureElsewhere(at: moment.instant))
         return judgement.withLock { judgement in
             let amiss = judgement.judge(facts, at: moment)
             return (amiss, judgement.lastFresh)

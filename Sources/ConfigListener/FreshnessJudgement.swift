@@ -4,7 +4,7 @@ internal import Projection
 /// Whether what is read of provisioning is fresh, and until when it was known to be. A value.
 ///
 /// A region that captures knows by its own stream, once that has worked off what was committed before. One that does not
-/// knows by what the region that does says once a second: it has everything that was captured when that was said, and it is
+/// knows by what the region that does says once a second. Either has everything that was captured at some moment, and is
 /// `fresh` while that was within `CaptureElsewhere.patience`.
 struct FreshnessJudgement: Sendable {
     /// What is known at some moment.
@@ -13,6 +13,8 @@ struct FreshnessJudgement: Sendable {
         var cache: ComponentState?
         var projection: ComponentState?
         var capture: ComponentState?
+        /// Where this region captures: when it had all last that was captured until then.
+        var completeHere: Moment?
         var elsewhere: CaptureElsewhere.Standing?
     }
 
@@ -24,6 +26,8 @@ struct FreshnessJudgement: Sendable {
         let reason: String
     }
 
+    /// The state in which what PostgreSQL commits is captured here as it is committed.
+    static let capturing = "streaming"
     /// States in which this region does not capture, and another one may.
     private static let left: Set<String> = [
         "other-region", "standby", "looking", "waiting", "in-recovery", "awaiting-peer",
@@ -44,8 +48,11 @@ struct FreshnessJudgement: Sendable {
             return Fault(state: state?.name ?? "unknown", reason: reason)
         }
         let capture = facts.capture?.name ?? "unknown"
-        if capture == "streaming" {
-            lastFresh = moment
+        if capture == Self.capturing {
+            if let completeAt = facts.completeHere { note(completeAt) }
+            guard let completeAt = facts.completeHere,
+                moment.instant - completeAt.instant <= CaptureElsewhere.patience
+            else { return Fault(state: "behind", reason: "what is captured here is not in the cache, or comes late") }
             return nil
         }
         if capture == "catching-up" {

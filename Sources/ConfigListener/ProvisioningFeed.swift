@@ -225,7 +225,8 @@ extension ProvisioningFeed {
         guard state.watches.ended(watch.number, of: watch.client.id) else { return }
         mailing.add(
             Push.stale(watch: watch.number, at: position, tenant: watch.tenant, type: type), to: watch.client)
-        watch.client.watchEnded()
+        // Behind the push: until then the client may not go back to RESP2, in which it would be no push.
+        mailing.endWatch(of: watch.client)
     }
 
     /// What live watches would be told next is not there: all of them end.

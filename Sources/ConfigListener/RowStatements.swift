@@ -90,3 +90,13 @@ struct RowStatements {
         return "CAST(ARRAY(SELECT jsonb_array_elements_text(CAST(\(parameter) AS jsonb))) AS \(column.type))"
     }
 }
+
+extension WrittenSchema {
+    /// Answers a row where this is the tenant's name. Nil where the catalog has no names of tenants.
+    func naming(_ name: String, of tenant: Int64) -> WriteStatement? {
+        guard let table = tables["tenant"], table.isOfTenants, table["name"] != nil else { return nil }
+        let key = SQL.identifier(table.entry.tenant)
+        return WriteStatement(
+            "SELECT \(key) FROM \(table.entry.quotedTable) WHERE \(key) = $1 AND name = $2", ["\(tenant)", name])
+    }
+}

@@ -109,6 +109,13 @@ extension DatabaseFailure {
 extension ReplyError {
     /// There is no such object, as far as the tenant goes.
     static let noObject = ReplyError(code: "NOTFOUND", message: "no such object")
+    /// `name` is not the name of the tenant any more that the region knows by it.
+    static func misnamed(_ name: String) -> ReplyError {
+        ReplyError(
+            code: "CONFLICT",
+            message: "\(WriteRequest.shown(name)): names another tenant by now, or none, unheard of in this region")
+    }
+
     /// Whether it was written is not known yet.
     static let onceInProgress = ReplyError(
         code: "UNAVAILABLE", message: "the same ONCE key is being written; ask again with it")

@@ -80,6 +80,9 @@ extension WriteRequest {
         return pieces.map { "\($0.utf8.count):\($0)" }.joined()
     }
 
+    /// Whether the tenant is told by its name, and not by its dbid.
+    var namesTenant: Bool { Request(tenant).integer(0) == nil }
+
     var isDelete: Bool {
         if case .delete = change { true } else { false }
     }

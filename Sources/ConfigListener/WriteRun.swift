@@ -85,6 +85,8 @@ struct WriteRun: Sendable {
     private func perform(
         _ writes: [AddressedWrite], by schema: WrittenSchema, in transaction: any ProvisioningTransaction
     ) async throws(Failure) -> [WriteAnswer] {
+        // Before anything is written: the transaction itself may rename a tenant.
+        let misnamed = try await misnamed(writes, by: schema, in: transaction)
         var known: [Int: WriteAnswer] = [:]
         var made: [Int: ObjectWrite.Outcome] = [:]
         for (place, write) in writes.enumerated() {
@@ -93,6 +95,7 @@ struct WriteRun: Sendable {
                     known[place] = answer
                     continue
                 }
+                guard !misnamed.contains(place) else { throw .told(.misnamed(write.request.tenant)) }
                 guard let table = schema.tables[write.request.type], !table.columns.isEmpty else {
                     throw .outdated(ReplyError("the table of \(write.request.type) is not there"))
                 }
@@ -108,6 +111,27 @@ struct WriteRun: Sendable {
         } catch {
             throw Failure(place: nil, obstacle: error)
         }
+    }
+
+    /// The places of those whose tenant PostgreSQL does not know by the name that was said: it has another one since, and the
+    /// region has not come to that.
+    private func misnamed(
+        _ writes: [AddressedWrite], by schema: WrittenSchema, in transaction: any ProvisioningTransaction
+    ) async throws(Failure) -> Set<Int> {
+        var misnamed: Set<Int> = []
+        var holds: [WriteStatement: Bool] = [:]
+        for (place, write) in writes.enumerated() where write.request.namesTenant {
+            guard let naming = schema.naming(write.request.tenant, of: write.tenant) else { continue }
+            if holds[naming] == nil {
+                do throws(WriteObstacle) {
+                    holds[naming] = try await run(naming, in: transaction).first != nil
+                } catch {
+                    throw Failure(place: place, obstacle: error)
+                }
+            }
+            if holds[naming] == false { misnamed.insert(place) }
+        }
+        return misnamed
     }
 
     /// Draws the token of what was made, and keeps the answers that are to be remembered.

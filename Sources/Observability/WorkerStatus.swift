@@ -1,7 +1,11 @@
+internal import Glibc
+
 /// What a worker says of itself under `/status`: made from its metrics and its components' states, read by
 /// `regionsync status` and by people. What is unknown is absent, never 0.
 package struct WorkerStatus: Codable, Hashable, Sendable {
     package let region: String
+    /// The worker's process, by the number that it has for itself; nil from a worker of a version that does not say it.
+    package let process: Int?
     /// Whether readers should be sent here; as `/readyz` says.
     package let ready: Bool
     /// What is awaited until it is ready.
@@ -62,8 +66,9 @@ extension WorkerStatus {
     /// The status that these metrics and states show. `waitingFor` is empty for a worker that is ready.
     package init(region: String, waitingFor: [String], states: ComponentStates, metrics: MetricsSnapshot) {
         self.init(
-            region: region, ready: waitingFor.isEmpty, waitingFor: waitingFor, components: states.reports,
-            links: Self.links(metrics), capture: Capture(metrics), projection: Projection(metrics))
+            region: region, process: Int(getpid()), ready: waitingFor.isEmpty, waitingFor: waitingFor,
+            components: states.reports, links: Self.links(metrics), capture: Capture(metrics),
+            projection: Projection(metrics))
     }
 
     private static func links(_ metrics: MetricsSnapshot) -> [Link] {

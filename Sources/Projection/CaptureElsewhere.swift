@@ -30,25 +30,16 @@ package struct CaptureElsewhere: Sendable {
         }
     }
 
-    private struct Claim: Sendable {
-        let position: Position
-        let moment: Moment
-    }
-
     private struct Capturing: Sendable {
         var region: String
         var history: UInt64
         var lastWord: Moment
         var captures = true
-        /// What the projection has not come to, in rising position.
-        var awaited: [Claim] = []
-        /// The last one that it has come to.
-        var reached: Claim?
+        var positions = CapturedPositions()
     }
 
     /// A region whose last word is older is silent. It speaks once a second.
     package static let patience = Duration.seconds(5)
-    private static let awaitedLimit = 128
 
     private var capturing: Capturing?
 
@@ -68,11 +59,7 @@ package struct CaptureElsewhere: Sendable {
         known.history = position.history
         known.lastWord = moment
         known.captures = true
-        // Where the region went back, what it had said before may never come.
-        known.awaited.removeAll { $0.position > position }
-        if known.awaited.count < Self.awaitedLimit {
-            known.awaited.append(Claim(position: position, moment: moment))
-        }
+        known.positions.captured(position, at: moment)
         capturing = known
     }
 
@@ -80,21 +67,20 @@ package struct CaptureElsewhere: Sendable {
     /// of the history that is projected, or of a newer one.
     package mutating func standing(completed: Position, at instant: ContinuousClock.Instant) -> Standing? {
         guard var known = capturing else { return nil }
-        // The local server may have lost what was projected.
-        if let reached = known.reached, reached.position > completed { known.reached = nil }
-        let passed = known.awaited.prefix { $0.position <= completed }
-        if let last = passed.last { known.reached = last }
-        known.awaited.removeFirst(passed.count)
+        known.positions.completed(completed)
         capturing = known
         guard known.history >= completed.history else { return nil }
         return Standing(
-            region: known.region, completeAt: known.reached?.moment, trouble: Self.trouble(of: known, at: instant))
+            region: known.region, completeAt: known.positions.reached?.moment,
+            trouble: Self.trouble(of: known, at: instant))
     }
 
     private static func trouble(of known: Capturing, at instant: ContinuousClock.Instant) -> Trouble? {
         guard instant - known.lastWord.instant <= patience else { return .silent }
         guard known.captures else { return .idle }
-        guard let reached = known.reached, instant - reached.moment.instant <= patience else { return .behind }
+        guard let reached = known.positions.reached, instant - reached.moment.instant <= patience else {
+            return .behind
+        }
         return nil
     }
 }

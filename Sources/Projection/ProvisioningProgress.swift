@@ -1,5 +1,5 @@
 package import Journal
-internal import Observability
+package import Observability
 internal import Synchronization
 
 /// How far provisioning is projected into the local Redis, for those who wait for it.
@@ -18,8 +18,16 @@ package final class ProvisioningProgress: Sendable {
         var observers: [@Sendable (Position) -> Void] = []
     }
 
+    /// What this region captures itself.
+    private struct CaptureHere {
+        /// The last position that is captured, or begun to be; nil before anything was said of it.
+        var last: Position?
+        var positions = CapturedPositions()
+    }
+
     private let state = Mutex(State())
     private let elsewhere = Mutex(CaptureElsewhere())
+    private let here = Mutex(CaptureHere())
 
     package init() {}
 
@@ -74,5 +82,24 @@ extension ProvisioningProgress {
     package func captureElsewhere(at instant: ContinuousClock.Instant) -> CaptureElsewhere.Standing? {
         let completed = completed ?? .zero
         return elsewhere.withLock { $0.standing(completed: completed, at: instant) }
+    }
+}
+
+// MARK: - What this region captures
+
+extension ProvisioningProgress {
+    /// This region's own journal ends with an entry of the transaction at `position`: lower than before where it went back.
+    package func captured(upTo position: Position) { here.withLock { $0.last = position } }
+
+    /// When this region had all last that it had captured itself until then; nil: never. To be asked while what PostgreSQL
+    /// commits is captured as it is committed: what is captured by now counts as all that there is at `moment`.
+    package func allCapturedHere(at moment: Moment) -> Moment? {
+        let completed = completed ?? .zero
+        return here.withLock { here in
+            // What others captured since may lie behind that.
+            if let last = here.last { here.positions.captured(max(last, completed), at: moment) }
+            here.positions.completed(completed)
+            return here.positions.reached?.moment
+        }
     }
 }

@@ -53,6 +53,30 @@ package final class Client: Sendable {
         onLoop { $0.watchEnded() }
     }
 
+    /// What comes of `body`, which is cancelled when the port begins to close, at once where it has: for the one command that
+    /// runs, where that may wait for long. Also whether the port closes.
+    package func cancellingOnDrain<Value: Sendable>(
+        _ body: @escaping @Sendable () async -> Value
+    ) async -> (value: Value?, isDraining: Bool) {
+        let (drain, end) = AsyncStream.makeStream(of: Void.self)
+        onLoop { connection in
+            connection.whenDraining {
+                end.yield()
+                end.finish()
+            }
+        }
+        return await withTaskGroup(of: Value.self) { group in
+            group.addTask {
+                defer { end.finish() }
+                return await body()
+            }
+            var isDraining = false
+            for await _ in drain { isDraining = true }
+            if isDraining { group.cancelAll() }
+            return (value: await group.next(), isDraining: isDraining)
+        }
+    }
+
     /// Calls `action` when the connection has ended; at once where it has.
     package func whenEnded(_ action: @escaping @Sendable () -> Void) {
         ended.whenComplete { _ in action() }

@@ -58,7 +58,7 @@ extension ConnectionHandler {
     }
 
     /// Who is known need not hurry any more; who is not any more has to again.
-    private func checkHandshake() {
+    func checkHandshake() {
         if session.isKnown {
             handshakeEnd = nil
         } else if let handshakeEnd {
@@ -167,6 +167,7 @@ extension ConnectionHandler {
     func answered(_ reply: Reply, ticket: Int) {
         guard let running, running.ticket == ticket, !isClosing else { return }
         self.running = nil
+        onDrain = nil
         lastReceived = max(lastReceived, .now())
         finish(reply, began: running.began)
         checkHandshake()
@@ -183,7 +184,14 @@ extension ConnectionHandler {
     func drain() {
         isDraining = true
         if let running, !running.outlastsDrain { cancelRunning() }
+        onDrain?()
+        onDrain = nil
         process()
+    }
+
+    /// Calls `action` when the port begins to close while the command that runs is not over; at once where it has.
+    func whenDraining(_ action: @escaping @Sendable () -> Void) {
+        if isDraining { action() } else { onDrain = action }
     }
 }
 

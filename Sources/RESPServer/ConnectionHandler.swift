@@ -42,6 +42,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     var isPostponed = false
     var watches = 0
     var isDraining = false
+    /// What the command that runs wants done when the port begins to close.
+    var onDrain: (@Sendable () -> Void)?
     /// Whether nothing is read or run any more.
     var isClosing = false
 
@@ -110,6 +112,7 @@ extension ConnectionHandler {
         self.context = nil
         cancelRunning()
         running = nil
+        onDrain = nil
         client?.forgetConnection()
         client = nil
         outputTaken()
@@ -167,6 +170,7 @@ extension ConnectionHandler {
             let account = listener.accounts.current.account(ofCertificate: certificate.names)
         else { return }
         session.identified(as: account)
+        checkHandshake()
     }
 }
 

@@ -10,6 +10,7 @@ package struct Mailing: Sendable {
     private enum Item: Sendable {
         case reply(PendingReply, Reply)
         case push(Client, Push)
+        case watchEnded(Client)
     }
 
     private struct Bag: Sendable {
@@ -27,6 +28,11 @@ package struct Mailing: Sendable {
     /// Answers what is owed to a client.
     package mutating func add(_ reply: Reply, to pending: PendingReply) {
         add(.reply(pending, reply), on: pending.client.eventLoop)
+    }
+
+    /// The client watches one thing less, from when it has been sent what was added before.
+    package mutating func endWatch(of client: Client) {
+        add(.watchEnded(client), on: client.eventLoop)
     }
 
     /// Sends a client what it did not ask for.
@@ -48,6 +54,7 @@ package struct Mailing: Sendable {
                     switch item {
                     case .reply(let pending, let reply): pending.answer(reply)
                     case .push(let client, let push): client.push(push)
+                    case .watchEnded(let client): client.watchEnded()
                     }
                 }
             }

@@ -132,7 +132,7 @@ package struct RegionWorker: Service {
             }
             let source = captureSource(cache)
             let journal = captureJournal(on: loops.next())
-            let capture = capture(from: source, into: journal, cache)
+            let capture = capture(from: source, into: journal, cache, telling: progress)
             tasks.addTask { await tenure.keep() }
             tasks.addTask {
                 await capture.run()
@@ -187,7 +187,8 @@ package struct RegionWorker: Service {
     }
 
     private func capture(
-        from source: PostgresCaptureSource, into journal: RedisCaptureJournal, _ cache: CachedObjects?
+        from source: PostgresCaptureSource, into journal: RedisCaptureJournal, _ cache: CachedObjects?,
+        telling progress: ProvisioningProgress
     ) -> Capture {
         var settings = Capture.Settings()
         if !region.peers.isEmpty { settings.healPatience = .seconds(3) }
@@ -195,7 +196,8 @@ package struct RegionWorker: Service {
         return Capture(
             catalog: region.catalog, source: source, journal: journal, cache: cache.map { ProjectedCache($0) },
             role: region.peers.isEmpty ? nil : journal, settings: settings,
-            metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"))
+            metrics: CaptureMetrics(metrics, catalog: region.catalog), states: states, logger: logger("capture"),
+            captured: { progress.captured(upTo: $0) })
     }
 
     /// It tells `repaired` of which types it has put objects right.

@@ -74,13 +74,14 @@ private struct ShowingJournal: CaptureJournal {
 
 @Suite("Capture's loop")
 struct CaptureDriverTests {
-    @Test("what was encoded last is appended at once, though nothing comes behind it", .timeLimit(.minutes(1)))
+    @Test("what was encoded last is appended and told at once, though nothing comes after it", .timeLimit(.minutes(1)))
     func appendsTheLast() async throws {
         let source = OneChunkSource([
             WireBytes.begin(150), WireBytes.relation(1, "person", ["tenant_dbid", "dbid"]),
             WireBytes.insert(1, ["101", "7"]), WireBytes.commit(150, end: 160),
         ])
         let (batches, appended) = AsyncStream<CaptureBatch>.makeStream()
+        let (positions, captured) = AsyncStream<Position>.makeStream()
         var settings = Capture.Settings()
         // No timer helps.
         settings.machine.reportInterval = .seconds(86_400)
@@ -91,7 +92,7 @@ struct CaptureDriverTests {
         let capture = Capture(
             catalog: EncoderBench.catalog, source: source, journal: ShowingJournal(appended: appended),
             settings: settings, metrics: CaptureMetrics(MetricsRegistry(), catalog: EncoderBench.catalog),
-            states: states, logger: Logger(label: "capture"))
+            states: states, logger: Logger(label: "capture"), captured: { captured.yield($0) })
         await withTaskGroup { group in
             group.addTask { await capture.run() }
             var iterator = batches.makeAsyncIterator()
@@ -101,6 +102,10 @@ struct CaptureDriverTests {
             // PostgreSQL's log ended further on before.
             #expect(states.state(of: Capture.component)?.name == "catching-up")
             #expect(!Capture.streams(states))
+            // Where the journal ended when the stream began, and where it ends now.
+            var told = positions.makeAsyncIterator()
+            let (before, after) = (await told.next(), await told.next())
+            #expect(before == .zero && after == Position(history: 1, lsn: 150))
             group.cancelAll()
         }
     }

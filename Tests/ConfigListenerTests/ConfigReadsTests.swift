@@ -60,6 +60,24 @@ struct ConfigReadsTests {
         }
     }
 
+    @Test("A tenant that is removed is none, whatever is remembered not to be there of it")
+    func removedTenant() async throws {
+        try await ReadBench.with { bench in
+            let client = try await bench.client()
+            #expect(try await client.shown("CFG.GET", "102", "person", "7") == "(nil)")
+            let hits = bench.cache.memory.usage.hits
+            #expect(try await client.shown("CFG.GET", "102", "person", "7") == "(nil)")
+            #expect(bench.cache.memory.usage.hits == hits + 1)
+            try await bench.write("DEL", "cfg:{102}:tenant:102")
+            try await bench.write("SREM", tenantsKey, "102")
+            // Tenants are looked at where one is asked for that is not known.
+            let none = "NOTENANT no such tenant"
+            #expect(try await client.shown("CFG.GET", "103", "person", "7") == none)
+            #expect(try await client.shown("CFG.GET", "102", "person", "7") == none)
+            await client.close()
+        }
+    }
+
     @Test("What is no object is none: indexes, words that are no text, keys that hold something else")
     func others() async throws {
         try await ReadBench.with { bench in

@@ -14,6 +14,12 @@ private struct Story {
 
     mutating func captures(_ name: String) { facts.capture = ComponentState(name, .waiting) }
 
+    /// This region captures, and had all of it at `second`.
+    mutating func streams(completeAt second: Int64?) {
+        captures("streaming")
+        facts.completeHere = second.map { moment($0) }
+    }
+
     /// Another region captures, and this one had all of it at `second`.
     mutating func elsewhere(_ trouble: CaptureElsewhere.Trouble? = nil, completeAt second: Int64?) {
         facts.elsewhere = CaptureElsewhere.Standing(
@@ -37,8 +43,9 @@ struct FreshnessJudgementTests {
     @Test("where this region captures: by its own stream, whatever others say")
     func own() {
         var story = Story()
-        story.captures("streaming")
+        story.streams(completeAt: 1)
         #expect(story.judged(at: 1) == "fresh, 1")
+        story.streams(completeAt: 2)
         story.elsewhere(.silent, completeAt: nil)
         #expect(story.judged(at: 2) == "fresh, 2")
         story.captures("blocked")
@@ -48,6 +55,18 @@ struct FreshnessJudgementTests {
         story.captures("resnapshot")
         story.elsewhere(completeAt: 4)
         #expect(story.judged(at: 4) == "resnapshot, 2")
+    }
+
+    @Test("where this region captures: not while the projection does not come after")
+    func captureIsAhead() {
+        var story = Story()
+        story.streams(completeAt: nil)
+        #expect(story.judged(at: 1) == "behind, never")
+        story.streams(completeAt: 1)
+        #expect(story.judged(at: 6) == "fresh, 1")
+        #expect(story.judged(at: 7) == "behind, 1")
+        story.streams(completeAt: 7)
+        #expect(story.judged(at: 8) == "fresh, 7")
     }
 
     @Test("where another one does: as of when this one had all of it", arguments: ["other-region", "standby"])
@@ -102,7 +121,7 @@ struct FreshnessJudgementTests {
     @Test("never goes back: this region captured until a moment ago")
     func handedOver() {
         var story = Story()
-        story.captures("streaming")
+        story.streams(completeAt: 10)
         #expect(story.judged(at: 10) == "fresh, 10")
         story.captures("other-region")
         story.elsewhere(completeAt: 8)

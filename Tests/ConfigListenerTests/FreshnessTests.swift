@@ -26,6 +26,7 @@ struct FreshnessTests {
     private func allIsWell(capture: String = "streaming") {
         set(TrackedCache.component, "tracking")
         set("projection provisioning", "projecting")
+        progress.captured(upTo: .zero)
         set("capture", capture, capture == "standby" ? .waiting : .working)
         set("mirror us-east", "streaming")
     }
@@ -61,6 +62,31 @@ struct FreshnessTests {
         let freshness = freshness
         set(component, "away", .degraded)
         #expect(freshness.now(isProjected: true).state == "away")
+    }
+
+    @Test("depends on whether the projection comes after what this region captures")
+    func captureIsAhead() {
+        allIsWell()
+        let freshness = freshness
+        let (first, last) = (Position(number: 1 << 52 | 100), Position(number: 1 << 52 | 900))
+        progress.captured(upTo: first)
+        let begun = freshness.now(isProjected: true, at: moment(0))
+        #expect(begun.state == "behind" && begun.secondsBehind == nil && begun.staleSince == nil)
+        progress.reached(first)
+        #expect(freshness.now(isProjected: true, at: moment(1)).state == "fresh")
+        // A bulk load.
+        progress.captured(upTo: last)
+        let loading = freshness.now(isProjected: true, at: moment(6))
+        #expect(loading.state == "fresh" && loading.secondsBehind == 0)
+        let behind = freshness.now(isProjected: true, at: moment(7))
+        #expect(behind.state == "behind" && behind.postgres == "reachable")
+        #expect(behind.secondsBehind == 6 && behind.staleSince == seconds(1))
+        progress.reached(last)
+        let fresh = freshness.now(isProjected: true, at: moment(8))
+        #expect(fresh.state == "fresh" && fresh.secondsBehind == 0 && fresh.staleSince == nil)
+        // The local server lost what came last.
+        progress.reached(first)
+        #expect(freshness.now(isProjected: true, at: moment(9)).state == "behind")
     }
 
     @Test(

@@ -81,18 +81,26 @@ struct ReadBench: Sendable {
             to: endpoint, name: "test", on: MultiThreadedEventLoopGroup.singleton.next())
     }
 
+    static let seeds = [
+        ["SADD", tenantsKey, "101", "102"], ["HSET", ProjectionKeys.trailing, "provisioning", "100"],
+        ["HSET", "rs:{101}:projection", "provisioning", "90"],
+        ["HSET", "cfg:{101}:tenant:101", "name", "Acme"], ["HSET", "cfg:{102}:tenant:102", "name", "Other"],
+    ]
+
     static func seed(_ redis: RedisConnection) async throws {
-        for command in [
-            ["SADD", tenantsKey, "101", "102"], ["HSET", ProjectionKeys.trailing, "provisioning", "100"],
-            ["HSET", "rs:{101}:projection", "provisioning", "90"],
-            ["HSET", "cfg:{101}:tenant:101", "name", "Acme"], ["HSET", "cfg:{102}:tenant:102", "name", "Other"],
-        ] { _ = try await redis.send(RedisCommand(words: command, runs: [])) }
+        for command in seeds { _ = try await redis.send(RedisCommand(words: command, runs: [])) }
     }
 
     /// Runs a command as somebody else does.
     @discardableResult
     func write(_ words: String...) async throws -> RedisReply {
         try await redis.send(RedisCommand(words: words, runs: []))
+    }
+
+    /// Runs commands as one, as somebody else does.
+    func writeTogether(_ commands: [[String]]) async throws {
+        let all = [["MULTI"]] + commands + [["EXEC"]]
+        for result in await redis.pipeline(all.map { RedisCommand(words: $0, runs: []) }) { _ = try result.get() }
     }
 
     /// Waits until a session with Redis is there.
@@ -115,17 +123,28 @@ struct ReadBench: Sendable {
 
 /// Says of tokens what a test tells it to.
 final class StandInTokens: TokenWaiting {
-    private let state = Mutex((verdict: TokenVerdict.visible, asked: [WriteToken]()))
+    private let state = Mutex((verdict: TokenVerdict.visible, waits: false, asked: [WriteToken]()))
 
     var asked: [WriteToken] { state.withLock { $0.asked } }
 
-    func answer(_ verdict: TokenVerdict) { state.withLock { $0.verdict = verdict } }
+    /// At once, or when who asks is cancelled.
+    func answer(_ verdict: TokenVerdict, whenCancelled waits: Bool = false) {
+        state.withLock { state in
+            state.verdict = verdict
+            state.waits = waits
+        }
+    }
 
     func wait(for token: WriteToken, within patience: Duration) async -> TokenVerdict {
-        state.withLock { state in
+        let (verdict, waits) = state.withLock { state in
             state.asked.append(token)
-            return state.verdict
+            return (state.verdict, state.waits)
         }
+        if waits {
+            let (never, _) = AsyncStream<Never>.makeStream()
+            for await _ in never {}
+        }
+        return verdict
     }
 }
 
@@ -168,7 +187,9 @@ extension Accounts {
 
 extension RedisConnection {
     /// What a command is answered with, and an error as it stands on the wire.
-    func shown(_ words: String...) async throws -> String {
+    func shown(_ words: String...) async throws -> String { try await shown(words) }
+
+    func shown(_ words: [String]) async throws -> String {
         do throws(RedisError) {
             return try await send(RedisCommand(words: words, runs: [])).description
         } catch .server(let code, let message) {

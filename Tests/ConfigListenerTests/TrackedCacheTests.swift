@@ -109,6 +109,7 @@ struct TrackedCacheTests {
             let client = try await bench.client()
             try await bench.write("HSET", "cfg:{101}:person:7", "user_name", "alice")
             bench.states.set("projection provisioning", ComponentState("projecting", .working))
+            bench.progress.captured(upTo: .zero)
             bench.states.set("capture", ComponentState("streaming", .working))
             bench.progress.reached(Position(number: 3 << 52 | 100))
             #expect(try await client.shown("CFG.GET", "Acme", "person", "7").contains("alice"))

@@ -92,6 +92,35 @@ struct WholeReadsTests {
         }
     }
 
+    @Test("A token is waited for again where Redis was lost between that and the read", arguments: reads)
+    func tokenOfALostRedis(words: [String]) async throws {
+        try await ReadBench.with { bench in
+            try await bench.write("HSET", "rs:{101}:projection", "applying", "100 1")
+            let looks = try await bench.redis.calls(of: "hmget")
+            try await withThrowingTaskGroup(of: String.self) { group in
+                group.addTask {
+                    let client = try await bench.client()
+                    let reply = try await client.shown(words + ["AT", "100-5", "TIMEOUT", "60000"])
+                    await client.close()
+                    return reply
+                }
+                // The token was there, and the read waits for the rest of another transaction.
+                try await bench.eventually { try await bench.redis.calls(of: "hmget") > looks }
+                #expect(bench.tokens.asked.count == 1)
+                let life = bench.cache.memory.life
+                bench.tokens.answer(.timedOut)
+                let marked = ["HSET", "rs:{101}:projection", "provisioning", "90", "applying", "90 1"]
+                try await bench.writeTogether([["FLUSHALL"]] + ReadBench.seeds + [marked])
+                try await bench.eventually { bench.cache.memory.life != life }
+                try await bench.write("HDEL", "rs:{101}:projection", "applying")
+                for try await reply in group {
+                    #expect(reply == "TIMEOUT the region has not come to that token yet")
+                }
+                #expect(bench.tokens.asked.count == 2)
+            }
+        }
+    }
+
     @Test("A tenant that came with the token's write is found")
     func youngTenant() async throws {
         try await ReadBench.with { bench in

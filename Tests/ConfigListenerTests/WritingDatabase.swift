@@ -17,6 +17,7 @@ struct WritingDatabase: Sendable {
     let server: PostgresServer
     let superuser: PostgresConnection
     let database: PostgresProvisioning
+    let catalog: Catalog
     let writes: ConfigWrites
 
     /// Runs `body` when writes are taken, and stops the server behind it. Tests of faults say what `patience` writes have.
@@ -47,7 +48,7 @@ struct WritingDatabase: Sendable {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let tenants = TenantLookup(store: NoStore(), fixed: [1] + Array(101...200))
         let fixture = WritingDatabase(
-            server: server, superuser: superuser, database: database,
+            server: server, superuser: superuser, database: database, catalog: catalog,
             writes: ConfigWrites(database: database, tenants: tenants, catalog: catalog))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await database.run() }
@@ -77,6 +78,13 @@ struct WritingDatabase: Sendable {
             }
             try await transaction.query(ProvisioningSchema.firstCapture(by: "us-east"))
         }
+    }
+
+    /// The same, written to through a port that knows these tenants.
+    func knowing(_ tenants: TenantLookup) -> WritingDatabase {
+        WritingDatabase(
+            server: server, superuser: superuser, database: database, catalog: catalog,
+            writes: ConfigWrites(database: database, tenants: tenants, catalog: catalog))
     }
 
     // MARK: Talking

@@ -84,6 +84,40 @@ import Testing
         }
     }
 
+    @Test("A command that reads may have what it waits for cancelled when the port closes, and go on")
+    func waiting() async throws {
+        let gate = Gate()
+        let diary = Diary()
+        let table = CommandTable([
+            .test(
+                "T.WAIT", flags: [.readonly],
+                .asynchronous { invocation in
+                    let (isCancelled, isDraining) = await invocation.client.cancellingOnDrain {
+                        diary.note("waits")
+                        await gate.wait()
+                        return Task.isCancelled
+                    }
+                    return .text("\(isCancelled == true) \(isDraining) \(Task.isCancelled)")
+                }),
+            .test(
+                "T.LOOK", flags: [.readonly],
+                .asynchronous { invocation in
+                    let look = await invocation.client.cancellingOnDrain { 7 }
+                    return .text("\(look.value ?? 0)")
+                }),
+        ])
+        try await TestServer.with(table: table, { $0.drainTime = .seconds(60) }) { server in
+            let client = try server.client()
+            client.send("T.LOOK\r\nT.WAIT\r\nT.LOOK\r\n")
+            await client.expect("$1\r\n7\r\n")
+            try await eventually { diary.all == ["waits"] }
+            await server.shutDown()
+            await client.expect("$15\r\ntrue true false\r\n")
+            // What was received before is answered, and waits for nothing.
+            await client.expectEnd("$1\r\n7\r\n")
+        }
+    }
+
     @Test("What does not end in time is cut off")
     func drainTime() async throws {
         let gate = Gate()

@@ -50,6 +50,42 @@ import Testing
         }
     }
 
+    @Test("Who has logged in by a certificate need not hurry to say something")
+    func silentCertificate() async throws {
+        try await RedisServer.with(usesTLS: true) { fixture in
+            let tls = try await ServerTLS.read(fixture.files(clientCA: true))
+            let entry = Accounts.Entry(account: .reader, secrets: [], certificateNames: ["localhost"])
+            let accounts = AccountStore(Accounts([entry]))
+            try await TestServer.with(accounts: accounts, tls: tls, { $0.handshakeTime = .seconds(1) }) { server in
+                // One whose handshake is late, on a busy machine, is cut off for that, and another one tries.
+                try await eventually { try await answersAfterSilence(server, fixture.folder) }
+            }
+        }
+    }
+
+    /// Whether a client with a certificate is answered that first says something when another one, which came later and
+    /// never does, has been cut off.
+    private func answersAfterSilence(_ server: TestServer, _ folder: URL) async throws -> Bool {
+        let word = folder.appending(path: "speak")
+        try? FileManager.default.removeItem(at: word)
+        try await eventually { (server.connections ?? 0) == 0 }
+        async let run = Program.run(
+            "/bin/sh",
+            [
+                "-c",
+                """
+                { while [ -e server.key ] && [ ! -e speak ]; do sleep 0.05; done; printf 'PING\\r\\nQUIT\\r\\n'; } |
+                    openssl s_client -quiet -connect 127.0.0.1:\(server.port) -servername localhost \
+                        -CAfile ca.crt -cert server.crt -key server.key
+                """,
+            ], in: folder)
+        for _ in 0..<2000 where (server.connections ?? 0) == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        let silent = try server.client()
+        await silent.expectEnd()
+        try Data().write(to: word)
+        return try await run.output.contains("+PONG")
+    }
+
     @Test("Certificates are read again while clients stay")
     func reload() async throws {
         try await RedisServer.with(usesTLS: true) { old in

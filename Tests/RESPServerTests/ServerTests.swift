@@ -185,6 +185,34 @@ import Testing
         }
     }
 
+    @Test("A watch ends behind its last push: who goes back to RESP2 before that is let go without it")
+    func lastPush() async throws {
+        let table = CommandTable([
+            .test(
+                "T.LOSE",
+                .immediate { invocation in
+                    invocation.client.watchBegan()
+                    var mailing = Mailing()
+                    mailing.add(Push([.text("stale")]), to: invocation.client)
+                    mailing.endWatch(of: invocation.client)
+                    mailing.send()
+                    return .ok
+                })
+        ])
+        try await TestServer.with(table: table) { server in
+            let patient = try server.client()
+            patient.send("HELLO 3\r\nT.LOSE\r\n")
+            #expect(await patient.read(until: "stale\r\n").hasSuffix("+OK\r\n>1\r\n$5\r\nstale\r\n"))
+            patient.send("HELLO 2\r\nPING\r\n")
+            #expect(await patient.read(until: "+PONG\r\n").hasSuffix("+PONG\r\n"))
+            let hasty = try server.client()
+            hasty.send("HELLO 3\r\nT.LOSE\r\nHELLO 2\r\nPING\r\n")
+            let heard = await hasty.read(.max)
+            #expect(heard?.contains("+OK\r\n*14\r\n") == true)
+            #expect(heard?.contains("stale") == false && heard?.contains("PONG") == false)
+        }
+    }
+
     @Test("A command that waits or only reads is cancelled when its client is gone")
     func cancelled() async throws {
         let diary = Diary()

@@ -1,4 +1,5 @@
 import AdminHTTP
+import Foundation
 import Logging
 import Observability
 import ServiceLifecycle
@@ -32,7 +33,7 @@ struct StatusTests {
     func made() {
         let status = WorkerStatus(
             region: "us-east", waitingFor: ["capture"], states: Self.states(), metrics: Self.metrics().snapshot())
-        #expect(!status.ready)
+        #expect(!status.ready && status.process == Int(ProcessInfo.processInfo.processIdentifier))
         #expect(status.components.map(\.component) == ["capture", "redis"])
         #expect(status.links.map(\.peer) == ["eu-west"])
         let link = status.links[0]
@@ -40,6 +41,13 @@ struct StatusTests {
         #expect(link.lagSeconds == 0.004)
         #expect((link.latencyP50Ms ?? 0) > 0.2 && (link.latencyP99Ms ?? 9) <= 0.4)
         #expect(status.capture == nil && status.projection == nil)
+    }
+
+    @Test("read from a worker of a version that does not say which process it is")
+    func older() throws {
+        let said = #"{"region": "us-east", "ready": true, "waitingFor": [], "components": [], "links": []}"#
+        let status = try JSONDecoder().decode(WorkerStatus.self, from: Data(said.utf8))
+        #expect(status.ready && status.process == nil)
     }
 
     @Test("who captures, or how capture stands where it cannot")

@@ -112,6 +112,15 @@ class DrainTests(unittest.TestCase):
             with self.assertRaises(drain.Unknown):
                 drain.require_worker(pid)
 
+    def test_a_process_is_compared_by_the_number_that_it_has_for_itself(self):
+        own = drain.own_number(os.getpid())
+        self.assertEqual(own, os.getpid())
+        drain.require_its_status({**status([link()]), "process": own}, os.getpid())
+        with self.assertRaises(drain.Unknown):
+            drain.require_its_status({**status([link()]), "process": own + 1}, os.getpid())
+        with self.assertRaises(drain.Unknown):
+            drain.own_number(2 ** 22 + 1)
+
     def test_a_standby_is_not_asked_about_the_worker_that_holds_the_lease(self):
         for found, pid, is_refused in (
                 (standby("4711"), 4711, True), (standby("4711"), 47, False), (standby("47"), 4711, False),
@@ -159,6 +168,19 @@ class DrainCommandTests(CommandCase):
         self.assertEqual(code, 3)
         self.assertIn(f"process {self.worker.pid} does the region's work: set REGIONSYNC_ADMIN_PORT", line)
         self.assertIsNone(self.worker.poll())
+
+    def test_a_worker_is_stopped_by_its_own_word_and_not_by_that_of_another_region(self):
+        other = subprocess.Popen([self.program, "run", "--region", self.files[1]])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        found = status([link()], HOLDING)
+        code, [line] = self.drain({**found, "process": other.pid}, self.worker.pid)
+        self.assertEqual(code, 3)
+        self.assertIn(f"the worker that answers is process {other.pid} and not {self.worker.pid}: name the region", line)
+        self.assertIsNone(self.worker.poll())
+        self.assertIsNone(other.poll())
+        self.assertEqual(self.drain({**found, "process": self.worker.pid}, self.worker.pid)[0], 0)
+        self.assertEqual(self.worker.wait(), 0)
 
     def test_what_is_no_worker_is_not_stopped(self):
         other = subprocess.Popen(["sleep", "60"])
