@@ -63,9 +63,10 @@ struct RememberedObjectsTests {
 
     @Test(
         "An object may take a part of the room, the smaller the more there is, and 64 KiB unless there is hardly any",
-        arguments: [(1 << 28, 1 << 22), (1 << 23, 1 << 17), (1 << 22, 1 << 16), (1 << 20, 1 << 16), (1 << 16, 1 << 13)])
-    func largest(limit: Int, largest: Int) {
-        var objects = RememberedObjects(limit: limit)
+        arguments: [(262_144, 4_096), (8_192, 128), (4_096, 64), (1_024, 64), (64, 8)])
+    func largest(limitKiB: Int, largestKiB: Int) {
+        var objects = RememberedObjects(limit: limitKiB << 10)
+        let largest = largestKiB << 10
         let around = ObjectAddress.test(1).words.count + RememberedObjects.overhead
         objects.insert(.integer(1), size: largest - around, for: .test(1))
         objects.insert(.integer(2), size: largest - around + 1, for: .test(2))
