@@ -96,6 +96,10 @@ struct JournalTokensTests {
             try await bench.write(20, "put 101 person 1 {}")
             let token = WriteToken(after: Position(number: 15), xid: 20)
             #expect(await bench.tokens.wait(for: token, within: .seconds(60)) == .visible)
+            // Until the first cursor is written an emptied Redis looks as the new one did.
+            try await bench.until("the cursor is written") {
+                try await bench.tell("HGET", ProjectionKeys.trailing, "provisioning").string == "20"
+            }
             try await bench.tell("FLUSHALL")
             // What comes again of the journal begins behind the write.
             try await bench.tell("HSET", ScriptedJournals.east.metaKey, "floor", "25-1")
@@ -296,10 +300,10 @@ private struct TokenBench: Sendable {
         try await until("\(position) is projected") { progress.confirmed == Position(number: position) }
     }
 
-    func until(_ what: String, _ condition: () -> Bool) async throws {
+    func until(_ what: String, _ condition: () async throws -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
-            if condition() { return }
+            if try await condition() { return }
             try await Task.sleep(for: .milliseconds(5))
         }
         Issue.record("in vain: \(what)")
