@@ -92,6 +92,22 @@ package actor RedisClient {
         return connection
     }
 
+    /// The same, but nil where there is none for so long.
+    package func connection(within time: Duration) async throws(CancellationError) -> RedisConnection? {
+        if case .connected(let connection) = state, connection.isOpen { return connection }
+        let connection: RedisConnection? = await withTaskGroup { tasks in
+            tasks.addTask { try? await self.connection() }
+            tasks.addTask {
+                try? await Task.sleep(for: time)
+                return nil
+            }
+            defer { tasks.cancelAll() }
+            return await tasks.next() ?? nil
+        }
+        if case .stopped = state { throw CancellationError() }
+        return connection
+    }
+
     /// Holds a connection until it ends; returns why it did.
     private func keep(_ connection: RedisConnection) async -> RedisError {
         let since = ContinuousClock.now

@@ -10,12 +10,12 @@ package struct RedisProjectionStore: ProjectionStore {
 
     package init(client: RedisClient) { self.client = client }
 
+    /// How long a connection is waited for. Who is told after that says so, and asks again.
+    private static let patience = Duration.seconds(1)
+
     package func send(_ commands: [RedisCommand]) async -> SentCommands {
-        let connection: RedisConnection
-        do {
-            connection = try await client.connection()
-        } catch {
-            return SentCommands { commands.map { _ in .failure(.unreachable("stopped")) } }
+        guard let connection = try? await client.connection(within: Self.patience) else {
+            return SentCommands { commands.map { _ in .failure(.unreachable("there is no connection")) } }
         }
         return connection.sent(commands)
     }
