@@ -122,6 +122,8 @@ extension FeedMachine {
             unanswered.insert(id)
         } else {
             finish(id, .unavailable)
+            // Nor was it found out whether what a consumer was woken for is still there.
+            for other in others(than: waiter) where waiters[other]?.state == .parked { unanswered.insert(other) }
         }
         for place in waiter.places { lookSoon(at: place.stream) }
         act(.look)

@@ -23,11 +23,13 @@ extension FeedMachine {
 
     /// What a consumer was woken for, and did not take, is still there, and nobody else of its group may have been woken for it.
     mutating func wakeOthers(than waiter: Waiter) {
-        guard case .group(let group) = waiter.wait.purpose else { return }
-        let others = waiter.places.flatMap { streams[$0.stream]?.waiters ?? [] }
-        for other in Set(others).sorted() {
-            guard let found = waiters[other], case .group(group) = found.wait.purpose else { continue }
-            settle(other)
-        }
+        for other in others(than: waiter) { settle(other) }
+    }
+
+    /// The other consumers of its group that wait for what it waited for.
+    func others(than waiter: Waiter) -> [Int] {
+        guard case .group = waiter.wait.purpose else { return [] }
+        let others = Set(waiter.places.flatMap { streams[$0.stream]?.waiters ?? [] })
+        return others.sorted().filter { waiters[$0]?.wait.purpose == waiter.wait.purpose }
     }
 }

@@ -51,7 +51,7 @@ struct FeedMachine<Client: Sendable>: Sendable {
     var waiters: [Int: Waiter] = [:]
     var readers: [Int: Reader] = [:]
     var deadlines = Deadlines()
-    /// Parked though there is something to be looked for: Redis did not answer.
+    /// Parked though there is something to be looked for: Redis did not answer, them or another of their group.
     var unanswered: Set<Int> = []
     /// What the recent entries of all journals take of memory.
     var keptBytes = 0

@@ -449,6 +449,24 @@ import Testing
         #expect(talk.wanted() == ["c: -NOGROUP no"])
     }
 
+    @Test("a consumer that is woken and not answered leaves that to the others of its group")
+    func unansweredConsumer() {
+        var talk = FeedTalk()
+        let (first, second) = (talk.join("a", "g", "eu"), talk.join("b", "g", "eu"))
+        let other = talk.join("c", "h", "eu")
+        talk.look(["eu": StreamFacts(5)])
+        for consumer in [first, second, other] { talk.machine.foundNothing(for: consumer) }
+        _ = talk.wanted()
+        talk.read("eu", behind: 5, 6, by: talk.machine.readers.keys.first)
+        #expect(talk.wanted() == ["read \(first) for a: eu 5-0", "read \(other) for c: eu 5-0"])
+        talk.machine.foundNothing(for: other)
+        talk.machine.foundNoAnswer(for: first)
+        #expect(talk.wanted() == ["a: " + Self.away])
+        #expect(talk.look(["eu": StreamFacts(6)], at: .milliseconds(50)) == ["eu"])
+        #expect(talk.wanted() == ["read \(second) for b: eu 5-0"])
+        #expect(talk.machine.unanswered.isEmpty)
+    }
+
     @Test("consumers of a group that is destroyed look at once, those of another do not")
     func destroyedGroup() {
         var talk = FeedTalk()
