@@ -25,6 +25,8 @@ extension FeedMachine {
         var hasWaited = false
         /// Whether its time was up while its journals were looked at, or it was looked for.
         var isDue = false
+        /// Whether its client does not wait any more: its group may give it something yet.
+        var isCancelled = false
         /// Whether it is to be looked for when that is possible: its group was destroyed, which may not have been seen.
         var looksAgain = false
     }
@@ -69,6 +71,7 @@ extension FeedMachine {
         if waiter.state == .reading, case .group = waiter.wait.purpose {
             // What the group gave it must not get lost.
             waiters[id]?.isDue = true
+            waiters[id]?.isCancelled = true
         } else {
             finish(id, .nullArray)
         }

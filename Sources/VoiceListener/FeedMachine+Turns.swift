@@ -6,10 +6,9 @@ extension FeedMachine {
     /// who is gone.
     ///
     /// - Returns: Whether to look.
-    mutating func turnCame(for id: Int, at now: Duration) -> Bool {
+    mutating func turnCame(for id: Int) -> Bool {
         guard let waiter = waiters[id] else { return false }
-        let isInTime = waiter.wait.deadline.map { now < $0 } ?? true
-        guard case .group = waiter.wait.purpose, waiter.isDue, isInTime else { return true }
+        guard waiter.isCancelled else { return true }
         turnMissed(by: id)
         return false
     }

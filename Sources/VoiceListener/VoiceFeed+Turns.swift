@@ -18,7 +18,7 @@ extension VoiceFeed {
                 if isOver { machine.foundNoAnswer(for: waiter) } else { machine.turnMissed(by: waiter) }
             }
         }
-        guard apply({ $0.turnCame(for: waiter, at: Self.now) }) else { return turns.pass() }
+        guard apply({ $0.turnCame(for: waiter) }) else { return turns.pass() }
         await look(for: wait, of: reader.passing(turns), waiter)
     }
 

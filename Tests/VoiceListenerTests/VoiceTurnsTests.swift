@@ -85,16 +85,20 @@ import Testing
         talk.read("eu", behind: 5, 6)
         #expect(talk.wanted() == ["read \(first) for a: eu 5-0"])
         talk.machine.cancelled(first)
-        let looksForGone = talk.machine.turnCame(for: first, at: .seconds(1))
+        let looksForGone = talk.machine.turnCame(for: first)
         #expect(!looksForGone)
         #expect(talk.wanted() == ["a: _", "read \(second) for b: eu 5-0", "read \(third) for c: eu 5-0"])
         // Whose time is up gets what there is when its turn comes, and nothing where that does not.
         talk.machine.reached(.seconds(9))
-        let looksForLate = talk.machine.turnCame(for: second, at: .seconds(9))
+        let looksForLate = talk.machine.turnCame(for: second)
         #expect(looksForLate)
         talk.machine.turnMissed(by: third)
         #expect(talk.wanted() == ["c: _"])
-        let looksForNobody = talk.machine.turnCame(for: third, at: .seconds(9))
+        let looksForNobody = talk.machine.turnCame(for: third)
         #expect(!looksForNobody)
+        talk.machine.cancelled(second)
+        let looksForLateAndGone = talk.machine.turnCame(for: second)
+        #expect(!looksForLateAndGone)
+        #expect(talk.wanted() == ["b: _"])
     }
 }
