@@ -80,8 +80,8 @@ extension ProvisioningProgress {
 
     /// How far this region has what another one captures; nil while none is known to.
     package func captureElsewhere(at instant: ContinuousClock.Instant) -> CaptureElsewhere.Standing? {
-        let completed = completed ?? .zero
-        return elsewhere.withLock { $0.standing(completed: completed, at: instant) }
+        // Behind the lock: an older position than another one asked with would look as if the server had gone back.
+        elsewhere.withLock { $0.standing(completed: completed ?? .zero, at: instant) }
     }
 }
 
@@ -94,8 +94,9 @@ extension ProvisioningProgress {
     /// When this region had all last that it had captured itself until then; nil: never. To be asked while what PostgreSQL
     /// commits is captured as it is committed: what is captured by now counts as all that there is at `moment`.
     package func allCapturedHere(at moment: Moment) -> Moment? {
-        let completed = completed ?? .zero
-        return here.withLock { here in
+        here.withLock { here in
+            // Behind the lock, as for what others capture.
+            let completed = completed ?? .zero
             // What others captured since may lie behind that.
             if let last = here.last { here.positions.captured(max(last, completed), at: moment) }
             here.positions.completed(completed)

@@ -1,4 +1,5 @@
 import Journal
+import Observability
 import Synchronization
 import Testing
 
@@ -28,6 +29,27 @@ struct ProvisioningProgressTests {
         progress.reached(position, isWhole: true)
         #expect(progress.standing?.isWhole == true)
         #expect(calls.positions.withLock { $0.count } == 4)
+    }
+
+    @Test("what is here once stays so, whoever asks at the same time")
+    func askedTogether() async {
+        let progress = ProvisioningProgress()
+        progress.captured(upTo: Position(number: 1))
+        progress.reached(Position(number: 1))
+        #expect(progress.allCapturedHere(at: .now) != nil)
+        await withTaskGroup(of: Int.self) { group in
+            group.addTask {
+                for number in UInt64(2)...50_000 {
+                    progress.captured(upTo: Position(number: number))
+                    progress.reached(Position(number: number))
+                }
+                return 0
+            }
+            for _ in 0..<2 {
+                group.addTask { (0..<50_000).count(where: { _ in progress.allCapturedHere(at: .now) == nil }) }
+            }
+            for await missing in group { #expect(missing == 0) }
+        }
     }
 
     @Test("the last transaction of a history is known also where the next history came in the same read")
