@@ -44,7 +44,8 @@ extension ConnectionHandler {
         }
         if closingSince == nil, running == nil {
             if let handshakeEnd { deadlines.append((handshakeEnd, .handshake)) }
-            if watches == 0 { deadlines.append((lastReceived + TimeAmount(limits.idleTime), .idle)) }
+            // Who has not taken all that it asked for waits for the rest.
+            if watches == 0, untaken == nil { deadlines.append((lastReceived + TimeAmount(limits.idleTime), .idle)) }
         }
         return deadlines.min { $0.0 < $1.0 } ?? (now + TimeAmount(limits.idleTime), nil)
     }

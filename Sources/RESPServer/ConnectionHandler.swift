@@ -142,6 +142,7 @@ extension ConnectionHandler {
         let now = NIODeadline.now()
         if context.channel.isWritable {
             if closingSince != nil { closingSince = now }
+            lastReceived = max(lastReceived, now)
             outputTaken()
             process()
         } else {

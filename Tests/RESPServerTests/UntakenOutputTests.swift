@@ -47,11 +47,22 @@ import Testing
 
     @Test("A client with a slow link gets a reply that takes it longer than a stall time")
     func served() async throws {
+        let time = Duration.seconds(1)
+        try await takeLargeReply(in: time * 3 / 2) { $0.stallTime = time }
+    }
+
+    @Test("So does one that sends nothing meanwhile for longer than a client may")
+    func servedInSilence() async throws {
+        let time = Duration.seconds(1)
+        try await takeLargeReply(in: time * 3 / 2) { $0.idleTime = time }
+    }
+
+    /// Has a client take a large reply slowly for some time, in which it does not get all of it, and then the rest.
+    private func takeLargeReply(in time: Duration, _ limits: (inout ListenerLimits) -> Void) async throws {
         let (bytes, part) = (16 << 20, 256 << 10)
         let large = ByteBuffer(repeating: 0x78, count: bytes)
         let table = CommandTable([.test("T.LARGE", .immediate { _ in .bulk(large) })])
-        let stallTime = Duration.seconds(1)
-        try await TestServer.with(table: table, { $0.stallTime = stallTime }) { server in
+        try await TestServer.with(table: table, limits) { server in
             // Who does not get to read for so long, on a busy machine, is cut off, and asks again.
             try await eventually {
                 let client = try server.client(receiveBytes: 64 << 10)
@@ -61,7 +72,7 @@ import Testing
                 while left > 0, let text = await client.read(min(part, left)), !text.isEmpty {
                     left -= text.utf8.count
                     // By then not half of it was read, and the kernels have less than that: some waits in the server.
-                    if ContinuousClock.now < began + stallTime * 3 / 2 { try await Task.sleep(for: .milliseconds(50)) }
+                    if ContinuousClock.now < began + time { try await Task.sleep(for: .milliseconds(50)) }
                 }
                 return left == 0
             }
