@@ -20,7 +20,7 @@ package struct ListenerLimits: Hashable, Sendable {
     package var outputBytesBeforeLogin = 1 << 10
     package var outputBytes = 32 << 20
     /// Bytes that may wait for all those clients together that take less than they are sent; beyond, those that take nothing
-    /// are cut off.
+    /// are cut off; where all take something, the one that made it too much.
     package var totalOutputBytes = 256 << 20
     /// Bytes waiting for a client above which no more of its commands are run, and below which they are again. What it is
     /// sent above that in one turn of the event loop makes the rest wait for the next.

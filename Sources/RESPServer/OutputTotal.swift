@@ -41,7 +41,7 @@ struct OutputTotal: Sendable {
 
     /// Of those that take nothing who took something the longest ago; of several, who has most waiting.
     private func stillest(at now: NIODeadline) -> Int64? {
-        clients.filter { now - $0.value.lastTaken >= Self.patience }
+        clients.lazy.filter { now - $0.value.lastTaken >= Self.patience }
             .min { ($0.value.lastTaken, -$0.value.bytes, $0.key) < ($1.value.lastTaken, -$1.value.bytes, $1.key) }?
             .key
     }
