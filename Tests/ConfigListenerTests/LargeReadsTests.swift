@@ -8,8 +8,8 @@ import Testing
 
 @Suite("Large reads", .timeLimit(.minutes(5)))
 struct LargeReadsTests {
-    private static func words(_ count: Int, _ options: String...) -> [String] {
-        ["CFG.MGET", "101", "person"] + (1...count).map { "\($0)" } + options
+    private static func words(_ count: Int, of tenant: String = "101", _ options: String...) -> [String] {
+        ["CFG.MGET", tenant, "person"] + (1...count).map { "\($0)" } + options
     }
 
     @Test("Those of many objects take turns, for as long as they may wait; others are answered meanwhile")
@@ -37,6 +37,34 @@ struct LargeReadsTests {
             // It has passed its turn on.
             #expect(await bench.turns.take())
             await client.close()
+        }
+    }
+
+    @Test("One that waits for the rest of a transaction of its tenant has no turn meanwhile")
+    func halfThere() async throws {
+        try await ReadBench.with { bench in
+            for _ in 1..<ConfigReads.readersAtOnce { #expect(await bench.turns.take()) }
+            try await bench.write("HSET", "rs:{101}:projection", "applying", "100 1")
+            let many = ConfigReads.sliceObjects + 1
+            let looks = try await bench.redis.calls(of: "hmget")
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                group.addTask {
+                    let client = try await bench.client()
+                    let reply: RedisReply = try await client.send(RedisCommand(Self.words(many, "TIMEOUT", "60000")))
+                    await client.close()
+                    return reply.count
+                }
+                // It has found the mark.
+                try await bench.eventually { try await bench.redis.calls(of: "hmget") > looks }
+                let client = try await bench.client()
+                let reply: RedisReply = try await client.send(
+                    RedisCommand(Self.words(many, of: "102", "TIMEOUT", "30000")))
+                #expect(reply.count == many)
+                await client.close()
+                try await bench.write("HDEL", "rs:{101}:projection", "applying")
+                let count = try await group.next()
+                #expect(count == many)
+            }
         }
     }
 
