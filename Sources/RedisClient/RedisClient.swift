@@ -92,7 +92,7 @@ package actor RedisClient {
         return connection
     }
 
-    /// The same, but nil where there is none for so long.
+    /// The same, but nil where there is none for so long, or the task is cancelled.
     package func connection(within time: Duration) async throws(CancellationError) -> RedisConnection? {
         if case .connected(let connection) = state, connection.isOpen { return connection }
         let connection: RedisConnection? = await withTaskGroup { tasks in
