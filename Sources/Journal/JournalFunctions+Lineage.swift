@@ -8,18 +8,18 @@ extension JournalFunctions {
     ///   appended again behind `last`, which it must have given out last. `gap` entries before the first of them exist
     ///   nowhere and are counted as added; `raise`, if given, becomes the stream's last ID, `former` one of the journal's
     ///   former marks; `floor` and `position`, if given, are set, the position never back. Answers the last ID.
-    /// - `rsj2_reborn stream meta projection birth fresh minimum peer field common`: gives the journal the mark `fresh`, and
-    ///   notes that `birth` was one before. No ID below `minimum`, if given, is given out any more. A local projection that stood beyond the stream, `field` of its cursors, goes back to `common`.
+    /// - `rsj2_reborn stream meta projection birth fresh minimum peer field common parted`: gives the journal the mark `fresh`, and
+    ///   notes that `birth` was one before, and `parted`, if given. No ID below `minimum`, if given, is given out any more. A local projection that stood beyond the stream, `field` of its cursors, goes back to `common`.
     ///   Answers the mark.
     ///
     /// In a peer's:
     /// - `rsj2_adopt stream meta projection birth copyBirth last count field`: gives the copy the mark `birth`. With a count
     ///   it is an empty copy of another history, which a projection has to begin with anew.
-    /// - `rsj2_fork stream meta projection birth copyBirth last keep count field common cause lost floor`: sets the copy aside as
+    /// - `rsj2_fork stream meta projection birth copyBirth last keep count field common cause lost floor parted`: sets the copy aside as
     ///   `<stream>:closed:<n>` with its meta, and begins a new one with the mark `birth`: of the entries up to `keep`, or
     ///   empty. It counts `count` entries, if given, else those it keeps or has trimmed. A projection that has seen more
     ///   than the `common` entries goes back to there. `lost` entries are only in the closed copy, if given, else those
-    ///   that the new one does not keep. Answers `n`.
+    ///   that the new one does not keep. `parted`, if given, is noted before what the copy knew of former lives. Answers `n`.
     static let lineageRepair = """
         -- Numbers of up to 64 bits, which Lua cannot hold: the longer text is the greater.
         local function below(left, right)
@@ -43,6 +43,20 @@ extension JournalFunctions {
             else
                 redis.call('HSET', projection, field, common)
             end
+        end
+
+        local function part(meta, old, new)
+            if not new or new == '' or (old and string.find(' ' .. old .. ' ', ' ' .. new .. ' ', 1, true)) then
+                new = old
+            elseif old then
+                new = new .. ' ' .. old
+            end
+            if not new then return end
+            local ids = {}
+            for id in string.gmatch(new, '%S+') do
+                if #ids < \(2 * PartedEntries.limit) then ids[#ids + 1] = id end
+            end
+            redis.call('HSET', meta, '\(PartedEntries.field)', table.concat(ids, ' '))
         end
 
         local function heal(keys, args)
@@ -82,7 +96,7 @@ extension JournalFunctions {
 
         local function reborn(keys, args)
             local stream, meta, projection = keys[1], keys[2], keys[3]
-            local state = redis.call('HMGET', meta, 'birth', 'closed')
+            local state = redis.call('HMGET', meta, 'birth', 'closed', '\(PartedEntries.field)')
             if state[1] ~= args[1] then return redis.error_reply('FENCED birth') end
             if state[2] then return redis.error_reply('FENCED closed') end
             redis.call('HSETNX', meta, 'missed:' .. args[4], 0)
@@ -96,6 +110,7 @@ extension JournalFunctions {
                 raise(stream, own, args[3])
             end
             redis.call('HSET', meta, 'birth', args[2], 'former:' .. args[1], args[6])
+            part(meta, state[3], args[7])
             return args[2]
         end
 
@@ -127,7 +142,8 @@ extension JournalFunctions {
 
         local function fork(keys, args)
             local stream, meta, projection = keys[1], keys[2], keys[3]
-            local state = redis.call('HMGET', meta, 'birth', 'last', 'closed', 'count', 'floor')
+            local state = redis.call(
+                'HMGET', meta, 'birth', 'last', 'closed', 'count', 'floor', '\(PartedEntries.field)')
             if state[1] ~= args[2] then return redis.error_reply('FENCED birth') end
             if state[3] then return redis.error_reply('FENCED closed') end
             local last = state[2] or '0-0'
@@ -158,6 +174,7 @@ extension JournalFunctions {
             redis.call(
                 'HSET', meta, 'birth', args[1], 'last', last, 'count', count, 'floor', floor,
                 'forked', n .. ' ' .. args[8] .. ' ' .. lost)
+            part(meta, state[6], args[11])
             rewind(projection, args[6], cursor, args[7])
             return n
         end
@@ -199,7 +216,7 @@ extension JournalFunctions {
         RedisCommand(
             "FCALL", "rsj2_reborn", "3", journal.key, journal.metaKey, journal.projectionKey, rebirth.birth,
             fresh, rebirth.minimum?.description ?? "", peer,
-            journal.projectionField ?? "", rebirth.common.description)
+            journal.projectionField ?? "", rebirth.common.description, rebirth.parted?.description ?? "")
     }
 
     package static func adopt(_ journal: JournalName, _ adoption: Adoption) -> RedisCommand {
@@ -214,7 +231,7 @@ extension JournalFunctions {
             "FCALL", "rsj2_fork", "3", journal.key, journal.metaKey, journal.projectionKey, birth, fork.copyBirth,
             fork.last.description, fork.keep.description, fork.count.map { "\($0)" } ?? "",
             journal.projectionField ?? "", fork.common.description, fork.cause, fork.lost.map { "\($0)" } ?? "",
-            fork.floor.description)
+            fork.floor.description, fork.parted?.description ?? "")
     }
 
     /// Notes that somebody was told of the fork number `number`.

@@ -52,7 +52,8 @@ package struct JournalName: Hashable, Sendable {
     package var key: String { "rs:{\(tenant)}:\(topic.rawValue):\(origin)" }
 
     /// The key of the hash beside the stream, in the same slot: birth, last, count, floor, closed, position, guard
-    /// (the last ID that a transaction was let in behind), where it is born `missed:<peer>`, and beside a copy `CopyGap`.
+    /// (the last ID that a transaction was let in behind), `PartedEntries`, where it is born `missed:<peer>`, and beside a copy
+    /// `CopyGap`.
     package var metaKey: String { key + ":meta" }
 
     /// The field of `metaKey` with how many entries a peer lacks that were counted as lost when they were removed, by

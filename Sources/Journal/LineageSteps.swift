@@ -35,11 +35,14 @@ package struct Rebirth: Hashable, Sendable {
     package let minimum: EntryID?
     /// The newest entry that both histories have.
     package let common: EntryID
+    /// What the copy that is set aside has and the journal does not, for readers who come back; nil where that is nothing.
+    package let parted: PartedEntries?
 
-    package init(birth: String, minimum: EntryID?, common: EntryID) {
+    package init(birth: String, minimum: EntryID?, common: EntryID, parted: PartedEntries? = nil) {
         self.birth = birth
         self.minimum = minimum
         self.common = common
+        self.parted = parted
     }
 }
 
@@ -77,10 +80,12 @@ package struct Fork: Hashable, Sendable {
     package let count: UInt64?
     /// Entries that only the closed copy has; nil for those that the new one does not keep.
     package let lost: UInt64?
+    /// As `Rebirth.parted`.
+    package let parted: PartedEntries?
 
     package init(
         cause: String, copyBirth: String, last: EntryID, floor: EntryID = .zero, common: EntryID, keep: EntryID,
-        count: UInt64?, lost: UInt64? = nil
+        count: UInt64?, lost: UInt64? = nil, parted: PartedEntries? = nil
     ) {
         self.cause = cause
         self.copyBirth = copyBirth
@@ -90,6 +95,7 @@ package struct Fork: Hashable, Sendable {
         self.keep = keep
         self.count = count
         self.lost = lost
+        self.parted = parted
     }
 }
 

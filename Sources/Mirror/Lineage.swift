@@ -115,10 +115,12 @@ package enum Lineage {
         // All that the journal has up to here is in the copy; if that has more, they part before and then went on alike.
         let isWithin = parting.common == copy.last
         let extra = source.passed.map { copy.count > $0 ? copy.count - $0 : 0 } ?? 0
+        let parted =
+            topic == .voice && !isWithin ? PartedEntries(behind: parting.common, through: copy.last) : nil
         let rebirth = Rebirth(
             birth: source.birth,
             minimum: topic != .provisioning && source.generated < copy.last ? copy.last : nil,
-            common: parting.common)
+            common: parting.common, parted: parted)
         if isWithin, extra == 0, copyBirth != source.birth {
             return .adopt(
                 rebirth, Adoption(birth: source.birth, copyBirth: copyBirth, last: copy.last, count: nil))
@@ -129,7 +131,7 @@ package enum Lineage {
         let fork = Fork(
             cause: divergence.rawValue, copyBirth: copyBirth, last: copy.last, floor: copy.floor,
             common: parting.isAbove ? copy.last : parting.common, keep: keep,
-            count: keep > .zero ? nil : begins, lost: isWithin ? extra : nil)
+            count: keep > .zero ? nil : begins, lost: isWithin ? extra : nil, parted: parted)
         return .fork(rebirth, fork)
     }
 }

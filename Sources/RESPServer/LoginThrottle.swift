@@ -141,5 +141,6 @@ package struct LoginThrottle: Sendable {
     /// others and ended when its source had a place of its own.
     private func isOld(_ record: Record, at now: Duration) -> Bool { now > end(of: record) }
 
-    private func end(of record: Record) -> Duration { max(record.lastFailure, record.free) + settings.memory }
+    /// Right logins, each of which moves the next turn, do not keep a source slow.
+    private func end(of record: Record) -> Duration { record.lastFailure + settings.memory }
 }

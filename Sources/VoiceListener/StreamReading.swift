@@ -41,15 +41,41 @@ struct StreamReading: Sendable {
             parts.flatMap { part in
                 [
                     RedisCommand("XRANGE", part.journal.key, "(\(part.after)", "+", "COUNT", "\(part.count)"),
-                    RedisCommand("HMGET", part.journal.metaKey, "birth", "floor"),
+                    Self.facts(of: part.journal),
                 ]
             })
         guard answers.count == parts.count * 2 else { throw .unreachable("it does not answer") }
-        return parts.indices.map { index in
+        var found: [ReadPages.Answer] = []
+        for (index, part) in parts.enumerated() {
             let (entries, meta) = (answers[2 * index].elements, answers[2 * index + 1].elements)
-            return ReadPages.Answer(
-                entries: entries, birth: meta.first?.text, floor: EntryID(floor: meta.last ?? .null))
+            found.append(
+                ReadPages.Answer(
+                    entries: entries, birth: meta.first?.text,
+                    floor: try await floor(for: part.after, of: part.journal, meta)))
         }
+        return found
+    }
+
+    /// What of a journal's meta tells whether entries are gone, as `floor(for:of:_:)` takes it.
+    static func facts(of journal: JournalName) -> RedisCommand {
+        RedisCommand("HMGET", journal.metaKey, "birth", "floor", PartedEntries.field)
+    }
+
+    /// The highest ID behind `last` that is gone, for who had all up to there: it was trimmed, or was of a former life of
+    /// the journal. Where one of this life stands below, entries of both do; then who has had which is not known above it.
+    func floor(
+        for last: EntryID, of journal: JournalName, _ meta: [StoreReply]
+    ) async throws(StoreFailure) -> EntryID {
+        var floor = meta.count > 1 ? EntryID(floor: meta[1]) : .zero
+        for parted in PartedEntries.all(in: meta.count > 2 ? meta[2].text : nil)
+        where parted.behind < last && last <= parted.through {
+            let next = try await store.answers([
+                RedisCommand("XRANGE", journal.key, "(\(parted.behind)", "+", "COUNT", "1")
+            ])
+            let first = next.first?.elements.first.flatMap { EntryID(of: $0) }
+            floor = max(floor, min(parted.through, first?.predecessor ?? parted.through))
+        }
+        return floor
     }
 
     /// Where journals end now: what `$` stands for.

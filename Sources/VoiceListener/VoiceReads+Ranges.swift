@@ -51,10 +51,10 @@ extension VoiceReads {
         var passed = Self.page(request, behind: nil, count: pages.count, name, journal)
         while true {
             // A floor that rose meanwhile is seen.
-            let answers = await store.run([passed.command, RedisCommand("HMGET", journal.metaKey, "birth", "floor")])
+            let answers = await store.run([passed.command, StreamReading.facts(of: journal)])
             guard case .success(let page)? = answers.first else { return passed.reply(answers.first, as: .entries) }
             guard case .success(let meta)? = answers.last else { return passed.reply(answers.last, as: .plain) }
-            if let start, start.misses(upTo: EntryID(floor: meta.elements.last ?? .null)) {
+            if let start, try await isGone(start, of: journal, meta.elements, name) {
                 return try await stale(journal, name)
             }
             let mark = meta.elements.first?.text
@@ -67,6 +67,16 @@ extension VoiceReads {
                 if isForward { start = RangeStart("(\(last)") }
                 passed = Self.page(request, behind: last, count: count, name, journal)
             }
+        }
+    }
+
+    private func isGone(
+        _ start: RangeStart, of journal: JournalName, _ meta: [StoreReply], _ name: String
+    ) async throws(ReplyError) -> Bool {
+        do throws(StoreFailure) {
+            return start.misses(upTo: try await reading.floor(for: start.id, of: journal, meta))
+        } catch {
+            throw ReplyError(error, names: [(journal.key, name)])
         }
     }
 

@@ -166,9 +166,11 @@ struct MendingTests {
     func forks() {
         // 4 and 5 were lost; 8 and 9 are new.
         let found = mending(.cursorMissing, copy(), source(added: 5, found: 3, passed: 3), common: 3)
-        let rebirth = Rebirth(birth: "b", minimum: nil, common: id(3))
+        let parted = PartedEntries(behind: id(3), through: id(5))
+        let rebirth = Rebirth(birth: "b", minimum: nil, common: id(3), parted: parted)
         let fork = Fork(
-            cause: "cursor-missing", copyBirth: "b", last: id(5), common: id(5), keep: id(3), count: nil)
+            cause: "cursor-missing", copyBirth: "b", last: id(5), common: id(5), keep: id(3), count: nil,
+            parted: parted)
         #expect(found == .fork(rebirth, fork))
         // Where the clock went back, what is new may stand below what the projection has seen.
         let below = mending(
@@ -184,9 +186,10 @@ struct MendingTests {
     func raises() {
         let found = mending(
             .bornAgain, copy(last: 50), source(birth: "c", generated: 7), common: 0, isCopyShort: true)
-        let rebirth = Rebirth(birth: "c", minimum: id(50), common: .zero)
+        let parted = PartedEntries(behind: .zero, through: id(50))
+        let rebirth = Rebirth(birth: "c", minimum: id(50), common: .zero, parted: parted)
         let fork = Fork(
-            cause: "born-again", copyBirth: "b", last: id(50), common: .zero, keep: .zero, count: 0)
+            cause: "born-again", copyBirth: "b", last: id(50), common: .zero, keep: .zero, count: 0, parted: parted)
         #expect(found == .fork(rebirth, fork))
         // Positions rise by themselves, and capture would take a raised journal for one with entries.
         guard

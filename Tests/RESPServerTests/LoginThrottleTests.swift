@@ -63,6 +63,24 @@ import Testing
         #expect(throttle.sourceCount == 0)
     }
 
+    @Test("Right logins, however many, do not keep a source slow that has not failed for long")
+    func rightLogins() {
+        var throttle = LoginThrottle(settings: Self.settings())
+        for _ in 0..<10 { throttle.failed(from: Self.source, at: .zero) }
+        for second in stride(from: 10, through: 100, by: 10) {
+            let verdict = throttle.attempted(from: Self.source, at: .seconds(second))
+            #expect(verdict == .now)
+            throttle.ended(from: Self.source, at: .seconds(second))
+            let next = throttle.attempted(from: Self.source, at: .seconds(second))
+            #expect(next == .later(.seconds(second + 4)))
+            throttle.ended(from: Self.source, at: .seconds(second + 4))
+        }
+        for _ in 0..<5 {
+            let verdict = throttle.attempted(from: Self.source, at: .seconds(101))
+            #expect(verdict == .now)
+        }
+    }
+
     @Test("So many secrets of a source are checked at a time; the others ask again and find what became of those")
     func checks() {
         var throttle = LoginThrottle(settings: Self.settings { $0.checks = 3 })

@@ -144,7 +144,14 @@ private struct CommandSource {
     private mutating func reborn(_ journal: JournalName, _ stream: SimulatedStream?, _ meta: Held) -> RedisCommand {
         let minimum = random.chance(percent: 50) ? above(stream) : nil
         return JournalFunctions.reborn(
-            journal, Rebirth(birth: birth(meta), minimum: minimum, common: id(stream)), fresh: "m\(drawn)", peer: "p")
+            journal, Rebirth(birth: birth(meta), minimum: minimum, common: id(stream), parted: parted()),
+            fresh: "m\(drawn)", peer: "p")
+    }
+
+    /// One of few, so that some come again.
+    private func parted() -> PartedEntries? {
+        guard drawn % 5 > 1 else { return nil }
+        return PartedEntries(behind: .zero, through: EntryID(first: 1 + UInt64(drawn % 7), second: 0))
     }
 
     private mutating func adopt(_ journal: JournalName, _ meta: Held) -> RedisCommand {
@@ -163,7 +170,8 @@ private struct CommandSource {
                 cause: "tail-lost", copyBirth: birth(meta), last: last(meta),
                 floor: meta.floor.flatMap { EntryID($0) } ?? .zero, common: id(stream), keep: keep,
                 count: keep == .zero || random.chance(percent: 50) ? UInt64(random.below(9)) : nil,
-                lost: random.chance(percent: 50) ? UInt64(random.below(9)) : nil), birth: "m\(drawn)")
+                lost: random.chance(percent: 50) ? UInt64(random.below(9)) : nil, parted: parted()),
+            birth: "m\(drawn)")
     }
 }
 

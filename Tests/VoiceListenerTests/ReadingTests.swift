@@ -125,6 +125,30 @@ import Testing
         }
     }
 
+    @Test("who comes back with an ID of a former life, of which entries are in this one no more, is told so")
+    func parted() async throws {
+        try await ReadingPort.with { port in
+            // 3 was last in both lives; 5 to 7 were of the former one, and 6 came again.
+            for id in [1, 3, 6, 9] { try await port.append(id) }
+            try await port.tell("HSET", "\(ReadingPort.key):meta", PartedEntries.field, "3-0 7-0")
+            let client = try port.client()
+            for line in [
+                "XREAD STREAMS \(Self.name) 4", "XREAD BLOCK 0 STREAMS \(Self.name) 5", "XRANGE \(Self.name) 4 +",
+                "XRANGE \(Self.name) (4 +",
+            ] {
+                #expect(await client.say(line).hasPrefix("-STALE 1-0 is the first entry of \(Self.name): "), "\(line)")
+            }
+            for line in [
+                "XREAD STREAMS \(Self.name) 0", "XREAD STREAMS \(Self.name) 1", "XREAD STREAMS \(Self.name) 3",
+                "XREAD STREAMS \(Self.name) 6", "XREAD STREAMS \(Self.name) 7", "XRANGE \(Self.name) - +",
+                "XRANGE \(Self.name) 3 +", "XRANGE \(Self.name) 6 +", "XREVRANGE \(Self.name) + 4",
+            ] {
+                let answer = await client.say(line)
+                #expect(!answer.hasPrefix("-") && !answer.hasPrefix("*-1"), "\(line): \(answer)")
+            }
+        }
+    }
+
     @Test("what was trimmed below a reader's place is told of, but not to who reads from the beginning")
     func trimmed() async throws {
         try await ReadingPort.with { port in

@@ -157,6 +157,11 @@ struct MirrorLineageTests {
             #expect(try await regions.ask(regions.west, "XLEN", journal.key).integer == 2)
             #expect(try await regions.contents(of: regions.west, key: closedKey) == before)
             #expect(regions.lost("born-again") == 100)
+            // Who comes back with an ID of the former life can be told what is gone, in both regions.
+            for server in [regions.east, regions.west] {
+                let parted = try await regions.ask(server, "HGET", journal.metaKey, PartedEntries.field).string
+                #expect(parted == "0-0 \(last)")
+            }
             // The projection there begins anew, and no ID that readers have seen comes again.
             #expect(try await regions.ask(regions.west, "HEXISTS", "rs:{101}:projection", "voice:east").integer == 0)
             let next = try await client.send(RedisCommand("XADD", journal.key, "*", "n", "next")).string

@@ -67,7 +67,16 @@ extension SimulatedRedis {
             values[key] = .stream(stream)
         }
         put(meta, [("birth", call[1]), ("former:\(call[0])", call[5])])
+        part(meta, held[PartedEntries.field], call[6])
         return .text(call[1])
+    }
+
+    private mutating func part(_ meta: String, _ old: String?, _ new: String) {
+        let isKnown = new == "" || " \(old ?? "") ".contains(" \(new) ")
+        let words = (isKnown ? "" : new + " ") + (old ?? "")
+        let ids = words.split(separator: " ").prefix(2 * PartedEntries.limit)
+        guard !ids.isEmpty else { return }
+        put(meta, [(PartedEntries.field, ids.joined(separator: " "))])
     }
 
     private mutating func rewind(_ projection: String, _ field: String, _ cursor: EntryID?, _ common: EntryID) {
@@ -127,6 +136,7 @@ extension SimulatedRedis {
                 ("birth", call[0]), ("last", begins.description), ("count", count), ("floor", floor),
                 ("forked", "\(number) \(call[7]) \(lost)"),
             ])
+        part(meta, held[PartedEntries.field], call[10])
         rewind(projection, call[5], cursor, call.id(6))
         return .integer(Int64(number))
     }
