@@ -1,6 +1,6 @@
 /// Entries of a former life of a journal that the present one lacks, as whoever set a copy of that life aside noted it.
 ///
-/// The field `parted` of the journal's meta has a pair `<behind> <through>` for each such life, the newest first.
+/// The field `parted` of the journal's meta has a pair `<behind> <through>` for each such copy, the newest first.
 package struct PartedEntries: Hashable, Sendable {
     /// The newest entry that both lives have; zero for none.
     package let behind: EntryID
@@ -23,7 +23,7 @@ package struct PartedEntries: Hashable, Sendable {
 
     /// The field's name in the journal's meta.
     package static let field = "parted"
-    /// Lives that the field tells of at most.
+    /// Pairs that the field has at most.
     package static let limit = 4
 }
 

@@ -18,6 +18,8 @@ extension FeedMachine {
         var hasLast = false
         /// What it had and has no more; the newest.
         var lost: [LostEntries] = []
+        /// What former lives had that is gone, as the journal's meta has it.
+        var parted: [PartedEntries] = []
         var reader: Int?
         var waiters: Set<Int> = []
         /// Those of them that watch.
@@ -108,6 +110,10 @@ extension FeedMachine {
         guard let stream = streams[id] else { return }
         streams[id]?.first = facts.first
         streams[id]?.birth = facts.birth ?? stream.birth
+        if facts.parted != stream.parted {
+            streams[id]?.parted = facts.parted
+            recentReplies.removeAll()
+        }
         guard stream.isKnown else {
             streams[id]?.isKnown = true
             restart(id, behind: facts.generated)

@@ -117,7 +117,7 @@ extension FeedMachine {
         for place in waiter.places {
             guard let recent = streams[place.stream]?.recent else { return nil }
             guard place.after < recent.last else { continue }
-            guard recent.reaches(place.after) else { return nil }
+            guard recent.reaches(place.after), !mayHaveParted(place) else { return nil }
             var (count, wire) = recent.entries(behind: place.after, limit: limit, bytes: room)
             // One there is for always, so that who reads gets on.
             if count == 0, pairs.isEmpty { (count, wire) = recent.entries(behind: place.after, limit: 1) }
@@ -129,6 +129,11 @@ extension FeedMachine {
         if recentReplies.count == Self.recentReplyLimit { recentReplies.removeFirst() }
         recentReplies.append((waiter.places, limit, .pairs(pairs)))
         return .pairs(pairs)
+    }
+
+    /// Whether entries of a former life may be gone behind the place: Redis is asked then.
+    private func mayHaveParted(_ place: Place) -> Bool {
+        streams[place.stream]?.parted.contains { $0.behind < place.after && place.after < $0.through } ?? false
     }
 
     private static var recentReplyLimit: Int { 8 }

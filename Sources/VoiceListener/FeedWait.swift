@@ -39,6 +39,8 @@ struct StreamFacts: Hashable, Sendable {
     var birth: String?
     /// The highest ID that was trimmed.
     var floor = EntryID.zero
+    /// What former lives had that is gone.
+    var parted: [PartedEntries] = []
     /// The last ID that was given out.
     var generated = EntryID.zero
     /// The oldest entry; nil where there is none.

@@ -98,7 +98,7 @@ struct StreamReading: Sendable {
             cursors.flatMap { cursor in
                 [
                     RedisCommand("XREVRANGE", cursor.journal.key, "\(cursor.last)", "-", "COUNT", "1"),
-                    RedisCommand("HMGET", cursor.journal.metaKey, "birth", "floor"),
+                    Self.facts(of: cursor.journal),
                     RedisCommand("XINFO", "STREAM", cursor.journal.key),
                 ]
             })
@@ -150,7 +150,9 @@ extension StreamLook {
         switch meta {
         case .success(let reply):
             facts.birth = reply.elements.first?.text
-            facts.floor = reply.elements.dropFirst().first.map { EntryID(floor: $0) } ?? .zero
+            let meta = reply.elements
+            facts.floor = meta.count > 1 ? EntryID(floor: meta[1]) : .zero
+            facts.parted = PartedEntries.all(in: meta.count > 2 ? meta[2].text : nil)
         case .failure(let failure):
             // It is the worker that asks for the mark, whatever clients ask for.
             self = failure.isRefusal ? .refused(ReplyError(ofRead: failure)) : .unreachable

@@ -149,6 +149,24 @@ import Testing
         }
     }
 
+    @Test("the same where memory has all that this life has")
+    func partedInMemory() async throws {
+        try await ReadingPort.with { port in
+            let (first, second) = (try port.client(), try port.client())
+            first.send("XREAD BLOCK 0 STREAMS \(Self.name) $")
+            try await port.untilWaiting(1)
+            for id in [8, 9] { try await port.append(id) }
+            #expect(await first.hear(until: "\r\n").hasPrefix("*1"))
+            try await port.tell("HSET", "\(ReadingPort.key):meta", PartedEntries.field, "0-0 5-0")
+            try await port.until("it is told") {
+                await second.say("XREAD BLOCK 1000 STREAMS \(Self.name) 4").hasPrefix("-STALE 8-0 ")
+            }
+            for id in [0, 5, 8] {
+                #expect(await second.say("XREAD BLOCK 1000 STREAMS \(Self.name) \(id)").hasPrefix("*1"), "\(id)")
+            }
+        }
+    }
+
     @Test("what was trimmed below a reader's place is told of, but not to who reads from the beginning")
     func trimmed() async throws {
         try await ReadingPort.with { port in
