@@ -1,11 +1,10 @@
 internal import NIOCore
 internal import Projection
+internal import RESPServer
 internal import Synchronization
 
 /// What the feed asks of Redis.
 extension VoiceFeed {
-    /// Clients that are more than this are a crowd: sending to them is what takes time.
-    private static let crowd = 32
     /// What a letter to a client costs, about, and the longest that nothing is read for that.
     private static let letterTime = TimeAmount.microseconds(5)
     private static let longestPause = TimeAmount.milliseconds(5)
@@ -15,8 +14,8 @@ extension VoiceFeed {
         /// It is not needed any more, or the feed ends.
         case over
         case failed(StoreFailure)
-        /// A crowd waits for what it reads, and it reads on a loop that has to write to many of them.
-        case crowded
+        /// It had better read on another loop.
+        case moves(to: any EventLoop)
     }
 
     /// Reads what the reader is to read, until it is not needed any more or cannot.
@@ -35,7 +34,7 @@ extension VoiceFeed {
             switch end {
             case .over: break
             case .failed(let failure): throw failure
-            case .crowded: jobs.add(.reader(reader, on: eventLoop))
+            case .moves(let better): jobs.add(.reader(reader, on: better))
             }
         } catch {
             apply { $0.readFailed(by: reader, error, at: time) }
@@ -52,8 +51,11 @@ extension VoiceFeed {
     /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
     /// here while they are written to. For a crowd nothing is read until they may have been: what comes meanwhile is a larger
     /// letter, and not one more. Where clients or their event loops are far behind already, Redis has to wait for them.
+    ///
+    /// Moves where another loop is the better place, which the machine need not know of.
     private func follow(_ reader: Int, through tail: any VoiceTail, on loop: any EventLoop) async -> ReadingEnd {
         guard let first = apply({ $0.wanted(by: reader) }) else { return .over }
+        var place = ReadingPlace(on: loop)
         var sent = tail.send(behind: first.cursors, waits: first.waits)
         do throws(StoreFailure) {
             while !Task.isCancelled {
@@ -68,13 +70,17 @@ extension VoiceFeed {
                 }
                 // Who has actions to perform is not behind: all there was is among them.
                 if actions.isEmpty { await untilTaken() }
-                if actions.count > Self.crowd {
+                let better = place.sent(ReadingPlace.Mailing(actions))
+                if actions.count > ReadingPlace.crowd {
                     perform(actions)
-                    guard loop === eventLoop else { return .crowded }
+                    guard loop === eventLoop else { return .moves(to: eventLoop) }
                     let pause = min(Self.letterTime * actions.count, Self.longestPause)
                     try? await eventLoop.scheduleTask(in: pause) {}.futureResult.get()
                     await letters.untilTaken()
                     sent = tail.send(behind: next.cursors, waits: next.waits)
+                } else if let better {
+                    perform(actions)
+                    return .moves(to: better)
                 } else {
                     sent = tail.send(behind: next.cursors, waits: next.waits)
                     perform(actions)
@@ -115,6 +121,19 @@ extension VoiceFeed {
         while !Task.isCancelled {
             try? await Task.sleep(for: state.withLock { $0.machine.isAway } ? .milliseconds(100) : .seconds(1))
             lookSoon.yield()
+        }
+    }
+}
+
+extension ReadingPlace.Mailing {
+    /// To whom these actions send something at once.
+    init(_ actions: [FeedMachine<VoiceFeed.Reader>.Action]) {
+        for action in actions {
+            switch action {
+            case .answer(let reader, _): add(1, on: reader.client.eventLoop)
+            case .push(let readers, _, _, _): for reader in readers { add(1, on: reader.client.eventLoop) }
+            case .read, .start, .interrupt, .look, .report: break
+            }
         }
     }
 }

@@ -69,18 +69,18 @@ struct ContinuousVerification {
                         schedule.requested(at: ContinuousClock.now - began + retry)
                         retry = min(retry * 2, Self.longestPause)
                     }
-                    await source.close()
                     pause = .seconds(1)
                     continue
                 }
             } catch {
-                await source.close()
                 guard !Task.isCancelled else { break }
                 set(ComponentState("waiting", .waiting, reason: "\(error)"))
                 isInterrupted = true
                 schedule.failed(pause: pause, now: ContinuousClock.now - began)
                 pause = min(pause * 2, Self.longestPause)
             }
+            // Only a pass needs its connections, the next of which may be in an hour.
+            await source.close()
             try? await Task.sleep(for: Self.pollInterval)
         }
         await source.close()

@@ -21,6 +21,8 @@ struct ReadingPort: Sendable {
     let redis: RedisServer
     let port: Int
     let feed: VoiceFeed
+    /// Where the feed has opened connections to read journals, in order.
+    let places: ReadingPlaces
     let states: ComponentStates
     /// A connection to Redis itself.
     let server: RedisClient
@@ -38,6 +40,20 @@ struct ReadingPort: Sendable {
     private static func with(
         _ redis: RedisServer, _ body: @escaping @Sendable (ReadingPort) async throws -> Void
     ) async throws {
+        let home = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            try await with(redis, readingOn: home.next(), body)
+            try await home.shutdownGracefully()
+        } catch {
+            try await home.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private static func with(
+        _ redis: RedisServer, readingOn home: any EventLoop,
+        _ body: @escaping @Sendable (ReadingPort) async throws -> Void
+    ) async throws {
         let endpoint = Self.endpoint(of: redis)
         let loop = loops.next()
         let client = RedisClient(endpoint: endpoint, name: "port", eventLoop: loop)
@@ -45,13 +61,15 @@ struct ReadingPort: Sendable {
         let tenants = TenantLookup(store: store, fixed: [101, 102] + Array(201...208))
         let states = ComponentStates()
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let places = ReadingPlaces()
         let feed = VoiceFeed(
             store: store,
             tail: { (reader, loop) async throws(StoreFailure) -> any VoiceTail in
-                try await RedisVoiceTail.open(
+                places.add(loop)
+                return try await RedisVoiceTail.open(
                     endpoint: endpoint, name: "feed-\(reader)", eventLoop: loop, client: client, logger: logger)
             },
-            eventLoop: loop, executor: { EventLoopTaskExecutor($0) }, states: states, logger: logger)
+            eventLoop: home, executor: { EventLoopTaskExecutor($0) }, states: states, logger: logger)
         let reads = VoiceReads(feed: feed, store: store, tenants: tenants, region: "us-east", peers: ["eu-west"])
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
@@ -59,7 +77,9 @@ struct ReadingPort: Sendable {
             tasks.addTask { await feed.run() }
             try await ServedPort.with(CommandTable(reads.commands), accounts: AccountStore(accounts)) { served in
                 _ = try await client.connection()
-                try await body(ReadingPort(redis: redis, port: served.port, feed: feed, states: states, server: client))
+                try await body(
+                    ReadingPort(
+                        redis: redis, port: served.port, feed: feed, places: places, states: states, server: client))
             }
         }
     }
@@ -114,4 +134,13 @@ struct ReadingPort: Sendable {
         }
         Issue.record("in vain: \(what)")
     }
+}
+
+/// Event loops, in the order in which they were used.
+final class ReadingPlaces: Sendable {
+    private let loops = Mutex<[any EventLoop]>([])
+
+    func add(_ loop: any EventLoop) { loops.withLock { $0.append(loop) } }
+
+    var all: [any EventLoop] { loops.withLock { $0 } }
 }
