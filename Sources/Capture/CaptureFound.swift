@@ -139,7 +139,7 @@ extension CaptureFound {
     }
 }
 
-/// Where our journal stands, by its own word (`rsj2_open`).
+/// Where our journal stands, by its own word (`rsj3_open`).
 package struct JournalState: Hashable, Sendable {
     /// Drawn when the journal was born; every append names it.
     package let birth: String

@@ -1,7 +1,7 @@
 package import RESP
 internal import NIOCore
 
-/// The guarded append as a transaction: the same contract as `rsj2_append`, for batches of many entries, of which it costs
+/// The guarded append as a transaction: the same contract as `rsj3_append`, for batches of many entries, of which it costs
 /// Redis about a third less (no entry passes through Lua).
 ///
 /// `MULTI`, guard, one `XADD` an entry, closing script, `EXEC`, all in one round trip with many in flight. A transaction

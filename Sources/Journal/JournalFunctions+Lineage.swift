@@ -4,18 +4,18 @@ package import RESP
 // was found before, so that a change in between is refused and looked at anew.
 extension JournalFunctions {
     /// In the region of birth:
-    /// - `rsj2_heal stream meta birth last gap raise floor former position shape entries…`: entries that the stream lost,
+    /// - `rsj3_heal stream meta birth last gap raise floor former position shape entries…`: entries that the stream lost,
     ///   appended again behind `last`, which it must have given out last. `gap` entries before the first of them exist
     ///   nowhere and are counted as added; `raise`, if given, becomes the stream's last ID, `former` one of the journal's
     ///   former marks; `floor` and `position`, if given, are set, the position never back. Answers the last ID.
-    /// - `rsj2_reborn stream meta projection birth fresh minimum peer field common parted`: gives the journal the mark `fresh`, and
+    /// - `rsj3_reborn stream meta projection birth fresh minimum peer field common parted`: gives the journal the mark `fresh`, and
     ///   notes that `birth` was one before, and `parted`, if given. No ID below `minimum`, if given, is given out any more. A local projection that stood beyond the stream, `field` of its cursors, goes back to `common`.
     ///   Answers the mark.
     ///
     /// In a peer's:
-    /// - `rsj2_adopt stream meta projection birth copyBirth last count field`: gives the copy the mark `birth`. With a count
+    /// - `rsj3_adopt stream meta projection birth copyBirth last count field`: gives the copy the mark `birth`. With a count
     ///   it is an empty copy of another history, which a projection has to begin with anew.
-    /// - `rsj2_fork stream meta projection birth copyBirth last keep count field common cause lost floor parted`: sets the copy aside as
+    /// - `rsj3_fork stream meta projection birth copyBirth last keep count field common cause lost floor parted`: sets the copy aside as
     ///   `<stream>:closed:<n>` with its meta, and begins a new one with the mark `birth`: of the entries up to `keep`, or
     ///   empty. It counts `count` entries, if given, else those it keeps or has trimmed. A projection that has seen more
     ///   than the `common` entries goes back to there. `lost` entries are only in the closed copy, if given, else those
@@ -46,17 +46,13 @@ extension JournalFunctions {
         end
 
         local function part(meta, old, new)
-            if not new or new == '' or (old and string.find(' ' .. old .. ' ', ' ' .. new .. ' ', 1, true)) then
-                new = old
-            elseif old then
-                new = new .. ' ' .. old
+            local kept, seen = {}, {}
+            for pair in string.gmatch((new or '') .. ' ' .. (old or ''), '%S+ %S+') do
+                if not seen[pair] and #kept < \(PartedEntries.limit) then
+                    seen[pair], kept[#kept + 1] = true, pair
+                end
             end
-            if not new then return end
-            local ids = {}
-            for id in string.gmatch(new, '%S+') do
-                if #ids < \(2 * PartedEntries.limit) then ids[#ids + 1] = id end
-            end
-            redis.call('HSET', meta, '\(PartedEntries.field)', table.concat(ids, ' '))
+            if kept[1] then redis.call('HSET', meta, '\(PartedEntries.field)', table.concat(kept, ' ')) end
         end
 
         local function heal(keys, args)
@@ -179,10 +175,10 @@ extension JournalFunctions {
             return n
         end
 
-        redis.register_function('rsj2_heal', heal)
-        redis.register_function('rsj2_reborn', reborn)
-        redis.register_function('rsj2_adopt', adopt)
-        redis.register_function('rsj2_fork', fork)
+        redis.register_function('rsj3_heal', heal)
+        redis.register_function('rsj3_reborn', reborn)
+        redis.register_function('rsj3_adopt', adopt)
+        redis.register_function('rsj3_fork', fork)
         """
 
     /// Compares the `cursor` of a peer's copy with the mark `copyBirth` with the journal itself; a journal without a birth
@@ -193,7 +189,7 @@ extension JournalFunctions {
         // A gap stops provisioning, so that it is worth more to know there.
         let limit = journal.topic == .provisioning ? 1000 : 16
         return RedisCommand(
-            "FCALL", "rsj2_lineage", "2", journal.key, journal.metaKey, birth, cursor.description, peer, "\(limit)",
+            "FCALL", "rsj3_lineage", "2", journal.key, journal.metaKey, birth, cursor.description, peer, "\(limit)",
             copyBirth)
     }
 
@@ -202,7 +198,7 @@ extension JournalFunctions {
         let position = journal.topic == .provisioning ? entries?.closingPosition : nil
         return RedisCommand(
             [
-                "FCALL", "rsj2_heal", "2", journal.key, journal.metaKey, healing.birth,
+                "FCALL", "rsj3_heal", "2", journal.key, journal.metaKey, healing.birth,
                 healing.behind.description, "\(healing.gap)", healing.raise?.description ?? "",
                 healing.floor?.description ?? "", healing.former ?? "", position?.description ?? "",
                 entries?.shape.text ?? "",
@@ -214,21 +210,21 @@ extension JournalFunctions {
         _ journal: JournalName, _ rebirth: Rebirth, fresh: String, peer: String
     ) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsj2_reborn", "3", journal.key, journal.metaKey, journal.projectionKey, rebirth.birth,
+            "FCALL", "rsj3_reborn", "3", journal.key, journal.metaKey, journal.projectionKey, rebirth.birth,
             fresh, rebirth.minimum?.description ?? "", peer,
             journal.projectionField ?? "", rebirth.common.description, rebirth.parted?.description ?? "")
     }
 
     package static func adopt(_ journal: JournalName, _ adoption: Adoption) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsj2_adopt", "3", journal.key, journal.metaKey, journal.projectionKey, adoption.birth,
+            "FCALL", "rsj3_adopt", "3", journal.key, journal.metaKey, journal.projectionKey, adoption.birth,
             adoption.copyBirth, adoption.last.description, adoption.count.map { "\($0)" } ?? "",
             journal.projectionField ?? "")
     }
 
     package static func fork(_ journal: JournalName, _ fork: Fork, birth: String) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsj2_fork", "3", journal.key, journal.metaKey, journal.projectionKey, birth, fork.copyBirth,
+            "FCALL", "rsj3_fork", "3", journal.key, journal.metaKey, journal.projectionKey, birth, fork.copyBirth,
             fork.last.description, fork.keep.description, fork.count.map { "\($0)" } ?? "",
             journal.projectionField ?? "", fork.common.description, fork.cause, fork.lost.map { "\($0)" } ?? "",
             fork.floor.description, fork.parted?.description ?? "")

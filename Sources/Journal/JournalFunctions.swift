@@ -39,31 +39,31 @@ package enum JournalFunctions {
         end
         """
 
-    /// - `rsj2_open stream meta birth`: makes sure that the meta exists (an empty journal is born with `birth`, a stream
+    /// - `rsj3_open stream meta birth`: makes sure that the meta exists (an empty journal is born with `birth`, a stream
     ///   without meta is left alone) and answers
     ///   `[birth|nil, last, count, floor, closed|nil, position|nil, generated, length, forked|nil, told|nil, digest|nil,
     ///   shown|nil]`, the digest that of its newest entry.
-    /// - `rsj2_accept stream meta birth last shown`: where the journal, which ends with `last` by its meta, goes on by its
+    /// - `rsj3_accept stream meta birth last shown`: where the journal, which ends with `last` by its meta, goes on by its
     ///   stream, lets it end there and, if `shown` is not empty, notes that; answers how many entries there are behind
     ///   `last`, 1,000 at most, and the first.
-    /// - `rsj2_word meta birth field word`: notes a word beside a journal or copy: `shown`, what the stream of PostgreSQL
+    /// - `rsj3_word meta birth field word`: notes a word beside a journal or copy: `shown`, what the stream of PostgreSQL
     ///   showed; `gap`, drawn anew for each gap in a copy.
-    /// - `rsj2_lineage stream meta birth cursor peer limit copyBirth`: the same for the region of birth, where anyone may have
+    /// - `rsj3_lineage stream meta birth cursor peer limit copyBirth`: the same for the region of birth, where anyone may have
     ///   written first: answers `[birth, floor, closed|nil, generated, found|nil, passed|nil, missed|nil, added, isFormer,
     ///   digest|nil]`.
     ///   `found` is the newest entry at or below `cursor`, `missed` what was noted for `peer`; `isFormer` says whether
     ///   the journal once had the mark `copyBirth`.
-    /// - `rsj2_passed stream cursor limit`: how many entries were ever added at or below `cursor`, those that left
+    /// - `rsj3_passed stream cursor limit`: how many entries were ever added at or below `cursor`, those that left
     ///   without being read included; 0 when there is no stream, nil when more than `limit` entries follow and older ones
     ///   are there as well.
-    /// - `rsj2_append stream meta birth expected position shape entries…`: the one guarded write.
+    /// - `rsj3_append stream meta birth expected position shape entries…`: the one guarded write.
     ///   Refuses with `WIDE` before anything is written what Lua's stack cannot hold: an entry of over 3,000 fields.
-    /// - `rsj2_position stream meta birth expected position`: moves only `position`, under the same guard and never back.
-    /// - `rsj2_trim stream meta minimum birth`: removes the entries below `minimum`, sets the floor; answers how many went.
-    /// - `rsj2_behead stream meta count birth floor`: removes the `count` oldest entries, sets the floor; answers the last
+    /// - `rsj3_position stream meta birth expected position`: moves only `position`, under the same guard and never back.
+    /// - `rsj3_trim stream meta minimum birth`: removes the entries below `minimum`, sets the floor; answers how many went.
+    /// - `rsj3_behead stream meta count birth floor`: removes the `count` oldest entries, sets the floor; answers the last
     ///   that went. Who asks must know the floor, so that two who find a journal too large do not both remove the excess.
-    /// - `rsj2_note meta birth peer known missed`: notes what a peer missed where that was `known` before, else does nothing.
-    /// - `rsj2_heal`, `rsj2_reborn`, `rsj2_adopt`, `rsj2_fork`: see `lineageRepair`.
+    /// - `rsj3_note meta birth peer known missed`: notes what a peer missed where that was `known` before, else does nothing.
+    /// - `rsj3_heal`, `rsj3_reborn`, `rsj3_adopt`, `rsj3_fork`: see `lineageRepair`.
     ///
     /// Those that remove or note name the birth mark they were decided by, empty where there is none: a worker that was
     /// paused meanwhile, and does not know that another works in its place, changes nothing but what it looked at.
@@ -72,7 +72,7 @@ package enum JournalFunctions {
     ///
     /// Cost, on one core: about 4 µs an entry of three fields and 300 bytes.
     package static let library = FunctionLibrary(
-        name: "regionsync_journal_2",
+        name: "regionsync_journal_3",
         body: """
             \(generated)
 
@@ -224,28 +224,28 @@ package enum JournalFunctions {
                 return 1
             end
 
-            redis.register_function('rsj2_open', open)
-            redis.register_function('rsj2_accept', accept)
-            redis.register_function('rsj2_word', function(keys, args)
+            redis.register_function('rsj3_open', open)
+            redis.register_function('rsj3_accept', accept)
+            redis.register_function('rsj3_word', function(keys, args)
                 if redis.call('HGET', keys[1], 'birth') ~= args[1] then return redis.error_reply('FENCED birth') end
                 return redis.call('HSET', keys[1], args[2], args[3])
             end)
-            redis.register_function{function_name = 'rsj2_lineage', callback = lineage, flags = {'allow-oom'}}
+            redis.register_function{function_name = 'rsj3_lineage', callback = lineage, flags = {'allow-oom'}}
             redis.register_function{
-                function_name = 'rsj2_passed',
+                function_name = 'rsj3_passed',
                 callback = function(keys, args) return passed(keys[1], args[1], tonumber(args[2])) end,
                 flags = {'no-writes', 'allow-oom'}
             }
-            redis.register_function('rsj2_append', append)
-            redis.register_function('rsj2_position', position)
-            redis.register_function{function_name = 'rsj2_trim', callback = trim, flags = {'allow-oom'}}
-            redis.register_function{function_name = 'rsj2_behead', callback = behead, flags = {'allow-oom'}}
-            redis.register_function{function_name = 'rsj2_note', callback = note, flags = {'allow-oom'}}
+            redis.register_function('rsj3_append', append)
+            redis.register_function('rsj3_position', position)
+            redis.register_function{function_name = 'rsj3_trim', callback = trim, flags = {'allow-oom'}}
+            redis.register_function{function_name = 'rsj3_behead', callback = behead, flags = {'allow-oom'}}
+            redis.register_function{function_name = 'rsj3_note', callback = note, flags = {'allow-oom'}}
             """)
 
     /// Asks where a journal ends; an empty one is born with the mark `birth`.
     package static func open(_ journal: JournalName, birth: String) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_open", "2", journal.key, journal.metaKey, birth)
+        RedisCommand("FCALL", "rsj3_open", "2", journal.key, journal.metaKey, birth)
     }
 
     /// Lets a journal that somebody else has written to end where its stream does. If a transaction `isOpen` there, what the
@@ -254,18 +254,18 @@ package enum JournalFunctions {
         _ journal: JournalName, birth: String, last: EntryID, isOpen: Bool
     ) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsj2_accept", "2", journal.key, journal.metaKey, birth, last.description,
+            "FCALL", "rsj3_accept", "2", journal.key, journal.metaKey, birth, last.description,
             isOpen ? "written-by-others" : "")
     }
 
     /// Notes what the stream of PostgreSQL showed when its tables were compared as a whole.
     package static func note(shown: String, of journal: JournalName, birth: String) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_word", "1", journal.metaKey, birth, "shown", shown)
+        RedisCommand("FCALL", "rsj3_word", "1", journal.metaKey, birth, "shown", shown)
     }
 
     /// Notes that a copy goes on behind a gap; `mark` was never used before.
     package static func note(gap mark: String, in journal: JournalName, birth: String) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_word", "1", journal.metaKey, birth, gapField, mark)
+        RedisCommand("FCALL", "rsj3_word", "1", journal.metaKey, birth, gapField, mark)
     }
 
     /// The field of a copy's meta that is written anew for each gap in it.
@@ -273,7 +273,7 @@ package enum JournalFunctions {
 
     /// Asks how many entries were ever added up to `cursor`; the answer is nil when more than `limit` follow.
     package static func passed(_ journal: JournalName, cursor: EntryID, limit: Int) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_passed", "1", journal.key, cursor.description, "\(limit)")
+        RedisCommand("FCALL", "rsj3_passed", "1", journal.key, cursor.description, "\(limit)")
     }
 
     /// Notes how many entries up to the cursor of a peer's copy never came there and never will; `known` is what was noted
@@ -281,7 +281,7 @@ package enum JournalFunctions {
     package static func note(
         missed: UInt64, known: UInt64, by peer: String, of journal: JournalName, birth: String
     ) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_note", "1", journal.metaKey, birth, peer, "\(known)", "\(missed)")
+        RedisCommand("FCALL", "rsj3_note", "1", journal.metaKey, birth, peer, "\(known)", "\(missed)")
     }
 
     /// Notes beside the copy in `region` what it will never have; `known` is what was noted before.
@@ -289,7 +289,7 @@ package enum JournalFunctions {
         _ gap: CopyGap, known: CopyGap?, in region: String, of journal: JournalName, birth: String
     ) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsj2_note", "1", journal.metaKey, birth, region, known?.description ?? "0", gap.description)
+            "FCALL", "rsj3_note", "1", journal.metaKey, birth, region, known?.description ?? "0", gap.description)
     }
 
     /// Appends a batch to a journal that must end with the batch's `previous`; else the answer is `CURSOR <last>`.
@@ -299,7 +299,7 @@ package enum JournalFunctions {
     ) -> RedisCommand {
         RedisCommand(
             [
-                "FCALL", "rsj2_append", "2", journal.key, journal.metaKey, birth, batch.previous.description,
+                "FCALL", "rsj3_append", "2", journal.key, journal.metaKey, birth, batch.previous.description,
                 position?.description ?? "", batch.shape.text,
             ], batch.strings)
     }
@@ -309,17 +309,17 @@ package enum JournalFunctions {
         _ position: Position, of journal: JournalName, birth: String, last: EntryID
     ) -> RedisCommand {
         RedisCommand(
-            "FCALL", "rsj2_position", "2", journal.key, journal.metaKey, birth, last.description, position.description)
+            "FCALL", "rsj3_position", "2", journal.key, journal.metaKey, birth, last.description, position.description)
     }
 
     /// Removes all entries below `minimum`, the lowest ID to keep. One that comes late removes what it would have removed
     /// in time: entries are never added below others.
     package static func trim(_ journal: JournalName, minimum: EntryID, birth: String) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_trim", "2", journal.key, journal.metaKey, minimum.description, birth)
+        RedisCommand("FCALL", "rsj3_trim", "2", journal.key, journal.metaKey, minimum.description, birth)
     }
 
     /// Removes the `count` oldest entries, whoever lacks them, if the floor still is what it was; empty for none.
     package static func behead(_ journal: JournalName, by count: Int, birth: String, floor: String) -> RedisCommand {
-        RedisCommand("FCALL", "rsj2_behead", "2", journal.key, journal.metaKey, "\(count)", birth, floor)
+        RedisCommand("FCALL", "rsj3_behead", "2", journal.key, journal.metaKey, "\(count)", birth, floor)
     }
 }

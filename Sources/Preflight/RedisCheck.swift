@@ -225,7 +225,7 @@ struct RedisCheck: Sendable {
     }
 }
 
-/// A library's name, parted: `regionsync_journal_2`.
+/// A library's name, parted: `regionsync_journal_3`.
 private struct LibraryVersion {
     let family: Substring
     let number: Int

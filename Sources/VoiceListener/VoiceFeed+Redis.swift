@@ -48,9 +48,9 @@ extension VoiceFeed {
         lookSoon.yield()
     }
 
-    /// Redis has the next read before clients are sent what came of the one before: what is appended meanwhile is on its way
-    /// here while they are written to. For a crowd nothing is read until they may have been: what comes meanwhile is a larger
-    /// letter, and not one more. Where clients or their event loops are far behind already, Redis has to wait for them.
+    /// Clients are sent what came of a read before Redis has the next one: what takes the processor first reaches them later.
+    /// For a crowd nothing is read until they may have been: what comes meanwhile is a larger letter, and not one more. Where
+    /// clients or their event loops are far behind already, Redis has to wait for them.
     ///
     /// Moves where another loop is the better place, which the machine need not know of.
     private func follow(_ reader: Int, through tail: any VoiceTail, on loop: any EventLoop) async -> ReadingEnd {
@@ -64,28 +64,23 @@ extension VoiceFeed {
                     machine.read(found, by: reader, at: time)
                     return machine.wanted(by: reader)
                 }
-                guard let next else {
-                    perform(actions)
-                    return .over
-                }
                 // Who has actions to perform is not behind: all there was is among them.
-                if actions.isEmpty { await untilTaken() }
+                if actions.isEmpty, next != nil { await untilTaken() }
                 let better = place.sent(ReadingPlace.Mailing(actions))
+                perform(actions)
+                guard let next else { return .over }
                 if actions.count > ReadingPlace.crowd {
-                    perform(actions)
                     guard loop === eventLoop else { return .moves(to: eventLoop) }
                     let pause = min(Self.letterTime * actions.count, Self.longestPause)
                     try? await eventLoop.scheduleTask(in: pause) {}.futureResult.get()
-                    await letters.untilTaken()
-                    sent = tail.send(behind: next.cursors, waits: next.waits)
                 } else if let better {
-                    perform(actions)
                     return .moves(to: better)
-                } else {
-                    sent = tail.send(behind: next.cursors, waits: next.waits)
-                    perform(actions)
-                    await letters.untilTaken()
+                } else if !actions.isEmpty {
+                    // What was sent leaves when the loop comes to it.
+                    await Task.yield()
                 }
+                await letters.untilTaken()
+                sent = tail.send(behind: next.cursors, waits: next.waits)
             }
             return .over
         } catch {

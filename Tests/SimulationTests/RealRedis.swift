@@ -89,7 +89,7 @@ extension StoreReply {
 
     /// Comparable: what comes in no order is sorted, and where the model has contents a server has their hash.
     func normal(for command: [String], isModel: Bool) -> StoreReply {
-        let places = ["rsj2_open": 10, "rsj2_lineage": 9]
+        let places = ["rsj3_open": 10, "rsj3_lineage": 9]
         if isModel, command.count > 1, let place = places[command[1]], case .array(var elements) = self,
             elements.count > place, case .string(let content) = elements[place]
         {

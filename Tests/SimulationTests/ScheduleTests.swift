@@ -19,7 +19,7 @@ struct ScheduleTests {
         guard only == nil else { return print(outcomes.flatMap(\.story).joined(separator: "\n")) }
         let tally = outcomes.reduce(into: [String: Int]()) { $0.merge($1.tally, uniquingKeysWith: +) }
         for event in [
-            "rsj2_append", "refused rsj2_append", "rsj2_adopt", "rsj2_heal", "rsj2_fork", "rsj2_note", "rsj2_position",
+            "rsj3_append", "refused rsj3_append", "rsj3_adopt", "rsj3_heal", "rsj3_fork", "rsj3_note", "rsj3_position",
             "rsp2_provision", "rsp2_apply", "rsp2_advance",
         ] { #expect(tally[event, default: 0] > 0, "no \(event): the schedules meet too little") }
         let jumps = outcomes.flatMap(\.story).count { $0.contains(" the clock of ") }

@@ -260,7 +260,7 @@ enum RunOutcome {
 }
 
 extension JournalState {
-    /// What `rsj2_open` answers; nil where the journal cannot be written, or the server did not say.
+    /// What `rsj3_open` answers; nil where the journal cannot be written, or the server did not say.
     init?(_ result: Result<StoreReply, StoreFailure>) {
         guard let parts = try? result.get().elements, parts.count == 12, let birth = parts[0].text,
             parts[4] == .null, parts[6].id ?? .zero == parts[1].id ?? .zero

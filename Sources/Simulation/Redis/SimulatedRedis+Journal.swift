@@ -3,14 +3,14 @@ internal import Projection
 
 /// The functions of `JournalFunctions.library` that read, append and remove.
 enum JournalFunction: String {
-    case open = "rsj2_open"
-    case lineage = "rsj2_lineage"
-    case passed = "rsj2_passed"
-    case append = "rsj2_append"
-    case position = "rsj2_position"
-    case trim = "rsj2_trim"
-    case behead = "rsj2_behead"
-    case note = "rsj2_note"
+    case open = "rsj3_open"
+    case lineage = "rsj3_lineage"
+    case passed = "rsj3_passed"
+    case append = "rsj3_append"
+    case position = "rsj3_position"
+    case trim = "rsj3_trim"
+    case behead = "rsj3_behead"
+    case note = "rsj3_note"
 }
 
 extension SimulatedRedis {

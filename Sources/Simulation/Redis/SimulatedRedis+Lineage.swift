@@ -3,10 +3,10 @@ internal import Projection
 
 /// The functions of `JournalFunctions.library` that mend a journal or its copy.
 enum LineageFunction: String {
-    case heal = "rsj2_heal"
-    case reborn = "rsj2_reborn"
-    case adopt = "rsj2_adopt"
-    case fork = "rsj2_fork"
+    case heal = "rsj3_heal"
+    case reborn = "rsj3_reborn"
+    case adopt = "rsj3_adopt"
+    case fork = "rsj3_fork"
 }
 
 extension SimulatedRedis {
@@ -72,11 +72,11 @@ extension SimulatedRedis {
     }
 
     private mutating func part(_ meta: String, _ old: String?, _ new: String) {
-        let isKnown = new == "" || " \(old ?? "") ".contains(" \(new) ")
-        let words = (isKnown ? "" : new + " ") + (old ?? "")
-        let ids = words.split(separator: " ").prefix(2 * PartedEntries.limit)
-        guard !ids.isEmpty else { return }
-        put(meta, [(PartedEntries.field, ids.joined(separator: " "))])
+        var kept: [PartedEntries] = []
+        for pair in PartedEntries.all(in: "\(new) \(old ?? "")") where !kept.contains(pair) { kept.append(pair) }
+        guard !kept.isEmpty else { return }
+        let pairs = kept.prefix(PartedEntries.limit).map(\.description)
+        put(meta, [(PartedEntries.field, pairs.joined(separator: " "))])
     }
 
     private mutating func rewind(_ projection: String, _ field: String, _ cursor: EntryID?, _ common: EntryID) {

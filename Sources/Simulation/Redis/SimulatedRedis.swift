@@ -94,8 +94,8 @@ struct FunctionCall {
     private let words: CommandWords
     private let keyCount: Int
 
-    private static let readOnly: Set = ["rsj2_passed", "rsp2_older"]
-    private static let frugal: Set = ["rsj2_lineage", "rsj2_trim", "rsj2_behead", "rsj2_note"]
+    private static let readOnly: Set = ["rsj3_passed", "rsp2_older"]
+    private static let frugal: Set = ["rsj3_lineage", "rsj3_trim", "rsj3_behead", "rsj3_note"]
 
     init(_ words: CommandWords) {
         self.words = words

@@ -52,7 +52,7 @@ package final class RedisCaptureJournal: CaptureJournal {
             throw Self.refusal(error, on: connection)
         }
         guard let count = accepted[0]?.integer, let first = accepted[1]?.entryID else {
-            throw .unexpected("rsj2_accept answered \(accepted)")
+            throw .unexpected("rsj3_accept answered \(accepted)")
         }
         return ForeignEntries(count: Int(count), first: first)
     }
