@@ -56,6 +56,15 @@ struct FreshnessTests {
         #expect(freshness.now(isProjected: true, at: moment(119)).secondsBehind == 0)
     }
 
+    @Test("Of PostgreSQL it is told when only a standby can be reached: writes would fail")
+    func standby() {
+        allIsWell(capture: "in-recovery")
+        #expect(freshness.now(isProjected: true).postgres == "read-only")
+        progress.said(by: "us-east", captured: .zero, at: moment(1))
+        let elsewhere = freshness.now(isProjected: true, at: moment(2))
+        #expect(elsewhere.state == "fresh" && elsewhere.postgres == "read-only")
+    }
+
     @Test("depends on each of the components", arguments: [TrackedCache.component, "projection provisioning"])
     func components(component: String) {
         allIsWell()
