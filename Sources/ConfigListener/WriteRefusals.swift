@@ -116,6 +116,11 @@ extension ReplyError {
             message: "\(WriteRequest.shown(name)): names another tenant by now, or none, unheard of in this region")
     }
 
+    /// What the server that is reached commits is lost.
+    static let formerPrimary = ReplyError(
+        code: "UNAVAILABLE",
+        message: "the PostgreSQL that is reached is a former primary: another one took over; nothing was written")
+
     /// Whether it was written is not known yet.
     static let onceInProgress = ReplyError(
         code: "UNAVAILABLE", message: "the same ONCE key is being written; ask again with it")

@@ -1,3 +1,5 @@
+internal import Journal
+internal import Projection
 internal import RESP
 internal import RESPServer
 
@@ -21,6 +23,8 @@ struct WriteRun: Sendable {
 
     let database: any ProvisioningDatabase
     let reading: SchemaReading
+    /// How far provisioning is projected here.
+    let progress: ProvisioningProgress
     let account: Account
 
     /// An answer for each.
@@ -143,6 +147,8 @@ struct WriteRun: Sendable {
         guard let token = WriteToken(try await run(WriteToken.statement, in: transaction)) else {
             throw .told(ReplyError(code: "UNAVAILABLE", message: "regionsync.history is empty: run regionsync migrate"))
         }
+        // A history is in PostgreSQL before it is in a journal: a server without it is not the primary any more.
+        guard token.after.history >= progress.completed?.history ?? 0 else { throw .told(.formerPrimary) }
         var answers: [WriteAnswer] = []
         for (place, write) in writes.enumerated() {
             guard let outcome = made[place] else {

@@ -1,4 +1,5 @@
 import Glibc
+import Journal
 import Logging
 import PostgresClient
 import RESP
@@ -8,6 +9,7 @@ import Testing
 import Worker
 
 @testable import ConfigListener
+@testable import Projection
 
 @Suite("Writes while PostgreSQL fails")
 struct WriteFaultTests {
@@ -125,6 +127,29 @@ struct WriteFaultTests {
                     group.cancelAll()
                 }
             }
+        }
+    }
+
+    @Test("a server without the history that the region has come to is a former primary, and not written to")
+    func formerPrimary() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("former")
+            let progress = ProvisioningProgress()
+            let region = database.projecting(progress)
+            progress.reached(Position(number: 1 << 52 | 100))
+            _ = try await region.id("CFG.PUT \(tenant) skill NEW name a")
+            progress.reached(Position(number: 2 << 52 | 7))
+            let refused = try await region.say("CFG.PUT \(tenant) skill NEW name b")
+            #expect(isUnavailable(refused) && refused.refusal.contains("nothing was written"), "\(refused)")
+            let names = "SELECT name FROM provisioning.skill WHERE tenant_dbid = \(tenant) ORDER BY dbid"
+            #expect(try await database.texts(names) == ["a"])
+            try await database.superuser.query(
+                """
+                INSERT INTO regionsync.history
+                SELECT 2, system_identifier, 1, 'eu-west' FROM regionsync.history
+                """)
+            _ = try await region.id("CFG.PUT \(tenant) skill NEW name c")
+            #expect(try await database.texts(names) == ["a", "c"])
         }
     }
 
