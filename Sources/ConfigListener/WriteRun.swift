@@ -117,8 +117,8 @@ struct WriteRun: Sendable {
         }
     }
 
-    /// The places of those whose tenant PostgreSQL does not know by the name that was said: it has another one since, and the
-    /// region has not come to that.
+    /// The places of those whose tenant PostgreSQL does not know by the name that was said: it has another one since the
+    /// region's names were looked at.
     private func misnamed(
         _ writes: [AddressedWrite], by schema: WrittenSchema, in transaction: any ProvisioningTransaction
     ) async throws(Failure) -> Set<Int> {
