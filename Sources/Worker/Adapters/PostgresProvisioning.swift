@@ -151,38 +151,20 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         let (server, ticket) = (servers[place], nextTicket())
         let changes = observe(ticket)
         defer { observers[ticket] = nil }
-        let opened = await withTaskGroup(of: Opening.self) { group in
-            group.addTask { await Opening(server) }
+        let opened = await withTaskGroup(of: PostgresConnection?.self) { group in
+            group.addTask { try? await PostgresConnection.connect(server) }
             group.addTask {
-                for await case .away in changes { return .gaveUp }
-                return .gaveUp
+                _ = await changes.first { $0 == .away }
+                return nil
             }
-            let first = await group.next()
+            let first: PostgresConnection? = await group.next() ?? nil
             group.cancelAll()
             // A connection that came all the same, but too late.
-            for await late in group {
-                if case .opened(let connection) = late { await connection.close() }
-            }
+            for await late in group { await late?.close() }
             return first
         }
-        switch opened {
-        case .opened(let connection): return connection
-        case .failed, .gaveUp, nil: throw Self.isAway
-        }
-    }
-
-    private enum Opening: Sendable {
-        case opened(PostgresConnection)
-        case failed
-        case gaveUp
-
-        init(_ server: PostgresOptions) async {
-            do throws(PostgresError) {
-                self = .opened(try await PostgresConnection.connect(server))
-            } catch {
-                self = .failed
-            }
-        }
+        guard let opened else { throw Self.isAway }
+        return opened
     }
 
     // MARK: Turns
