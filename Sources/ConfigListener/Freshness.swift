@@ -14,7 +14,7 @@ final class Freshness: Sendable {
         let state: String
         /// What that means for readers.
         let reason: String?
-        /// `reachable`, `read-only` where what can be reached takes no writes, `unreachable`, or `unknown` where this worker
+        /// `reachable`, `read-only` where no writes are made to what can be reached, `unreachable`, or `unknown` where this worker
         /// does not look.
         let postgres: String
         /// Seconds since reads were known to be fresh; 0 while they are, nil where they never were in this process.
@@ -73,7 +73,7 @@ final class Freshness: Sendable {
         switch states.state(of: Self.capture)?.name {
         case nil: "unknown"
         case "looking", "waiting": "unreachable"
-        case "in-recovery": "read-only"
+        case "in-recovery", "former-primary": "read-only"
         default: "reachable"
         }
     }

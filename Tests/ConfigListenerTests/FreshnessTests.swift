@@ -56,13 +56,11 @@ struct FreshnessTests {
         #expect(freshness.now(isProjected: true, at: moment(119)).secondsBehind == 0)
     }
 
-    @Test("Of PostgreSQL it is told when only a standby can be reached: writes would fail")
-    func standby() {
-        allIsWell(capture: "in-recovery")
+    @Test(
+        "tells of PostgreSQL when writes would fail though it is reached", arguments: ["in-recovery", "former-primary"])
+    func readOnly(capture: String) {
+        allIsWell(capture: capture)
         #expect(freshness.now(isProjected: true).postgres == "read-only")
-        progress.said(by: "us-east", captured: .zero, at: moment(1))
-        let elsewhere = freshness.now(isProjected: true, at: moment(2))
-        #expect(elsewhere.state == "fresh" && elsewhere.postgres == "read-only")
     }
 
     @Test("depends on each of the components", arguments: [TrackedCache.component, "projection provisioning"])
