@@ -120,7 +120,7 @@ extension ReplyError {
     /// What the server that is reached commits is lost.
     static let formerPrimary = ReplyError(
         code: "UNAVAILABLE",
-        message: "the PostgreSQL that is reached is a former primary: another one took over; nothing was written")
+        message: "the PostgreSQL that is reached is a former primary: another one took over; nothing is written there")
 
     /// Whether it was written is not known yet.
     static let onceInProgress = ReplyError(

@@ -143,12 +143,16 @@ struct WriteRun: Sendable {
         to writes: [AddressedWrite], known: [Int: WriteAnswer], made: [Int: ObjectWrite.Outcome],
         in transaction: any ProvisioningTransaction
     ) async throws(WriteObstacle) -> [WriteAnswer] {
-        guard !made.isEmpty else { return writes.indices.compactMap { known[$0] } }
+        guard !made.isEmpty else {
+            // What is remembered there may be lost as well.
+            let newest = try await run(WriteToken.newestHistory, in: transaction).first
+            try refuseFormerPrimary(newest.flatMap { UInt64($0) } ?? 0)
+            return writes.indices.compactMap { known[$0] }
+        }
         guard let token = WriteToken(try await run(WriteToken.statement, in: transaction)) else {
             throw .told(ReplyError(code: "UNAVAILABLE", message: "regionsync.history is empty: run regionsync migrate"))
         }
-        // A history is in PostgreSQL before it is in a journal: a server without it is not the primary any more.
-        guard token.after.history >= progress.completed?.history ?? 0 else { throw .told(.formerPrimary) }
+        try refuseFormerPrimary(token.after.history)
         var answers: [WriteAnswer] = []
         for (place, write) in writes.enumerated() {
             guard let outcome = made[place] else {
@@ -160,6 +164,12 @@ struct WriteRun: Sendable {
             answers.append(answer)
         }
         return answers
+    }
+
+    /// `newest` is the newest history that the server has. One is in PostgreSQL before it is in a journal: a server that lacks
+    /// the one that the region has come to is not the primary any more.
+    private func refuseFormerPrimary(_ newest: UInt64) throws(WriteObstacle) {
+        guard newest >= progress.completed?.history ?? 0 else { throw .told(.formerPrimary) }
     }
 
     // MARK: Once

@@ -137,10 +137,14 @@ struct WriteFaultTests {
             let progress = ProvisioningProgress()
             let region = database.projecting(progress)
             progress.reached(Position(number: 1 << 52 | 100))
-            _ = try await region.id("CFG.PUT \(tenant) skill NEW name a")
+            let first = try await region.say("CFG.PUT \(tenant) skill NEW name a ONCE k")
+            #expect(first.id != nil, "\(first)")
+            #expect(try await region.say("CFG.PUT \(tenant) skill NEW name a ONCE k") == first)
             progress.reached(Position(number: 2 << 52 | 7))
-            let refused = try await region.say("CFG.PUT \(tenant) skill NEW name b")
-            #expect(isUnavailable(refused) && refused.refusal.contains("nothing was written"), "\(refused)")
+            for words in ["name b", "name a ONCE k"] {
+                let refused = try await region.say("CFG.PUT \(tenant) skill NEW \(words)")
+                #expect(isUnavailable(refused) && refused.refusal.contains("former primary"), "\(refused)")
+            }
             let names = "SELECT name FROM provisioning.skill WHERE tenant_dbid = \(tenant) ORDER BY dbid"
             #expect(try await database.texts(names) == ["a"])
             try await database.superuser.query(
@@ -148,6 +152,7 @@ struct WriteFaultTests {
                 INSERT INTO regionsync.history
                 SELECT 2, system_identifier, 1, 'eu-west' FROM regionsync.history
                 """)
+            #expect(try await region.say("CFG.PUT \(tenant) skill NEW name a ONCE k") == first)
             _ = try await region.id("CFG.PUT \(tenant) skill NEW name c")
             #expect(try await database.texts(names) == ["a", "c"])
         }
