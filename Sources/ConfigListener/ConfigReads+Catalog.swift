@@ -40,12 +40,12 @@ extension ConfigReads {
     private var sortedTypes: [String] { catalog.tables.map(\.type).sorted() }
 
     private func types(_ invocation: Invocation) async -> Reply {
-        await answer { () async throws(ReplyError) -> Reply in
+        await answer { (began) async throws(ReplyError) -> Reply in
             guard invocation.request.count == 2 else { throw ReadError.wrongArity("cfg.types") }
             let tenant = try await tenants.tenant(in: invocation.request, at: 1, for: invocation.account)
             let types = sortedTypes
             let counts = types.map { RedisCommand("SCARD", ProjectionKeys.objects(tenant: "\(tenant)", type: $0)) }
-            let read = try await read(counts, of: tenant, until: .now + .seconds(1))
+            let read = try await read(counts, of: tenant, until: began + .seconds(1))
             let present = zip(types, read.answers).filter { _, count in
                 if case .integer(let count) = count { count > 0 } else { false }
             }
@@ -86,7 +86,7 @@ extension ConfigReads {
 
     /// With the tenant's dbid, and the position of the last transaction that changed anything of it.
     private func tenantState(_ invocation: Invocation) async -> Reply {
-        await answer { () async throws(ReplyError) -> Reply in
+        await answer { (_) async throws(ReplyError) -> Reply in
             guard invocation.request.count == 2 else { throw ReadError.wrongArity("cfg.state") }
             let tenant = try await tenants.tenant(in: invocation.request, at: 1, for: invocation.account)
             let changed = try? await session().read([], of: tenant).position

@@ -34,14 +34,14 @@ extension ConfigReads {
     }
 
     private func find(_ invocation: Invocation) async -> Reply {
-        await answer { () async throws(ReplyError) -> Reply in
+        await answer { (began) async throws(ReplyError) -> Reply in
             let request = invocation.request
             let options = try ReadOptions(request, behind: 5)
             guard options.start == 5 else { throw ReadError.syntax }
             let type = try type(request, at: 2)
             let index = try index(request.text(3) ?? "", of: type)
-            let deadline = ContinuousClock.now + options.patience
-            let tenant = try await tenant(invocation, options)
+            let deadline = began + options.patience
+            let tenant = try await tenant(invocation, options, until: deadline)
             guard let value = request.validText(4) else { return .array([]) }
             // Of a set that is no larger than asked for SRANDMEMBER gives all, each once.
             let command =
@@ -70,13 +70,13 @@ extension ConfigReads {
     }
 
     private func list(_ invocation: Invocation) async -> Reply {
-        await answer { () async throws(ReplyError) -> Reply in
+        await answer { (began) async throws(ReplyError) -> Reply in
             let request = invocation.request
             let options = try ReadOptions(request, behind: 3, isPaged: true)
             guard options.start == 3 else { throw ReadError.syntax }
             let type = try type(request, at: 2)
-            let deadline = ContinuousClock.now + options.patience
-            let tenant = try await tenant(invocation, options)
+            let deadline = began + options.patience
+            let tenant = try await tenant(invocation, options, until: deadline)
             return try await whole(until: deadline) { () async throws(ReplyError) -> Reply? in
                 try await page(type, of: tenant, options)
             }

@@ -40,13 +40,13 @@ extension ConfigReads {
     }
 
     private func get(_ invocation: Invocation) async -> Reply {
-        await answer { () async throws(ReplyError) -> Reply in
+        await answer { (began) async throws(ReplyError) -> Reply in
             let request = invocation.request
             let options = try ReadOptions(request, behind: 4)
             guard options.start == 4 else { throw ReadError.syntax }
             let type = try type(request, at: 2)
-            let deadline = ContinuousClock.now + options.patience
-            let tenant = try await tenant(invocation, options)
+            let deadline = began + options.patience
+            let tenant = try await tenant(invocation, options, until: deadline)
             if request.count > 4, options.token == nil,
                 let reply = Self.remembered(invocation, cache.memory, tenants)
             {

@@ -26,13 +26,13 @@ extension ConfigReads {
     }
 
     private func mget(_ invocation: Invocation) async -> Reply {
-        await answer { () async throws(ReplyError) -> Reply in
+        await answer { (began) async throws(ReplyError) -> Reply in
             let request = invocation.request
             let options = try ReadOptions(request, behind: 4)
             guard options.start - 3 <= Self.idLimit else { throw ReadError.tooManyIDs }
             let type = try type(request, at: 2)
-            let deadline = ContinuousClock.now + options.patience
-            let tenant = try await tenant(invocation, options)
+            let deadline = began + options.patience
+            let tenant = try await tenant(invocation, options, until: deadline)
             let ids = (3..<options.start).map { Self.id(request, at: $0) }
             let wanted = Set(ids.compactMap(\.self))
             let isLarge = wanted.count > Self.sliceObjects

@@ -77,13 +77,15 @@ extension ConfigReads {
     /// What a command answers that may be refused.
     ///
     /// All of it is done again where Redis was emptied meanwhile, or lost and found: what was waited for, as a token, was in
-    /// the one before, and need not be in the one that was read.
-    func answer(_ body: () async throws(ReplyError) -> Reply) async -> Reply {
+    /// the one before, and need not be in the one that was read. `body` is told when the command began: its time counts
+    /// from there, however often it is done.
+    func answer(_ body: (ContinuousClock.Instant) async throws(ReplyError) -> Reply) async -> Reply {
+        let began = ContinuousClock.now
         while true {
             let life = cache.memory.life
             let reply: Reply
             do throws(ReplyError) {
-                reply = try await body()
+                reply = try await body(began)
             } catch {
                 return .error(error)
             }
@@ -100,9 +102,11 @@ extension ConfigReads {
 
     /// The tenant that is meant. What the region has not come to is waited for first, unless the port closes: the tenant may be
     /// younger.
-    func tenant(_ invocation: Invocation, _ options: ReadOptions) async throws(ReplyError) -> Int64 {
+    func tenant(
+        _ invocation: Invocation, _ options: ReadOptions, until deadline: ContinuousClock.Instant
+    ) async throws(ReplyError) -> Int64 {
         if let token = options.token {
-            let patience = options.patience
+            let patience = max(deadline - ContinuousClock.now, .zero)
             let (verdict, isDraining) = await invocation.client.cancellingOnDrain { [waiting] in
                 await waiting.wait(for: token, within: patience)
             }

@@ -1,3 +1,4 @@
+package import Projection
 package import RESP
 package import RESPServer
 package import RegionConfig
@@ -10,14 +11,17 @@ package struct ConfigWrites: Sendable {
     private let tenants: TenantLookup
     private let catalog: Catalog
     private let reading: SchemaReading
+    private let progress: ProvisioningProgress
     private let readingTime: Duration
 
-    /// `publication` says which columns readers, and so digests, have; the reads of a transaction that have not begun within
-    /// `readingTime` are refused.
+    /// `publication` says which columns readers, and so digests, have; `progress` how far provisioning is projected here; the
+    /// reads of a transaction that have not begun within `readingTime` are refused.
     package init(
         database: any ProvisioningDatabase, tenants: TenantLookup, catalog: Catalog,
-        publication: String = "regionsync", readingTime: Duration = .seconds(60)
+        publication: String = "regionsync", progress: ProvisioningProgress = ProvisioningProgress(),
+        readingTime: Duration = .seconds(60)
     ) {
+        self.progress = progress
         self.readingTime = readingTime
         self.database = database
         self.tenants = tenants
@@ -82,7 +86,8 @@ package struct ConfigWrites: Sendable {
                     throw WriteRun.Refused(place: place, error: error)
                 }
             }
-            return .success(try await WriteRun(database: database, reading: reading, account: account).make(addressed))
+            let run = WriteRun(database: database, reading: reading, progress: progress, account: account)
+            return .success(try await run.make(addressed))
         } catch {
             return .failure(error)
         }

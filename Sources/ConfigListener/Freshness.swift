@@ -14,7 +14,8 @@ final class Freshness: Sendable {
         let state: String
         /// What that means for readers.
         let reason: String?
-        /// `reachable`, `unreachable`, or `unknown` where this worker does not look.
+        /// `reachable`, `read-only` where no writes are made to what can be reached, `unreachable`, or `unknown` where this worker
+        /// does not look.
         let postgres: String
         /// Seconds since reads were known to be fresh; 0 while they are, nil where they never were in this process.
         let secondsBehind: Int64?
@@ -72,6 +73,7 @@ final class Freshness: Sendable {
         switch states.state(of: Self.capture)?.name {
         case nil: "unknown"
         case "looking", "waiting": "unreachable"
+        case "in-recovery", "former-primary": "read-only"
         default: "reachable"
         }
     }

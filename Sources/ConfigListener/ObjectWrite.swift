@@ -113,7 +113,8 @@ struct ObjectWrite {
         }
         guard let row = answer.rows.first, row.count == 2, let id = row[0] else { return nil }
         if let version = write.request.version, row[1] != version {
-            throw .told(ReplyError(code: "CONFLICT", message: "the object is not of version \(shown(version))"))
+            // Or it has a column of which is not known yet that digests are made of it.
+            throw .outdated(ReplyError(code: "CONFLICT", message: "the object is not of version \(shown(version))"))
         }
         return id
     }

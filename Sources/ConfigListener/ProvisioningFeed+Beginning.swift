@@ -5,7 +5,7 @@ internal import Synchronization
 
 // Begins and ends watches. Replies leave under the lock, so that what is pushed stands on the right side of them.
 extension ProvisioningFeed {
-    /// Begins a watch behind `from`, or behind where live watches are, and answers.
+    /// Begins a watch behind `from`, or behind what this region's state has now, and answers.
     func watch(
         _ tenant: Int64, types: Set<String>?, from: EntryID?, for client: Client, _ pending: PendingReply
     ) async {
@@ -25,13 +25,17 @@ extension ProvisioningFeed {
         _ tenant: Int64, _ types: Set<String>?, _ from: EntryID?, _ client: Client, _ pending: PendingReply
     ) throws(ReplyError) -> (watch: ProvisioningWatch, isFirst: Bool) {
         let begun: Result<(watch: ProvisioningWatch, isFirst: Bool), ReplyError> = state.withLock { state in
-            guard let place = state.place else { return .failure(ReadError.nothingProjected) }
+            guard let place = state.place, let completed = state.histories.completed else {
+                return .failure(ReadError.nothingProjected)
+            }
             if let from, state.repairs.hasRepaired(types, behind: from) { return .failure(WatchError.repaired) }
             guard let (number, isFirst) = state.watches.began(by: client.id, tenant: "\(tenant)") else {
                 return .failure(WatchError.tooMany)
             }
+            // A Redis that lost its end does not have all that live watches were told; who lists now sees it come again.
+            let now = min(place, completed.lastEntryID)
             let watch = ProvisioningWatch(
-                client: client, number: number, tenant: "\(tenant)", types: types, place: from ?? place,
+                client: client, number: number, tenant: "\(tenant)", types: types, place: from ?? now,
                 repairs: state.repairs.count)
             client.watchBegan()
             var mailing = Mailing()

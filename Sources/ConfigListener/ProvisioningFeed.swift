@@ -150,7 +150,7 @@ extension ProvisioningFeed {
             while let place = state.place, !state.watches.isIdle {
                 switch state.histories.way(behind: place) {
                 case .wait: return nil
-                case .jump(let next): state.place = next
+                case .jump(let next): leave(place, for: next, &state)
                 case .lost: loseAll(&state)
                 case .read(let bound):
                     state.isReading = true
@@ -160,6 +160,18 @@ extension ProvisioningFeed {
             state.place = state.histories.completed?.lastEntryID
             return nil
         }
+    }
+
+    /// There is no more of a history than up to `place`, and the next one begins at `next`. Who resumed further on in it was
+    /// told elsewhere of commits that this region never had, and of which nothing takes back what was told.
+    private func leave(_ place: EntryID, for next: EntryID, _ state: inout State) {
+        let position = state.histories.completed ?? .zero
+        var mailing = Mailing()
+        for watch in state.watches.allLive where watch.place > place && watch.place < next {
+            lose(watch, at: position, type: nil, &state, &mailing)
+        }
+        mailing.send()
+        state.place = next
     }
 
     /// Tells live watches all of a reading; false when Redis keeps it from going on.

@@ -42,6 +42,9 @@ extension WriteToken {
             pg_current_xact_id()::text, pg_logical_emit_message(true, 'regionsync', 'write')
         """)
 
+    /// The number of the newest history that the server has.
+    static let newestHistory = WriteStatement("SELECT max(number)::text FROM regionsync.history")
+
     /// What `statement` answered; nil where PostgreSQL has no history yet.
     init?(_ answer: StatementRows) {
         guard let row = answer.rows.first, row.count >= 2, let position = row[0].flatMap({ Position($0) }),

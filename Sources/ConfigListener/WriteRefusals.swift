@@ -109,12 +109,18 @@ extension DatabaseFailure {
 extension ReplyError {
     /// There is no such object, as far as the tenant goes.
     static let noObject = ReplyError(code: "NOTFOUND", message: "no such object")
-    /// `name` is not the name of the tenant any more that the region knows by it.
+    /// `name` is not the name of the tenant any more that it was looked up for, up to a second ago.
     static func misnamed(_ name: String) -> ReplyError {
         ReplyError(
             code: "CONFLICT",
-            message: "\(WriteRequest.shown(name)): names another tenant by now, or none, unheard of in this region")
+            message: "\(WriteRequest.shown(name)): names another tenant by now, or none; nothing was written: say the "
+                + "dbid of the one that is meant")
     }
+
+    /// What the server that is reached commits is lost.
+    static let formerPrimary = ReplyError(
+        code: "UNAVAILABLE",
+        message: "the PostgreSQL that is reached is a former primary: another one took over; nothing is written there")
 
     /// Whether it was written is not known yet.
     static let onceInProgress = ReplyError(

@@ -1,3 +1,5 @@
+internal import Journal
+internal import Projection
 internal import RESP
 internal import RESPServer
 
@@ -21,6 +23,8 @@ struct WriteRun: Sendable {
 
     let database: any ProvisioningDatabase
     let reading: SchemaReading
+    /// How far provisioning is projected here.
+    let progress: ProvisioningProgress
     let account: Account
 
     /// An answer for each.
@@ -113,8 +117,8 @@ struct WriteRun: Sendable {
         }
     }
 
-    /// The places of those whose tenant PostgreSQL does not know by the name that was said: it has another one since, and the
-    /// region has not come to that.
+    /// The places of those whose tenant PostgreSQL does not know by the name that was said: it has another one since the
+    /// region's names were looked at.
     private func misnamed(
         _ writes: [AddressedWrite], by schema: WrittenSchema, in transaction: any ProvisioningTransaction
     ) async throws(Failure) -> Set<Int> {
@@ -139,10 +143,16 @@ struct WriteRun: Sendable {
         to writes: [AddressedWrite], known: [Int: WriteAnswer], made: [Int: ObjectWrite.Outcome],
         in transaction: any ProvisioningTransaction
     ) async throws(WriteObstacle) -> [WriteAnswer] {
-        guard !made.isEmpty else { return writes.indices.compactMap { known[$0] } }
+        guard !made.isEmpty else {
+            // What is remembered there may be lost as well.
+            let newest = try await run(WriteToken.newestHistory, in: transaction).first
+            try refuseFormerPrimary(newest.flatMap { UInt64($0) } ?? 0)
+            return writes.indices.compactMap { known[$0] }
+        }
         guard let token = WriteToken(try await run(WriteToken.statement, in: transaction)) else {
             throw .told(ReplyError(code: "UNAVAILABLE", message: "regionsync.history is empty: run regionsync migrate"))
         }
+        try refuseFormerPrimary(token.after.history)
         var answers: [WriteAnswer] = []
         for (place, write) in writes.enumerated() {
             guard let outcome = made[place] else {
@@ -154,6 +164,12 @@ struct WriteRun: Sendable {
             answers.append(answer)
         }
         return answers
+    }
+
+    /// `newest` is the newest history that the server has. One is in PostgreSQL before it is in a journal: a server that lacks
+    /// the one that the region has come to is not the primary any more.
+    private func refuseFormerPrimary(_ newest: UInt64) throws(WriteObstacle) {
+        guard newest >= progress.completed?.history ?? 0 else { throw .told(.formerPrimary) }
     }
 
     // MARK: Once

@@ -78,7 +78,7 @@ struct ClientPorts: Sendable {
         }
         writes = ConfigWrites(
             database: database ?? NoWriter(), tenants: tenants, catalog: region.catalog,
-            publication: region.postgres.publication)
+            publication: region.postgres.publication, progress: progress)
         changes = ProvisioningFeed(
             region: region.name,
             journals: ([region.name] + region.peers.map(\.region)).map { JournalName.provisioning(origin: $0) },

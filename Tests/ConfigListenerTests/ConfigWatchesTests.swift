@@ -171,6 +171,47 @@ import Testing
         }
     }
 
+    @Test("A watch from behind where a history turns out to have ended here ends with STALE, also where it is live")
+    func behindTheEnd() async throws {
+        try await WatchBench.with { bench in
+            let (old, new) = (UInt64(1) << 52, UInt64(2) << 52)
+            bench.reached(old + 50)
+            let client = try await bench.watcher()
+            // Another region had more of the history than this one will ever have.
+            #expect(await client.say("CFG.WATCH 101 FROM \(old + 60)") == begun(1, "\(old + 60)"))
+            #expect(await client.say("CFG.WATCH 101 FROM \(old + 50)") == begun(2, "\(old + 50)"))
+            try await bench.until("both are live") { bench.live == 2 }
+            try await bench.write(new + 5, "put 101 person 1 {}", to: WatchBench.west)
+            bench.reached(new + 5)
+            #expect(await client.hears(stale(1, new + 5)))
+            #expect(await client.hears(news(2, new + 5, "ObjectUpdated", "person", "1", "{}")))
+            #expect(bench.live == 1)
+        }
+    }
+
+    @Test("A watch from now on is told what others were told before Redis lost it, when that is projected again")
+    func setBack() async throws {
+        try await WatchBench.with { bench in
+            bench.reached(10)
+            let (early, late) = (try await bench.watcher(), try await bench.watcher())
+            #expect(await early.say("CFG.WATCH 101") == begun(1, "10"))
+            try await bench.until("it is live") { bench.live == 1 }
+            try await bench.write(20, "put 101 person 1 {}")
+            bench.reached(20)
+            #expect(await early.hears(news(1, 20, "ObjectUpdated", "person", "1", "{}")))
+            bench.reached(10)
+            #expect(await late.say("CFG.WATCH 101") == begun(1, "10"))
+            bench.reached(20)
+            #expect(await late.hears(news(1, 20, "ObjectUpdated", "person", "1", "{}")))
+            try await bench.until("both are live") { bench.live == 2 }
+            try await bench.write(30, "delete 101 person 1")
+            bench.reached(30)
+            for client in [early, late] {
+                #expect(await client.hears(news(1, 30, "ObjectDeleted", "person", "1", nil)))
+            }
+        }
+    }
+
     @Test("A live watch whose journal is trimmed before it was told ends with STALE")
     func trimmedLive() async throws {
         try await WatchBench.with { bench in

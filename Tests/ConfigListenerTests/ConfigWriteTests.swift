@@ -1,3 +1,4 @@
+import Projection
 import Provisioning
 import RESP
 import RESPServer
@@ -153,6 +154,24 @@ struct ConfigWriteTests {
         #expect(
             try await database.say("CFG.DEL \(tenant) skill \(skill) IF \(version)").value("removed") == .integer(1))
         #expect(try await database.say("CFG.DEL \(tenant) skill \(skill)").refusal == "NOTFOUND no such object")
+    }
+
+    @Test("IF a version: it is that of an object with a column, too, that was added after the first write")
+    func versionOfNewColumn() async throws {
+        // Which asks for the schema itself.
+        let port = database.projecting(ProvisioningProgress())
+        let tenant = try await database.tenant("grown")
+        let group = try await port.id("CFG.PUT \(tenant) dn_group NEW name a")
+        _ = try await database.texts("ALTER TABLE provisioning.dn_group ADD COLUMN colour text")
+        _ = try await database.texts("UPDATE provisioning.dn_group SET colour = 'red' WHERE dbid = \(group)")
+        let columns = ["dbid", "tenant_dbid", "name", "state", "user_properties", "colour"]
+        let digest = ObjectDigest.sql(key: ["dbid"], columns: columns)
+        let versions = try await database.texts("SELECT \(digest) FROM provisioning.dn_group WHERE dbid = \(group)")
+        let version = try #require(versions.first)
+        // What is known of tables is asked for again once a second at most.
+        try await database.eventually {
+            try await port.say("CFG.PUT \(tenant) dn_group \(group) name b IF \(version)").id == group
+        }
     }
 
     @Test("together are all made or none, and have one token")

@@ -56,6 +56,13 @@ struct FreshnessTests {
         #expect(freshness.now(isProjected: true, at: moment(119)).secondsBehind == 0)
     }
 
+    @Test(
+        "tells of PostgreSQL when writes would fail though it is reached", arguments: ["in-recovery", "former-primary"])
+    func readOnly(capture: String) {
+        allIsWell(capture: capture)
+        #expect(freshness.now(isProjected: true).postgres == "read-only")
+    }
+
     @Test("depends on each of the components", arguments: [TrackedCache.component, "projection provisioning"])
     func components(component: String) {
         allIsWell()

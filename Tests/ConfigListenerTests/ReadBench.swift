@@ -123,9 +123,13 @@ struct ReadBench: Sendable {
 
 /// Says of tokens what a test tells it to.
 final class StandInTokens: TokenWaiting {
-    private let state = Mutex((verdict: TokenVerdict.visible, waits: false, asked: [WriteToken]()))
+    private let state = Mutex(
+        (verdict: TokenVerdict.visible, waits: false, asked: [WriteToken](), patiences: [Duration]()))
 
     var asked: [WriteToken] { state.withLock { $0.asked } }
+
+    /// How long each asker would have waited.
+    var patiences: [Duration] { state.withLock { $0.patiences } }
 
     /// At once, or when who asks is cancelled.
     func answer(_ verdict: TokenVerdict, whenCancelled waits: Bool = false) {
@@ -138,6 +142,7 @@ final class StandInTokens: TokenWaiting {
     func wait(for token: WriteToken, within patience: Duration) async -> TokenVerdict {
         let (verdict, waits) = state.withLock { state in
             state.asked.append(token)
+            state.patiences.append(patience)
             return (state.verdict, state.waits)
         }
         if waits {

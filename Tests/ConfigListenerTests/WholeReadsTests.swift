@@ -117,6 +117,10 @@ struct WholeReadsTests {
                     #expect(reply == "TIMEOUT the region has not come to that token yet")
                 }
                 #expect(bench.tokens.asked.count == 2)
+                // In what is left of its time.
+                let patiences = bench.tokens.patiences
+                let (first, second) = (try #require(patiences.first), try #require(patiences.last))
+                #expect(second < first)
             }
         }
     }

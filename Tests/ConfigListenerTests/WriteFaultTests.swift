@@ -1,4 +1,5 @@
 import Glibc
+import Journal
 import Logging
 import PostgresClient
 import RESP
@@ -8,6 +9,7 @@ import Testing
 import Worker
 
 @testable import ConfigListener
+@testable import Projection
 
 @Suite("Writes while PostgreSQL fails")
 struct WriteFaultTests {
@@ -85,6 +87,77 @@ struct WriteFaultTests {
         }
     }
 
+    @Test(
+        "an old primary is not written to because it answers sooner than the one that was found",
+        .timeLimit(.minutes(5)))
+    func slowPrimary() async throws {
+        try await WritingDatabase.with { old in
+            try await WritingDatabase.with { new in
+                try await new.superuser.query(
+                    """
+                    INSERT INTO regionsync.history
+                    SELECT 2, system_identifier, 1, 'eu-west' FROM regionsync.history
+                    """)
+                var servers = [old.server, new.server].map { $0.options(user: "regionsync_write") }
+                servers[1].connectTimeout = .seconds(3)
+                let database = PostgresProvisioning(
+                    servers: servers, patience: .ample,
+                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await database.run() }
+                    // It keeps its connection, so that the next one needs another.
+                    var first: (any ProvisioningTransaction)?
+                    try await old.eventually {
+                        guard let transaction = try? await database.begin() else { return false }
+                        guard (try? await transaction.run(WriteStatement("SHOW port")))?.first == "\(new.server.port)"
+                        else {
+                            await transaction.rollBack()
+                            return false
+                        }
+                        first = transaction
+                        return true
+                    }
+                    let postmaster = try #require(await new.server.processID)
+                    // It serves who is connected, and nobody else.
+                    #expect(kill(postmaster, SIGSTOP) == 0)
+                    let second = try? await database.begin()
+                    #expect(kill(postmaster, SIGCONT) == 0)
+                    #expect(second == nil, "begun on another server")
+                    for transaction in [first, second] { await transaction?.rollBack() }
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
+    @Test("a server without the history that the region has come to is a former primary, and not written to")
+    func formerPrimary() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("former")
+            let progress = ProvisioningProgress()
+            let region = database.projecting(progress)
+            progress.reached(Position(number: 1 << 52 | 100))
+            let first = try await region.say("CFG.PUT \(tenant) skill NEW name a ONCE k")
+            #expect(first.id != nil, "\(first)")
+            #expect(try await region.say("CFG.PUT \(tenant) skill NEW name a ONCE k") == first)
+            progress.reached(Position(number: 2 << 52 | 7))
+            for words in ["name b", "name a ONCE k"] {
+                let refused = try await region.say("CFG.PUT \(tenant) skill NEW \(words)")
+                #expect(isUnavailable(refused) && refused.refusal.contains("former primary"), "\(refused)")
+            }
+            let names = "SELECT name FROM provisioning.skill WHERE tenant_dbid = \(tenant) ORDER BY dbid"
+            #expect(try await database.texts(names) == ["a"])
+            try await database.superuser.query(
+                """
+                INSERT INTO regionsync.history
+                SELECT 2, system_identifier, 1, 'eu-west' FROM regionsync.history
+                """)
+            #expect(try await region.say("CFG.PUT \(tenant) skill NEW name a ONCE k") == first)
+            _ = try await region.id("CFG.PUT \(tenant) skill NEW name c")
+            #expect(try await database.texts(names) == ["a", "c"])
+        }
+    }
+
     @Test("connections that ended while nobody used them are made again, unnoticed")
     func staleConnections() async throws {
         try await WritingDatabase.with { database in
@@ -129,6 +202,27 @@ struct WriteFaultTests {
             #expect(try await database.texts(ids) == made)
             let answer = try await database.texts("SELECT answer FROM regionsync.once").first
             #expect(answer?.hasPrefix("\(again.token ?? "none") - ") == true)
+        }
+    }
+
+    @Test("a commit in which the server itself fails may be found in its log: it is not said that nothing was written")
+    func failedCommit() async throws {
+        try await WritingDatabase.with { database in
+            let tenant = try await database.tenant("failed")
+            try await database.superuser.query(
+                """
+                CREATE FUNCTION provisioning.fail() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    RAISE EXCEPTION 'could not write' USING ERRCODE = '58030';
+                END $$
+                """)
+            try await database.superuser.query(
+                """
+                CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON provisioning.skill
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION provisioning.fail()
+                """)
+            let reply = try await database.say("CFG.PUT \(tenant) skill NEW name a")
+            #expect(isUnavailable(reply) && reply.refusal.contains("it may be written or not"), "\(reply)")
         }
     }
 

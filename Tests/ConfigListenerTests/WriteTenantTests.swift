@@ -18,7 +18,7 @@ struct WriteTenantTests {
 
     init() throws { database = try #require(SharedDatabase.current) }
 
-    @Test("are refused where the name has gone to another one, of which the region has not heard")
+    @Test("are refused where the name has gone to another one since it was looked up")
     func movedName() async throws {
         let (first, second) = (try await database.tenant("shop"), try await database.tenant("store"))
         try await withRegion { writes, redis in
@@ -27,7 +27,8 @@ struct WriteTenantTests {
             let made = try await writes.id("CFG.PUT shop skill NEW name a ONCE k")
             try await rename(first, "closed")
             try await rename(second, "shop")
-            let message = "shop: names another tenant by now, or none, unheard of in this region"
+            let message =
+                "shop: names another tenant by now, or none; nothing was written: say the dbid of the one that is meant"
             for words in ["CFG.PUT shop skill NEW name b", "CFG.DEL shop skill \(made)"] {
                 #expect(try await writes.say(words).refusal == "CONFLICT \(message)", "\(words)")
             }

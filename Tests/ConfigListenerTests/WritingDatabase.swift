@@ -87,6 +87,14 @@ struct WritingDatabase: Sendable {
             writes: ConfigWrites(database: database, tenants: tenants, catalog: catalog))
     }
 
+    /// The same, written to through a port of a region where provisioning is projected so far.
+    func projecting(_ progress: ProvisioningProgress) -> WritingDatabase {
+        let tenants = TenantLookup(store: NoStore(), fixed: [1] + Array(101...200))
+        return WritingDatabase(
+            server: server, superuser: superuser, database: database, catalog: catalog,
+            writes: ConfigWrites(database: database, tenants: tenants, catalog: catalog, progress: progress))
+    }
+
     // MARK: Talking
 
     /// Says words, apart at spaces: a `CFG.PUT` or `CFG.DEL`.

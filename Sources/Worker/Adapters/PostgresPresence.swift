@@ -29,7 +29,7 @@ extension PostgresProvisioning {
         while reason == nil, !Task.isCancelled {
             reason = await inTime(connection) { await Self.standing(of: connection) }
             guard reason == nil else { break }
-            await arrived()
+            await arrived(at: found.place)
             if pruning.pause == 0 { reason = await prune(connection, &pruning) }
             questions += 1
             pruning.asked()

@@ -1,13 +1,12 @@
 package import ConfigListener
-internal import Connections
 package import Logging
 internal import Observability
 package import PostgresClient
 
 /// PostgreSQL as writes need it: a few connections to the primary, made when they are needed.
 ///
-/// `run` keeps one connection more and asks through it, again and again, whether PostgreSQL is there. While it is not,
-/// writes are refused at once, and those that wait for it are given up.
+/// `run` finds the primary, keeps one connection more to it and asks through that, again and again, whether it is there.
+/// While it is not, writes are refused at once, and those that wait for it are given up.
 package actor PostgresProvisioning: ProvisioningDatabase {
     /// What writes are told: why is for operators, in the log.
     private static let isAway = DatabaseFailure.away("PostgreSQL is away; nothing was written")
@@ -16,8 +15,8 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     enum Presence: Hashable, Sendable {
         /// Nobody has looked yet. → present, away
         case unknown
-        /// → away
-        case present
+        /// The server at this place takes them. → away
+        case present(place: Int)
         /// → present
         case away
     }
@@ -147,42 +146,25 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         while let connection = idle.popLast() {
             if await connection.isOpen { return connection }
         }
-        if case .away = presence { throw Self.isAway }
-        let (servers, ticket) = (servers, nextTicket())
+        // No other one: an old primary that answers sooner takes writes that will be lost.
+        guard case .present(let place) = presence, servers.indices.contains(place) else { throw Self.isAway }
+        let (server, ticket) = (servers[place], nextTicket())
         let changes = observe(ticket)
         defer { observers[ticket] = nil }
-        let opened = await withTaskGroup(of: Opening.self) { group in
-            group.addTask { await Opening(servers) }
+        let opened = await withTaskGroup(of: PostgresConnection?.self) { group in
+            group.addTask { try? await PostgresConnection.connect(server) }
             group.addTask {
-                for await case .away in changes { return .gaveUp }
-                return .gaveUp
+                _ = await changes.first { $0 == .away }
+                return nil
             }
-            let first = await group.next()
+            let first: PostgresConnection? = await group.next() ?? nil
             group.cancelAll()
             // A connection that came all the same, but too late.
-            for await late in group {
-                if case .opened(let connection) = late { await connection.close() }
-            }
+            for await late in group { await late?.close() }
             return first
         }
-        switch opened {
-        case .opened(let connection): return connection
-        case .failed, .gaveUp, nil: throw Self.isAway
-        }
-    }
-
-    private enum Opening: Sendable {
-        case opened(PostgresConnection)
-        case failed
-        case gaveUp
-
-        init(_ servers: [PostgresOptions]) async {
-            do throws(PostgresError) {
-                self = .opened(try await PrimarySearch.connect(servers).connection)
-            } catch {
-                self = .failed
-            }
-        }
+        guard let opened else { throw Self.isAway }
+        return opened
     }
 
     // MARK: Turns
@@ -238,11 +220,11 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         return stream
     }
 
-    /// PostgreSQL takes writes.
-    func arrived() {
-        guard presence != .present else { return }
+    /// The server at this place takes writes.
+    func arrived(at place: Int) {
+        guard presence != .present(place: place) else { return }
         logger.info("PostgreSQL takes clients' writes")
-        change(to: .present)
+        change(to: .present(place: place))
     }
 
     /// PostgreSQL does not take writes, for a reason in words. Whatever waits for it ends: its connections are closed.

@@ -31,8 +31,8 @@ struct PostgresWriteTransaction: ProvisioningTransaction {
             outcome = answer.commandTag == "COMMIT" ? .success(()) : .failure(.lost)
         } catch {
             switch await database.meaning(of: error, on: connection) {
-            case .refused(let refusal): outcome = .failure(.refused(refusal))
-            case .lost, .away, .busy, .outcomeUnknown: outcome = .failure(.outcomeUnknown)
+            case .refused(let refusal) where !refusal.isFault: outcome = .failure(.refused(refusal))
+            case .refused, .lost, .away, .busy, .outcomeUnknown: outcome = .failure(.outcomeUnknown)
             }
         }
         await database.giveBack(connection)
@@ -47,4 +47,9 @@ struct PostgresWriteTransaction: ProvisioningTransaction {
         }
         await database.giveBack(connection)
     }
+}
+
+extension DatabaseRefusal {
+    /// The server is short of something, or failed itself: one that crashes so in a commit may find it in its log afterwards.
+    fileprivate var isFault: Bool { ["53", "58", "XX"].contains(code.prefix(2)) }
 }
