@@ -87,8 +87,9 @@ package final class JournalTokens: TokenWaiting {
         do throws(StoreFailure) {
             return try await look(&search, until: end)
         } catch {
+            if case .server = error { throw error }
             let left = end - ContinuousClock.now
-            guard case .unreachable = error, left > .zero, !Task.isCancelled else { throw error }
+            guard left > .zero, !Task.isCancelled else { throw error }
             try? await Task.sleep(for: min(left, Self.pause))
             return try await look(&search, until: end)
         }

@@ -50,7 +50,7 @@ enum ReadError {
     /// What Redis' answer, or that there was none, means for who asked.
     static func from(_ failure: StoreFailure) -> ReplyError {
         switch failure {
-        case .unreachable: away
+        case .unreachable, .unsent: away
         case .server(let code, _): ReplyError(code: "UNAVAILABLE", message: "the region's Redis refuses: \(code)")
         }
     }

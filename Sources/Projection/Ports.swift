@@ -69,6 +69,8 @@ package enum StoreFailure: Error, Hashable, Sendable {
     case server(code: String, message: String)
     /// The link is gone, timed out or not there yet; whether the command was carried out is unknown.
     case unreachable(String)
+    /// There was no link: the command was not sent.
+    case unsent(String)
 }
 
 extension StoreFailure {
@@ -102,7 +104,7 @@ extension StoreFailure: CustomStringConvertible {
     package var description: String {
         switch self {
         case .server(let code, let message): "\(code) \(message)"
-        case .unreachable(let reason): reason
+        case .unreachable(let reason), .unsent(let reason): reason
         }
     }
 }

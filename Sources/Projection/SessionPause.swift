@@ -50,8 +50,8 @@ extension StoreFailure {
     fileprivate func isLike(_ other: StoreFailure) -> Bool {
         switch (self, other) {
         case (.server(let code, _), .server(let otherCode, _)): code == otherCode
-        case (.unreachable, .unreachable): true
-        default: false
+        case (.server, _), (_, .server): false
+        default: true
         }
     }
 }

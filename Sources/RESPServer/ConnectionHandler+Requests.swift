@@ -201,20 +201,3 @@ extension Invocation {
         self.init(request: request, account: account, client: client, version: version)
     }
 }
-
-extension PendingReply {
-    /// Answers with what `body` gives, whose task is cancelled when nobody waits for it any more.
-    fileprivate func answer(cancellable body: @escaping @Sendable () async -> Reply) async {
-        let (over, end) = AsyncStream.makeStream(of: Void.self)
-        onCancel { end.finish() }
-        // One child is enough: the task itself waits for whichever comes first.
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                self.answer(await body())
-                end.finish()
-            }
-            for await _ in over {}
-            group.cancelAll()
-        }
-    }
-}

@@ -42,6 +42,22 @@ package final class PendingReply: Sendable {
         if isCancelled { action() }
     }
 
+    /// Answers with what `body` gives, whose task is cancelled when nobody waits for it any more. Replaces the action of
+    /// `onCancel`.
+    package func answer(cancellable body: @escaping @Sendable () async -> Reply) async {
+        let (over, end) = AsyncStream.makeStream(of: Void.self)
+        onCancel { end.finish() }
+        // One child is enough: the task itself waits for whichever comes first.
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                self.answer(await body())
+                end.finish()
+            }
+            for await _ in over {}
+            group.cancelAll()
+        }
+    }
+
     /// Nobody waits for the reply any more, or not for long.
     func cancel() {
         let action: (@Sendable () -> Void)? = state.withLock { state in

@@ -62,7 +62,7 @@ package final class ReadingTurns: Sendable {
         }
     }
 
-    /// As `take()`, and waits no longer than this; false where no turn came by then.
+    /// As `take()`, and waits no longer than this; false where no turn came by then. A turn that is free is had in any case.
     package func take(until deadline: ContinuousClock.Instant) async -> Bool {
         if takeFree() { return true }
         return await withTaskGroup(of: Bool?.self) { group in
@@ -83,7 +83,7 @@ package final class ReadingTurns: Sendable {
     /// Takes a turn for which nobody has to wait.
     private func takeFree() -> Bool {
         state.withLock { state in
-            guard state.free > 0, !Task.isCancelled else { return false }
+            guard state.free > 0 else { return false }
             state.free -= 1
             return true
         }

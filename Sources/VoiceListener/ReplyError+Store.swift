@@ -14,6 +14,9 @@ extension ReplyError {
             self.init(code: "CONFLICT", message: "something else was asked for under this key")
         case .server(let code, _):
             self.init(code: "UNAVAILABLE", message: "the region's Redis refuses: \(code)")
+        case .unsent:
+            self.init(
+                code: "UNAVAILABLE", message: "the region's Redis does not answer, so this was not done")
         case .unreachable:
             self.init(
                 code: "UNAVAILABLE",
@@ -28,7 +31,7 @@ extension ReplyError {
         case .server("NOPERM", _), .server("NOAUTH", _):
             self.init(code: "UNAVAILABLE", message: "the region's Redis does not let the worker do this")
         case .server(let code, _): self.init(code: "UNAVAILABLE", message: "the region's Redis refuses: \(code)")
-        case .unreachable: self = .unavailable
+        case .unreachable, .unsent: self = .unavailable
         }
     }
 }

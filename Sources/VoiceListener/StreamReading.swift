@@ -121,7 +121,7 @@ extension StreamReading.Outcome {
     init(_ failure: StoreFailure, names: [(key: String, name: String)]) {
         switch failure {
         case .server: self = .found(.error(ReplyError(failure, names: names)))
-        case .unreachable: self = .unavailable
+        case .unreachable, .unsent: self = .unavailable
         }
     }
 }

@@ -41,8 +41,8 @@ package final class VoiceFeed: Sendable {
         var backlog = FeedBacklog<Reader>()
         /// Readers that wait until the backlog is taken.
         var held: [AsyncStream<Void>.Continuation] = []
-        /// When the timer fires; nil while nobody's time is limited.
-        var timer: Duration?
+        /// What tells that time is up, and when; nil while nobody's time is limited.
+        var timer: (time: Duration, task: Scheduled<Void>)?
 
         /// What is to be done now: nothing where somebody is at it, who will come to it.
         mutating func begin() -> [FeedMachine<Reader>.Action] {
@@ -248,15 +248,19 @@ extension VoiceFeed {
     }
 
     private func keepTime(_ state: inout State) {
-        guard let next = state.machine.deadlines.next, state.timer.map({ next < $0 }) ?? true else { return }
-        state.timer = next
+        guard let next = state.machine.deadlines.next, state.timer.map({ next < $0.time }) ?? true else { return }
+        // It would be kept until its time, which may be in years.
+        state.timer?.task.cancel()
         let (seconds, attoseconds) = next.components
         let nanoseconds = UInt64(clamping: seconds) * 1_000_000_000 + UInt64(clamping: attoseconds / 1_000_000_000)
-        eventLoop.scheduleTask(deadline: .uptimeNanoseconds(nanoseconds)) { [weak self] in self?.timeCame(next) }
+        let task: Scheduled<Void> = eventLoop.scheduleTask(deadline: .uptimeNanoseconds(nanoseconds)) { [weak self] in
+            if let self { timeCame(next) }
+        }
+        state.timer = (next, task)
     }
 
     private func timeCame(_ time: Duration) {
-        state.withLock { if $0.timer == time { $0.timer = nil } }
+        state.withLock { if $0.timer?.time == time { $0.timer = nil } }
         apply { $0.reached(max(time, Self.now)) }
     }
 }

@@ -43,7 +43,8 @@ extension VoiceReads {
                         return pending.answer(.error(error))
                     }
                     guard mayWait else {
-                        return pending.answer(await feed.inTurn { await attempt.run().reply })
+                        // Nothing is given to a consumer that is gone before its turn comes.
+                        return await pending.answer(cancellable: { await feed.inTurn { await attempt.run().reply } })
                     }
                     feed.wait(
                         FeedWait(streams: streams, purpose: .group(group.name), deadline: deadline),

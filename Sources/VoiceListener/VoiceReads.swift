@@ -102,7 +102,9 @@ extension VoiceReads {
         }
         guard let wait = wait(call, journals, deadline, ends: ends) else { return pending.answer(.unavailable) }
         guard call.block == nil else { return self.wait(wait, client, pending) }
-        pending.answer(await feed.inTurn { await reading.entries(of: wait.streams, limit: call.limit).reply })
+        await pending.answer(cancellable: {
+            await feed.inTurn { await reading.entries(of: wait.streams, limit: call.limit).reply }
+        })
     }
 
     /// What the call waits for; nil where it says `$` of a stream whose end is not in `ends`.

@@ -88,6 +88,13 @@ import Testing
         cancelled.cancel()
         #expect(await !cancelled.value)
         turns.pass()
+        let free = Task {
+            while !Task.isCancelled { await Task.yield() }
+            return await turns.take(until: .now + .seconds(600))
+        }
+        free.cancel()
+        #expect(await free.value)
+        turns.pass()
         #expect(await turns.take() && turns.waitingCount == 0)
     }
 }

@@ -51,17 +51,36 @@ import Testing
         #expect(pushes.count == 1 && !backlog.isLarge)
     }
 
-    @Test("what comes while somebody acts is left to the feed's own tasks: who acts has clients to serve")
-    func handedOn() async throws {
+    /// One that is not run, and whose Redis is away.
+    private static func feed() -> VoiceFeed {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let redis = RedisClient(endpoint: RedisEndpoint(host: "127.0.0.1", port: 1), name: "test", eventLoop: loop)
-        let feed = VoiceFeed(
+        return VoiceFeed(
             store: PromptRedisStore(client: redis),
             tail: { (_, _) async throws(StoreFailure) -> any VoiceTail in
                 throw StoreFailure.unreachable("nobody reads")
             },
             eventLoop: loop, states: ComponentStates(),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+
+    @Test("a timer is kept no longer where somebody's time is up before")
+    func timers() async throws {
+        let feed = Self.feed()
+        var timers: [Scheduled<Void>] = []
+        for (id, time) in [Duration.seconds(7200), .seconds(3600)].enumerated() {
+            _ = feed.tell { $0.deadlines.add(id, at: VoiceFeed.now + time) }
+            let timer = feed.state.withLock { $0.timer?.task }
+            timers.append(try #require(timer))
+        }
+        let (first, second) = (timers[0], timers[1])
+        await #expect(throws: EventLoopError.cancelled) { try await first.futureResult.get() }
+        second.cancel()
+    }
+
+    @Test("what comes while somebody acts is left to the feed's own tasks: who acts has clients to serve")
+    func handedOn() async throws {
+        let feed = Self.feed()
         let (_, first) = feed.tell { $0.act(.look) }
         let (_, second) = feed.tell { $0.act(.look) }
         #expect(first.count == 1 && second.isEmpty)

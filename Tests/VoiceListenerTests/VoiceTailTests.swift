@@ -97,6 +97,46 @@ import VoiceListener
         }
     }
 
+    @Test("a server that is busy with a script is asked again, and operators are not told that it refuses")
+    func interruptedWhileBusy() async throws {
+        let messages = LoggedMessages()
+        try await Self.with(messages) { redis, tail, server in
+            let other = try await RedisConnection.connect(
+                to: .patient(redis.port), name: "other", on: server.eventLoop)
+            _ = try await server.send(RedisCommand("CONFIG", "SET", "busy-reply-threshold", "1"))
+            var refusals: Substring?
+            // The script may be over before the server is asked to end the read.
+            for _ in 1...20 where refusals == nil {
+                let sent = Self.read(tail, waits: true)
+                let script: EventLoopFuture<RedisReply> = server.send(RedisCommand("EVAL", "while true do end", "0"))
+                while await !Self.isBusy(other) { await Task.yield() }
+                async let interrupted: Void = tail.interrupt()
+                for _ in 1...100 { _ = await Self.isBusy(other) }
+                _ = try await other.send(RedisCommand("SCRIPT", "KILL"))
+                _ = try? await sent.reads()
+                await interrupted
+                _ = try? await script.get()
+                let calls = try await server.send(RedisCommand("INFO", "commandstats")).string ?? ""
+                refusals = calls.split(separator: "\r\n").first {
+                    $0.hasPrefix("cmdstat_client|unblock:") && !$0.contains("rejected_calls=0,")
+                }
+            }
+            #expect(refusals != nil)
+            #expect(messages.count(of: "Redis does not end reads that wait: journals are followed late") == 0)
+            await other.close()
+        }
+    }
+
+    private static func isBusy(_ server: RedisConnection) async -> Bool {
+        do throws(RedisError) {
+            _ = try await server.send(RedisCommand("PING"))
+            return false
+        } catch {
+            guard case .server("BUSY", _) = error else { return false }
+            return true
+        }
+    }
+
     @Test("an answer that is too large is asked for again in less")
     func tooLarge() async throws {
         try await Self.with { _, tail, server in

@@ -72,6 +72,30 @@ import Testing
         }
     }
 
+    @Test(
+        "A read without BLOCK waits for no turn once its client is gone: it would read, or take from its group, for nobody",
+        arguments: ["XREAD STREAMS \(name) 0", "XREADGROUP GROUP g c STREAMS \(name) >"])
+    func gone(line: String) async throws {
+        try await ReadingPort.with { port in
+            try await port.append(1)
+            try await port.tell("XGROUP", "CREATE", ReadingPort.key, "g", "0")
+            let turns = port.feed.turns
+            await Self.takeAll(turns)
+            let staying = try port.client()
+            staying.send(line)
+            try await port.until("it waits") { turns.waitingCount == 1 }
+            var leaving = try [port.client()]
+            leaving[0].send(line)
+            try await port.until("both wait") { turns.waitingCount == 2 }
+            leaving.removeAll()
+            try await port.until("one waits") { turns.waitingCount == 1 }
+            turns.pass()
+            // Who came first would be told first that no turn came.
+            let heard = await staying.hear(until: Self.entry)
+            #expect(heard.hasPrefix("*1\r\n") && heard.hasSuffix(Self.entry))
+        }
+    }
+
     @Test("A consumer whose turn does not come, or comes when it is gone, leaves what it was woken for to its group")
     func consumers() {
         var talk = FeedTalk()

@@ -56,7 +56,7 @@ extension Refusal {
     init(_ failure: StoreFailure) {
         switch failure {
         case .server(let code, let message): self.init(code: code, message: message)
-        case .unreachable(let reason): self = .unavailable(reason)
+        case .unreachable(let reason), .unsent(let reason): self = .unavailable(reason)
         }
     }
 }

@@ -37,7 +37,7 @@ package struct PromptRedisStore: ProjectionStore {
                 return .server(code: "LIMIT", message: "this is more than the region's Redis is asked for at once")
             }
         case .connecting, .waiting, .stopped:
-            SentCommands { commands.map { _ in .failure(.unreachable("there is no connection")) } }
+            SentCommands { commands.map { _ in .failure(.unsent("there is no connection")) } }
         }
     }
 }

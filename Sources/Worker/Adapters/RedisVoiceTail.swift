@@ -99,8 +99,8 @@ package final class RedisVoiceTail: VoiceTail {
                 // Without 1 the command has not got there yet, or is answered already.
                 if try await unblock(id) == 1 { return }
             } catch {
-                // It ends when it has waited for long enough.
-                if case .server = error { return refused(error) }
+                // It ends when it has waited for long enough. Who is busy with a script says so of everything.
+                if case .server(let code, _) = error, code != "BUSY" { return refused(error) }
             }
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, Self.longestPause)
