@@ -1,7 +1,9 @@
 """That README.md, regions/README.md and the pages for operators name what there is. Run by ops/test."""
 
+import os
 import pathlib
 import re
+import subprocess
 import sys
 import unittest
 
@@ -64,6 +66,13 @@ class TextTests(unittest.TestCase):
         pages = (OPS / "runbooks").glob("*.md")
         for page, line in self.named(r"`([A-Z][a-z]+(?:\s[a-z']+){3,})`", pages):
             self.assertIn(" ".join(line.split()), SWIFT, page)
+
+    def test_what_the_runbooks_have_set_is_what_their_commands_need(self):
+        block = re.search(r"(?m)^    export (?:.+\n)+", (OPS / "runbooks/README.md").read_text())[0]
+        shown = subprocess.run(["bash", "-uc", block + '    echo $ALL; type redis peer_redis sql >/dev/null'],
+                               capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+        self.assertEqual((shown.stdout, shown.stderr),
+                         ("--region regions/us-east.yaml --region regions/eu-west.yaml\n", ""))
 
     def test_links_lead_somewhere(self):
         for page, link in self.named(r"\]\(([^)\s]+)\)"):
