@@ -18,7 +18,7 @@ SCRIPTS = "".join(
     if path.is_file() and path.suffix in ("", ".py", ".sh") and path.parent.name != "tests")
 
 # Flags of programs that are not ours: redis-check-aof, redis-cli.
-FOREIGN = {"--fix", "--tls"}
+FOREIGN = {"--fix", "--tls", "--cacert", "--cert", "--key", "--user"}
 
 
 def anchors(text):
@@ -73,6 +73,12 @@ class TextTests(unittest.TestCase):
                                capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
         self.assertEqual((shown.stdout, shown.stderr),
                          ("--region regions/us-east.yaml --region regions/eu-west.yaml\n", ""))
+
+    def test_every_reason_for_which_clients_are_cut_off_is_explained(self):
+        swift = (ROOT / "Sources/RESPServer/Rejection.swift").read_text()
+        reasons = {raw or name for name, raw in re.findall(r'(?m)^    case (\w+)(?: = "(\w+)")?$', swift)}
+        rows = re.findall(r"(?m)^\| (`[a-z_`, ]+`) \|", (OPS / "runbooks/README.md").read_text())
+        self.assertEqual({reason for row in rows for reason in re.findall(r"`(\w+)`", row)}, reasons)
 
     def test_links_lead_somewhere(self):
         for page, link in self.named(r"\]\(([^)\s]+)\)"):
