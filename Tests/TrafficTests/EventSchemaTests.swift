@@ -161,7 +161,10 @@ private struct EventSchemas {
 
     @Test(
         "the page names every event by its schema",
-        arguments: [("call-event", EventName.Topic.call), ("agent-event", .agent), ("other-event", .free)])
+        arguments: [
+            ("call-event", EventName.Topic.call), ("agent-event", EventName.Topic.agent),
+            ("other-event", EventName.Topic.free),
+        ])
     func names(schema: String, topic: EventName.Topic) throws {
         let page = try String(contentsOf: EventSchema.folder.appending(path: "README.md"), encoding: .utf8)
         let item = try #require(page.components(separatedBy: "\n- ").first { $0.hasPrefix("`\(schema).json`:") })
