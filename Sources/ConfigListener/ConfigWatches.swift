@@ -23,7 +23,7 @@ package struct ConfigWatches: Sendable {
                 "CFG.WATCH", arity: -2, flags: [.readonly, .noMulti], permission: .read,
                 documentation: Command.Documentation(
                     "Pushes changes of a tenant's objects as they become visible, from now on or from a position.",
-                    group: "config", complexity: "O(1) for each change",
+                    group: "provisioning", complexity: "O(1) for each change",
                     arguments: [
                         ReadArgument.tenant, Command.Argument("type", isOptional: true, isMultiple: true),
                         Command.Argument("position", token: "FROM", isOptional: true),
@@ -32,13 +32,13 @@ package struct ConfigWatches: Sendable {
             Command(
                 "CFG.UNWATCH", arity: 2, flags: [.readonly, .fast, .noMulti], permission: .read,
                 documentation: Command.Documentation(
-                    "Ends a watch.", group: "config", arguments: [Command.Argument("watch", .integer)]),
+                    "Ends a watch.", group: "provisioning", arguments: [Command.Argument("watch", .integer)]),
                 handler: .deferred { unwatch($0, $1) }),
             Command(
                 "CFG.HISTORY", arity: -6, flags: [.readonly], permission: .read,
                 documentation: Command.Documentation(
-                    "Returns changes of a tenant's objects behind a position, and where to go on.", group: "config",
-                    complexity: "O(N) with the changes of all tenants that are looked at",
+                    "Returns changes of a tenant's objects behind a position, and where to go on.",
+                    group: "provisioning", complexity: "O(N) with the changes of all tenants that are looked at",
                     arguments: [
                         ReadArgument.tenant, Command.Argument("position", token: "FROM"),
                         Command.Argument("type", token: "TYPE", isOptional: true),

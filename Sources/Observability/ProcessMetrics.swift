@@ -29,6 +29,10 @@ package enum ProcessMetrics {
         currentStat().map { $0.residentPages * pageBytes }
     }
 
+    /// When this process began, in clock ticks since its host booted: tells it from processes of other containers that have
+    /// the same number. Nil where the kernel does not say.
+    package static let startTicks: UInt64? = currentStat()?.startTicks
+
     private static var pageBytes: Int { sysconf(Int32(_SC_PAGESIZE)) }
 
     private static func currentStat() -> ProcessStat? {

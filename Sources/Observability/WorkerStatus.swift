@@ -6,6 +6,9 @@ package struct WorkerStatus: Codable, Hashable, Sendable {
     package let region: String
     /// The worker's process, by the number that it has for itself; nil from a worker of a version that does not say it.
     package let process: Int?
+    /// When the process began, in clock ticks since its host booted: two containers may have a process of one number each.
+    /// Nil as `process`, and where the kernel does not say.
+    package let processStartTicks: UInt64?
     /// Whether readers should be sent here; as `/readyz` says.
     package let ready: Bool
     /// What is awaited until it is ready.
@@ -66,9 +69,9 @@ extension WorkerStatus {
     /// The status that these metrics and states show. `waitingFor` is empty for a worker that is ready.
     package init(region: String, waitingFor: [String], states: ComponentStates, metrics: MetricsSnapshot) {
         self.init(
-            region: region, process: Int(getpid()), ready: waitingFor.isEmpty, waitingFor: waitingFor,
-            components: states.reports, links: Self.links(metrics), capture: Capture(metrics),
-            projection: Projection(metrics))
+            region: region, process: Int(getpid()), processStartTicks: ProcessMetrics.startTicks,
+            ready: waitingFor.isEmpty, waitingFor: waitingFor, components: states.reports,
+            links: Self.links(metrics), capture: Capture(metrics), projection: Projection(metrics))
     }
 
     private static func links(_ metrics: MetricsSnapshot) -> [Link] {

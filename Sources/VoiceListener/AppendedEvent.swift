@@ -6,6 +6,7 @@ internal import VoiceEvents
 struct AppendedEvent {
     /// Bytes that `data`, or another field, may have.
     static let valueBytes = 64 << 10
+    /// Bytes that the event's `key`, and the name of a field, may have.
     static let keyBytes = 256
     /// Fields besides `event`, `key` and `data`.
     static let furtherFields = 16
@@ -41,7 +42,9 @@ struct AppendedEvent {
                 try Self.check(value, of: field)
             }
             guard field.utf8.count <= Self.keyBytes, value.readableBytes <= Self.valueBytes else {
-                throw ReplyError(code: "LIMIT", message: "a field may have \(Self.valueBytes) bytes at most")
+                throw ReplyError(
+                    code: "LIMIT",
+                    message: "a field may have \(Self.valueBytes) bytes at most, its name \(Self.keyBytes)")
             }
             request.withBytes(index) { words.append($0) }
             words.append(value)

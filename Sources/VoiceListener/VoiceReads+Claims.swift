@@ -11,16 +11,30 @@ extension VoiceReads {
         [
             command(
                 "XCLAIM", "Gives entries that a consumer has not acknowledged to another.",
-                Command.Argument("ID", isMultiple: true)
+                [
+                    Command.Argument("ID", isMultiple: true),
+                    Command.Argument("ms", .integer, token: "IDLE", isOptional: true),
+                    Command.Argument("unix-time-milliseconds", .integer, token: "TIME", isOptional: true),
+                    Command.Argument("count", .integer, token: "RETRYCOUNT", isOptional: true),
+                    Command.Argument("force", .pureToken, token: "FORCE", isOptional: true), Self.justID,
+                ]
             ) { await claim($0) },
             command(
-                "XAUTOCLAIM", "Gives a consumer what others have not acknowledged for long.", Command.Argument("start")
+                "XAUTOCLAIM", "Gives a consumer what others have not acknowledged for long.",
+                [
+                    Command.Argument("start"),
+                    Command.Argument("count", .integer, token: "COUNT", isOptional: true), Self.justID,
+                ]
             ) { await claimNext($0) },
         ]
     }
 
+    private static var justID: Command.Argument {
+        Command.Argument("justid", .pureToken, token: "JUSTID", isOptional: true)
+    }
+
     private func command(
-        _ name: String, _ summary: String, _ which: Command.Argument,
+        _ name: String, _ summary: String, _ which: [Command.Argument],
         _ answer: @escaping @Sendable (Invocation) async -> Reply
     ) -> Command {
         Command(
@@ -29,9 +43,8 @@ extension VoiceReads {
                 summary, group: "stream",
                 arguments: [
                     Command.Argument("key", .key), Command.Argument("group"), Command.Argument("consumer"),
-                    Command.Argument("min-idle-time", .integer), which,
-                    Command.Argument("option", isOptional: true, isMultiple: true),
-                ]),
+                    Command.Argument("min-idle-time", .integer),
+                ] + which),
             handler: .asynchronous { invocation in await feed.inTurn { await answer(invocation) } })
     }
 

@@ -12,13 +12,13 @@ extension VoiceReads {
             documentation: Command.Documentation(
                 "Reads entries as a consumer of a group; waits for some where there are none.", group: "stream",
                 complexity: "O(N) with the entries read",
-                arguments: [
-                    Command.Argument(
-                        "group-block", .block, token: "GROUP",
-                        parts: [Command.Argument("group"), Command.Argument("consumer")])
-                ] + Self.readArguments),
+                arguments: [Self.groupArgument] + Self.pageArguments + [Self.noAckArgument, Self.streamsArgument]),
             handler: .deferred { readGroup($0, $1) })
     }
+
+    private static let groupArgument = Command.Argument(
+        "group-block", .block, token: "GROUP", parts: [Command.Argument("group"), Command.Argument("consumer")])
+    private static let noAckArgument = Command.Argument("noack", .pureToken, token: "NOACK", isOptional: true)
 
     private func readGroup(_ invocation: Invocation, _ pending: PendingReply) {
         do throws(ReplyError) {

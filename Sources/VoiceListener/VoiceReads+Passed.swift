@@ -12,7 +12,7 @@ extension VoiceReads {
         return [
             passed("XLEN", 2, "Counts the entries of a stream.", [key]),
             passed("XACK", -4, "Acknowledges entries for a group.", [key, group, id], changes: true),
-            passed("XPENDING", -3, "Tells what a group has not acknowledged.", [key, group, Self.rest]) {
+            passed("XPENDING", -3, "Tells what a group has not acknowledged.", [key, group, Self.pendingRange]) {
                 $0.count == 3 ? .pending : .plain
             },
             container(
@@ -21,6 +21,16 @@ extension VoiceReads {
             container(
                 "XINFO", "Tells of a stream, its groups and their consumers.", ["STREAM", "GROUPS", "CONSUMERS"]),
         ]
+    }
+
+    private static var pendingRange: Command.Argument {
+        Command.Argument(
+            "filters", .block, isOptional: true,
+            parts: [
+                Command.Argument("min-idle-time", .integer, token: "IDLE", isOptional: true),
+                Command.Argument("start"), Command.Argument("end"), Command.Argument("count", .integer),
+                Command.Argument("consumer", isOptional: true),
+            ])
     }
 
     private static var rest: Command.Argument { Command.Argument("option", isOptional: true, isMultiple: true) }

@@ -58,17 +58,18 @@ extension VoiceReads {
             "XREAD", arity: -4, flags: [.readonly, .blocking], permission: .read,
             documentation: Command.Documentation(
                 "Reads entries behind IDs, of any number of streams; waits for some where there are none.",
-                group: "stream", complexity: "O(N) with the entries read", arguments: Self.readArguments),
+                group: "stream", complexity: "O(N) with the entries read",
+                arguments: Self.pageArguments + [Self.streamsArgument]),
             handler: .deferred { read($0, $1) })
     }
 
-    static let readArguments = [
+    static let pageArguments = [
         Command.Argument("count", .integer, token: "COUNT", isOptional: true),
         Command.Argument("milliseconds", .integer, token: "BLOCK", isOptional: true),
-        Command.Argument(
-            "streams", .block, token: "STREAMS",
-            parts: [Command.Argument("key", .key, isMultiple: true), Command.Argument("ID", isMultiple: true)]),
     ]
+    static let streamsArgument = Command.Argument(
+        "streams", .block, token: "STREAMS",
+        parts: [Command.Argument("key", .key, isMultiple: true), Command.Argument("ID", isMultiple: true)])
 
     private func read(_ invocation: Invocation, _ pending: PendingReply) {
         do throws(ReplyError) {

@@ -5,12 +5,12 @@ import VoiceEvents
 
 /// The schemas that ops/schemas holds, as far as they use JSON Schema.
 private struct EventSchema {
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "ops/schemas")
     private let schema: [String: Any]
 
     init(named name: String) throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let data = try Data(contentsOf: root.appending(path: "ops/schemas/\(name).json"))
+        let data = try Data(contentsOf: Self.folder.appending(path: "\(name).json"))
         schema = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     }
 
@@ -157,5 +157,18 @@ private struct EventSchemas {
         let described = try ["call-event", "agent-event", "other-event"].map { try EventSchema(named: $0).attributes }
         let named = described.reduce(into: Set<String>()) { $0.formUnion($1) }
         #expect(named == Set(VoiceAttribute.allCases.map(\.rawValue)))
+    }
+
+    @Test(
+        "the page names every event by its schema",
+        arguments: [
+            ("call-event", EventName.Topic.call), ("agent-event", EventName.Topic.agent),
+            ("other-event", EventName.Topic.free),
+        ])
+    func names(schema: String, topic: EventName.Topic) throws {
+        let page = try String(contentsOf: EventSchema.folder.appending(path: "README.md"), encoding: .utf8)
+        let item = try #require(page.components(separatedBy: "\n- ").first { $0.hasPrefix("`\(schema).json`:") })
+        let named = item.components(separatedBy: "`").filter { $0.hasPrefix("Event") }
+        #expect(Set(named) == Set(EventName.allCases.filter { $0.topic == topic }.map(\.text)))
     }
 }

@@ -43,11 +43,20 @@ struct StatusTests {
         #expect(status.capture == nil && status.projection == nil)
     }
 
+    @Test("says when its process began, which tells it from those of one number in other containers")
+    func began() throws {
+        let text = try String(contentsOfFile: "/proc/self/stat", encoding: .utf8)
+        let stat = try #require(ProcessStat(text))
+        let status = WorkerStatus(
+            region: "us-east", waitingFor: [], states: Self.states(), metrics: Self.metrics().snapshot())
+        #expect(status.processStartTicks == stat.startTicks)
+    }
+
     @Test("read from a worker of a version that does not say which process it is")
     func older() throws {
         let said = #"{"region": "us-east", "ready": true, "waitingFor": [], "components": [], "links": []}"#
         let status = try JSONDecoder().decode(WorkerStatus.self, from: Data(said.utf8))
-        #expect(status.ready && status.process == nil)
+        #expect(status.ready && status.process == nil && status.processStartTicks == nil)
     }
 
     @Test("who captures, or how capture stands where it cannot")

@@ -56,6 +56,17 @@ def headings(page=PAGE):
     return {name: re.split(r"^## ", text, flags=re.MULTILINE)[0] for name, text in zip(parts[1::2], parts[2::2])}
 
 
+def usage(name, page=PAGE):
+    """How a command is called: what may stand behind its name, one line a form."""
+    return re.findall(rf"(?m)^    {re.escape(name)} (.+)$", headings(page)[name])
+
+
+def connection_commands(page=PAGE):
+    """The commands that every port has: those of the page's last table."""
+    cells = re.findall(r"^\| (`.+?) \|", pathlib.Path(page).read_text().partition("## What every port has")[2], re.MULTILINE)
+    return {words.split()[0] for cell in cells for words in re.findall("`(.+?)`", cell)}
+
+
 def filled(text, values):
     """What is typed, with what is known in place of its placeholders."""
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)

@@ -113,24 +113,38 @@ class DrainTests(unittest.TestCase):
                 drain.require_worker(pid)
 
     def test_a_process_is_compared_by_the_number_that_it_has_for_itself(self):
-        own = drain.own_number(os.getpid())
-        self.assertEqual(own, os.getpid())
-        drain.require_its_status({**status([link()]), "process": own}, os.getpid())
+        number, began = drain.itself(os.getpid())
+        self.assertEqual(number, os.getpid())
+        drain.require_its_status({**status([link()]), "process": number}, os.getpid())
+        drain.require_its_status({**status([link()]), "process": number, "processStartTicks": began}, os.getpid())
         with self.assertRaises(drain.Unknown):
-            drain.require_its_status({**status([link()]), "process": own + 1}, os.getpid())
+            drain.require_its_status({**status([link()]), "process": number + 1}, os.getpid())
         with self.assertRaises(drain.Unknown):
-            drain.own_number(2 ** 22 + 1)
+            drain.itself(2 ** 22 + 1)
+
+    def test_processes_of_one_number_are_told_apart_by_when_they_began(self):
+        number, began = drain.itself(os.getpid())
+        found = {**status([link()], HOLDING), "process": number, "processStartTicks": began + 1}
+        with self.assertRaisesRegex(drain.Unknown, f"process {number} of another container or host and not {os.getpid()}"):
+            drain.require_its_status(found, os.getpid())
+
+    def test_a_standby_whose_number_is_that_of_the_holder_may_be_stopped(self):
+        number, began = drain.itself(os.getpid())
+        drain.require_its_status({**standby(number), "process": number, "processStartTicks": began}, os.getpid())
+        with self.assertRaisesRegex(drain.Unknown, "is a standby"):
+            drain.require_its_status(
+                {**standby(number), "process": number, "processStartTicks": began + 1}, os.getpid())
 
     def test_a_standby_is_not_asked_about_the_worker_that_holds_the_lease(self):
-        for found, pid, is_refused in (
-                (standby("4711"), 4711, True), (standby("4711"), 47, False), (standby("47"), 4711, False),
-                (status([link()], HOLDING), 4711, False), (status([link()]), 4711, False)):
-            with self.subTest(found=found, pid=pid):
+        own = os.getpid()
+        for found, is_refused in ((standby(own), True), (standby(f"{own}1"), False), (standby(f"1{own}"), False),
+                                  (status([link()], HOLDING), False), (status([link()]), False)):
+            with self.subTest(found=found):
                 if is_refused:
-                    with self.assertRaisesRegex(drain.Unknown, "is a standby, and process 4711 does"):
-                        drain.require_its_status(found, pid)
+                    with self.assertRaisesRegex(drain.Unknown, f"is a standby, and process {own} does"):
+                        drain.require_its_status(found, own)
                 else:
-                    drain.require_its_status(found, pid)
+                    drain.require_its_status(found, own)
 
 
 HOLDING = {"component": "lease", "state": {"name": "holding", "health": "working"}}

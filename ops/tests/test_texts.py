@@ -1,7 +1,9 @@
 """That README.md, regions/README.md and the pages for operators name what there is. Run by ops/test."""
 
+import os
 import pathlib
 import re
+import subprocess
 import sys
 import unittest
 
@@ -16,7 +18,7 @@ SCRIPTS = "".join(
     if path.is_file() and path.suffix in ("", ".py", ".sh") and path.parent.name != "tests")
 
 # Flags of programs that are not ours: redis-check-aof, redis-cli.
-FOREIGN = {"--fix", "--tls"}
+FOREIGN = {"--fix", "--tls", "--cacert", "--cert", "--key", "--user"}
 
 
 def anchors(text):
@@ -64,6 +66,19 @@ class TextTests(unittest.TestCase):
         pages = (OPS / "runbooks").glob("*.md")
         for page, line in self.named(r"`([A-Z][a-z]+(?:\s[a-z']+){3,})`", pages):
             self.assertIn(" ".join(line.split()), SWIFT, page)
+
+    def test_what_the_runbooks_have_set_is_what_their_commands_need(self):
+        block = re.search(r"(?m)^    export (?:.+\n)+", (OPS / "runbooks/README.md").read_text())[0]
+        shown = subprocess.run(["bash", "-uc", block + '    echo $ALL; type redis peer_redis sql >/dev/null'],
+                               capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+        self.assertEqual((shown.stdout, shown.stderr),
+                         ("--region regions/us-east.yaml --region regions/eu-west.yaml\n", ""))
+
+    def test_every_reason_for_which_clients_are_cut_off_is_explained(self):
+        swift = (ROOT / "Sources/RESPServer/Rejection.swift").read_text()
+        reasons = {raw or name for name, raw in re.findall(r'(?m)^    case (\w+)(?: = "(\w+)")?$', swift)}
+        rows = re.findall(r"(?m)^\| (`[a-z_`, ]+`) \|", (OPS / "runbooks/README.md").read_text())
+        self.assertEqual({reason for row in rows for reason in re.findall(r"`(\w+)`", row)}, reasons)
 
     def test_links_lead_somewhere(self):
         for page, link in self.named(r"\]\(([^)\s]+)\)"):

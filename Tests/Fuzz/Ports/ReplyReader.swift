@@ -45,9 +45,14 @@ struct ReplyReader {
         case UInt8(ascii: "_"): guard line.isEmpty else { throw .malformed }
         case UInt8(ascii: "#"): guard line == "t" || line == "f" else { throw .malformed }
         case UInt8(ascii: ":"): guard Int64(line) != nil else { throw .malformed }
-        case UInt8(ascii: "$"), UInt8(ascii: "="):
+        case UInt8(ascii: "$"):
             guard let length = Int(line), length >= -1 else { throw .malformed }
             if length >= 0 { try skip(length) }
+        case UInt8(ascii: "="):
+            // The format and a colon come first.
+            guard let length = Int(line), length >= 4 else { throw .malformed }
+            try skip(length)
+        case UInt8(ascii: "*") where line == "-1": break
         case UInt8(ascii: "*"), UInt8(ascii: "~"): try readElements(line, each: 1, depth: depth)
         case UInt8(ascii: ">"):
             guard depth == 0 else { throw .malformed }
@@ -60,8 +65,8 @@ struct ReplyReader {
     }
 
     private mutating func readElements(_ line: String, each factor: Int, depth: Int) throws(Failure) {
-        guard let count = Int(line), -1...1_000_000 ~= count else { throw .malformed }
-        for _ in 0..<max(count, 0) * factor { _ = try readElement(depth: depth + 1) }
+        guard let count = Int(line), 0...1_000_000 ~= count else { throw .malformed }
+        for _ in 0..<count * factor { _ = try readElement(depth: depth + 1) }
     }
 
     /// A line without its end, in which no other end of a line may stand.

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import os
+import re
 import subprocess
 import unittest
 
@@ -12,6 +13,7 @@ import redis.asyncio
 
 import following
 import ports
+import protocol_examples as examples
 import servers
 from certificates import Authority
 from peer_stage import EAST, WEST, Stage
@@ -72,6 +74,19 @@ class ClientTests(unittest.TestCase):
         return ("CFG.GET", self.tenant, "person", *(words or [self.person]))
 
 
+def tokens(arguments):
+    """The keywords of arguments as COMMAND DOCS describes them."""
+    return {word for one in arguments for word in (one.get("token"), *tokens(one.get("arguments", [])))
+            if word and word.isalpha()}
+
+
+def keywords(forms):
+    """Those of a command as the page says it is called. Of several forms only what they begin with: HELP is Redis' own."""
+    if len(forms) > 1:
+        return {form.split()[0] for form in forms} - {"HELP"}
+    return set(re.findall(r"(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z])", "".join(forms)))
+
+
 class SyncTests(ClientTests):
     def test_commands_of_the_connection(self):
         for protocol in PROTOCOLS:
@@ -84,6 +99,17 @@ class SyncTests(ClientTests):
                 self.assertEqual(client.client_info()["resp"], str(protocol))
                 self.assertIn("regionsync_version", client.info())
                 self.assertGreater(client.command_count(), 20)
+
+    def test_the_page_and_command_docs_say_the_same(self):
+        named = set()
+        for port in ("config", "voice"):
+            docs = self.client(port, 3).execute_command("COMMAND DOCS")
+            for name, described in docs.items():
+                named.add(name.upper())
+                if name.upper() in examples.headings():
+                    with self.subTest(name):
+                        self.assertEqual(tokens(described.get("arguments", [])), keywords(examples.usage(name.upper())))
+        self.assertEqual(named, {*examples.headings(), *examples.connection_commands()})
 
     def test_objects_are_maps(self):
         client = self.client("config", 3)
