@@ -8,7 +8,8 @@ extension ConnectionHandler {
         guard let context else { return }
         lastTicket += 1
         let ticket = lastTicket
-        running = Running(ticket: ticket, began: now)
+        let bytes = login.name.utf8.count + login.secret.count
+        running = Running(ticket: ticket, began: now, heldBytes: bytes)
         attempt(login, ticket: ticket, context)
     }
 

@@ -87,6 +87,8 @@ extension ConnectionHandler {
         closingSince = now
         cancelRunning()
         running = nil
+        forgetInput()
+        pauseReading(context)
         guard output.readableBytes + waitingBytes(context) > 0 else { return context.close(promise: nil) }
         // Empty or not, it is taken after all that left before.
         let sent = context.eventLoop.makePromise(of: Void.self)
@@ -103,16 +105,22 @@ extension ConnectionHandler {
         guard let context, !isCutOff else { return }
         isClosing = true
         isCutOff = true
+        rejected(reason)
+        cancelRunning()
+        running = nil
+        forgetInput()
+        outputTaken()
+        hangUp(context)
+    }
+
+    /// Counts why the client has to go.
+    func rejected(_ reason: Rejection) {
         listener.metrics.rejected(reason)
         listener.logger.debug(
             "client cut off",
             [
                 .connectionID: "\(id)", .clientAddress: "\(session.facts.address)", .reason: "\(reason.rawValue)",
             ])
-        cancelRunning()
-        running = nil
-        outputTaken()
-        hangUp(context)
     }
 
     /// Closes; where TLS is spoken, and something waits, without its last words, which would stand behind that.

@@ -161,6 +161,21 @@ import Testing
         #expect(second.hasPrefix("-LIMIT"))
     }
 
+    @Test("What a transaction takes of memory: where each word stands, and each command, as well")
+    func transactionMemory() {
+        var talk = Talk(.open)
+        _ = talk.say("MULTI")
+        _ = talk.say("T.PUT " + Array(repeating: "a", count: 1000).joined(separator: " "))
+        let words = talk.session.queue?.heldBytes ?? 0
+        #expect(words >= 1000 * (1 + MemoryLayout<Range<Int>>.stride))
+        for _ in 0..<100 { _ = talk.say("T.PUT a b") }
+        let commands = talk.session.queue?.heldBytes ?? 0
+        #expect(commands - words >= 100 * 256)
+        _ = talk.say("DISCARD")
+        let isOpen = talk.session.queue != nil
+        #expect(!isOpen)
+    }
+
     @Test("A port without transactions does not know MULTI")
     func withoutTransactions() {
         var talk = Talk(.open, table: CommandTable([]))
