@@ -89,15 +89,28 @@ extension ConnectionHandler {
         running = nil
         forgetInput()
         pauseReading(context)
-        guard output.readableBytes + waitingBytes(context) > 0 else { return context.close(promise: nil) }
+        guard output.readableBytes + waitingBytes(context) > 0 else { return closeWhenSent() }
         // Empty or not, it is taken after all that left before.
         let sent = context.eventLoop.makePromise(of: Void.self)
-        let channel = context.channel
-        sent.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        sent.futureResult.assumeIsolatedUnsafeUnchecked().whenComplete { _ in self.closeWhenSent() }
         let piece = output
         output = ByteBuffer()
         context.writeAndFlush(wrapOutboundOut(piece), promise: sent)
         schedule(for: now + TimeAmount(listener.limits.stallTime))
+    }
+
+    /// How long the kernel has for what it has not sent, before it is asked again.
+    private static let unsentLook = TimeAmount.milliseconds(20)
+
+    /// Closes when the kernel has sent all that it was given. Until then what the client says is read, and passed over: had
+    /// the connection been closed, or something not been read by then, it would be reset, and the replies be lost.
+    private func closeWhenSent() {
+        guard let context, let closingSince, !isCutOff else { return }
+        guard context.channel.unsentBytes > 0 else { return context.close(promise: nil) }
+        schedule(for: closingSince + TimeAmount(listener.limits.stallTime))
+        context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: Self.unsentLook) { [weak self] in
+            self?.closeWhenSent()
+        }
     }
 
     /// Closes at once, whatever the client has not taken, and counts why.

@@ -57,6 +57,23 @@ import Testing
         }
     }
 
+    @Test("Who reads slowly gets all that it was answered, though it says something more while the port closes")
+    func unsent() async throws {
+        let large = String(repeating: "x", count: 512 << 10)
+        let table = CommandTable([.test("T.LARGE", .immediate { _ in .text(large) })])
+        try await TestServer.with(table: table, { $0.drainTime = .seconds(60) }) { server in
+            // The kernel takes the reply, and cannot send it.
+            let slow = try server.client(receiveBytes: 4096)
+            slow.send("T.LARGE\r\n")
+            try await eventually { server.answered("t.large") == 1 }
+            await server.shutDown()
+            try await eventually { (try? server.client()) == nil }
+            slow.send("PING\r\n")
+            await slow.expectEnd("$\(large.utf8.count)\r\n\(large)\r\n")
+            #expect(server.rejected(.drainTime) == 0)
+        }
+    }
+
     @Test("A command that only reads goes on while the port closes")
     func reading() async throws {
         let gate = Gate()
