@@ -188,6 +188,36 @@ import Testing
         }
     }
 
+    @Test("A secret that is changed while it is checked lets nobody in any more, and the new one does")
+    func secretOfBefore() async throws {
+        let diary = Diary()
+        let table = CommandTable([
+            .test(
+                "T.NOTE",
+                .immediate { _ in
+                    diary.note("seen")
+                    return .ok
+                })
+        ])
+        // Of `sesame`, slow to check; of `simsim`.
+        let slow = try #require(
+            SecretHash(
+                "SCRAM-SHA-256$50000:c2l4dGVlbiBieXRlIHNhbA==$ewuvJfBYNRMg8C1r0/cyK5kWqUP1MG0gePTC6au+fvY=:"
+                    + "f+axULYoezfPBJSs4xEKkj/SdIbz122aKWk4dLaMFN8="))
+        let fresh = try #require(SecretHash("#af15619a69e0dc30eb22e152c9674f8653974449103f250852bb37694f5a1b10"))
+        #expect(slow.matches(Array("sesame".utf8)))
+        let anonymous = Account(name: Account.defaultName, permissions: [.read], tenants: .all)
+        let entries = [slow, fresh].map { Accounts.Entry(account: .writer, secrets: [$0]) }
+        let accounts = AccountStore(Accounts([entries[0]], anonymous: anonymous))
+        try await TestServer.with(table: table, accounts: accounts) { server in
+            let client = try server.client()
+            client.send("T.NOTE\r\nAUTH gws sesame\r\nAUTH gws simsim\r\n")
+            try await eventually { !diary.all.isEmpty }
+            accounts.replace(with: Accounts([entries[1]], anonymous: anonymous))
+            await client.expect("+OK\r\n-WRONGPASS invalid username-password pair or user is disabled.\r\n+OK\r\n")
+        }
+    }
+
     @Test("A port that is taken and an address of elsewhere are named")
     func cannotListen() async throws {
         try await TestServer.with { server in
