@@ -137,6 +137,9 @@ extension Session {
 
     /// The accounts were replaced. Who is logged in has the account of that name from now on, or none.
     package mutating func accountsChanged(to accounts: Accounts) {
+        let before = account?.name
+        // What was queued for one account is not carried out for another.
+        defer { if account?.name != before { queue?.isBroken = true } }
         anonymous = accounts.anonymous
         certified = certified.flatMap { accounts.account(named: $0.name) }
         switch identity {

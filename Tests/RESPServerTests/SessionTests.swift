@@ -199,6 +199,26 @@ import Testing
         #expect(anonymous == "+PONG\r\n")
     }
 
+    @Test("A transaction outlasts new accounts, though not its own account")
+    func transactionOfAnother() {
+        var talk = Talk()
+        _ = talk.say("AUTH gws sesame")
+        _ = talk.say("MULTI")
+        let queued = talk.say("T.GET a")
+        #expect(queued == "+QUEUED\r\n")
+        let narrowed = Account(name: "gws", permissions: [.read], tenants: .all)
+        talk.session.accountsChanged(to: Accounts([.init(account: narrowed, secrets: [])]))
+        let committed = talk.say("EXEC")
+        #expect(committed == "(commit [\"T.GET a\"] for gws)")
+        _ = talk.say("MULTI")
+        _ = talk.say("T.GET a")
+        talk.session.accountsChanged(to: Accounts([.init(account: .reader, secrets: [])]))
+        let other = talk.say("AUTH pulse sesame")
+        #expect(other == "+OK\r\n" && talk.session.account == .reader)
+        let aborted = talk.say("EXEC")
+        #expect(aborted == "-EXECABORT Transaction discarded because of previous errors.\r\n")
+    }
+
     @Test("A certificate is a login, which RESET goes back to")
     func certificate() {
         var talk = Talk()
