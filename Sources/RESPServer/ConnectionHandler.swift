@@ -173,11 +173,9 @@ extension ConnectionHandler {
 
     /// The client's certificate has been verified, if it has one.
     private func certificateShown(_ context: ChannelHandlerContext) {
-        guard let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate(),
-            let account = listener.accounts.current.account(ofCertificate: certificate.names)
-        else { return }
-        session.identified(as: account)
-        checkHandshake()
+        guard let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate() else { return }
+        let isLogin = session.certificateShown(with: certificate.names, to: listener.accounts.current)
+        if isLogin { checkHandshake() }
     }
 }
 

@@ -224,11 +224,36 @@ import Testing
         var talk = Talk()
         #expect(Accounts.test.account(ofCertificate: ["x", "pulse.example.com"]) == .reader)
         #expect(Accounts.test.account(ofCertificate: ["x"]) == nil)
-        talk.session.identified(as: .reader)
+        let isStranger = !talk.session.certificateShown(with: ["x"], to: .test)
+        #expect(isStranger && talk.session.account == nil)
+        let isLogin = talk.session.certificateShown(with: ["x", "pulse.example.com"], to: .test)
+        #expect(isLogin && talk.session.account == .reader)
         _ = talk.say("AUTH gws sesame")
         #expect(talk.session.account == .writer)
         _ = talk.say("RESET")
         #expect(talk.session.account == .reader)
+    }
+
+    @Test("A certificate is worth what the accounts say of it now")
+    func certificateOfBefore() {
+        var talk = Talk()
+        let names = ["pulse.example.com"]
+        let isLogin = talk.session.certificateShown(with: names, to: .test)
+        #expect(isLogin && talk.session.account == .reader)
+        let none = Accounts([.init(account: .reader, secrets: []), .init(account: .writer, secrets: [])])
+        talk.session.accountsChanged(to: none)
+        #expect(talk.session.account == nil)
+        talk.session.accountsChanged(
+            to: Accounts([.init(account: .writer, secrets: [], certificateNames: Set(names))]))
+        #expect(talk.session.account == .writer)
+        talk.session.accountsChanged(to: .test)
+        #expect(talk.session.account == .reader)
+        // Who has said a secret stays who it is.
+        _ = talk.say("AUTH gws sesame")
+        talk.session.accountsChanged(to: none)
+        #expect(talk.session.account == .writer)
+        _ = talk.say("RESET")
+        #expect(talk.session.account == nil)
     }
 
     @Test("What a browser sends ends the connection without a word", arguments: ["POST / HTTP/1.1", "Host: localhost"])
