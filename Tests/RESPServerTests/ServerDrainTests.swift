@@ -1,4 +1,5 @@
 import NIOCore
+import Observability
 import RESP
 import Testing
 
@@ -215,6 +216,30 @@ import Testing
             try await eventually { !diary.all.isEmpty }
             accounts.replace(with: Accounts([entries[1]], anonymous: anonymous))
             await client.expect("+OK\r\n-WRONGPASS invalid username-password pair or user is disabled.\r\n+OK\r\n")
+        }
+    }
+
+    @Test("A port that the kernel takes away is given up, and its clients are let go")
+    func spoilt() async throws {
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let server = RESPServer(
+            .init(host: "127.0.0.1", port: 0, label: "test", identity: ServerIdentity(version: "1")), table: .test,
+            accounts: AccountStore(.open), registry: MetricsRegistry(), logger: .silent,
+            onListening: { listening.yield($0) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var iterator = ports.makeAsyncIterator()
+                let first = await iterator.next()
+                let port = try #require(first)
+                let client = try RawClient(port: port)
+                client.send("PING\r\n")
+                await client.expect("+PONG\r\n")
+                let socket = try #require(ListeningSocket(port: port))
+                socket.spoil()
+                await client.expectEnd()
+            }
+            await #expect(throws: RESPServerError.self) { try await server.run() }
+            try await group.waitForAll()
         }
     }
 
