@@ -36,8 +36,11 @@ package struct Request: Sendable {
     /// How many words there are, the command's name included.
     package var count: Int { ranges.count }
 
-    /// Bytes of all words and what stood between them: what the request takes of memory.
+    /// Bytes of all words and what stood between them.
     package var byteCount: Int { buffer.readableBytes }
+
+    /// Memory that the request takes, all that its words share it with included, and where each of them stands.
+    package var heldBytes: Int { buffer.storageCapacity + ranges.count * MemoryLayout<Range<Int>>.stride }
 
     /// The same words in memory of their own, for who keeps them longer than the command runs.
     package var copied: Request {
@@ -46,6 +49,9 @@ package struct Request: Sendable {
         own.writeImmutableBuffer(buffer)
         return Request(buffer: own, ranges: ranges)
     }
+
+    /// The same words; in memory of their own where they hold much that is not theirs.
+    package var trimmed: Request { buffer.storageCapacity > 2 * byteCount + 1024 ? copied : self }
 
     /// The word at `index` (0 is the command's name), sharing the request's memory; nil where there is none.
     package subscript(index: Int) -> ByteBuffer? {

@@ -36,6 +36,13 @@ package struct RequestDecoder: Sendable {
     /// Bytes that were received and belong to no request yet.
     package var pendingBytes: Int { buffer.readableBytes }
 
+    /// Memory that is kept for them, and for where the words of the one that has begun stand. What a request that was given
+    /// shares with them counts.
+    package var heldBytes: Int {
+        guard buffer.readableBytes > 0 else { return 0 }
+        return buffer.storageCapacity + progress.ranges.capacity * MemoryLayout<Range<Int>>.stride
+    }
+
     /// Whether part of a request has come and the rest has not, once `next` has given nil.
     package var isInsideRequest: Bool { buffer.readableBytes > 0 }
 
@@ -147,12 +154,17 @@ extension RequestDecoder {
         let request = Request(buffer: bytes, ranges: progress.ranges)
         isShared = true
         progress = Progress()
+        dropEmpty()
         return request
     }
 
-    /// Half a request must not hold the memory of all that was received with it, for as long as the client likes.
+    /// Half a request must not hold the memory of all that was received with it, for as long as the client likes, nor of all
+    /// that was passed over before it began.
     private mutating func keepRestAlone() {
-        guard isShared else { return }
+        guard isShared else {
+            buffer.discardReadBytes()
+            return
+        }
         var rest = ByteBuffer()
         if buffer.readableBytes > 0 {
             rest.reserveCapacity(buffer.readableBytes)
@@ -166,6 +178,14 @@ extension RequestDecoder {
     private mutating func forget() {
         buffer.moveReaderIndex(forwardBy: progress.position)
         progress = Progress()
+        dropEmpty()
+    }
+
+    /// Memory in which nothing is left is not kept until more is fed.
+    private mutating func dropEmpty() {
+        guard buffer.readableBytes == 0 else { return }
+        buffer = ByteBuffer()
+        isShared = false
     }
 }
 

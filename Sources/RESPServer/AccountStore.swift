@@ -15,7 +15,7 @@ package final class AccountStore: Sendable {
     }
 
     /// Replaces the accounts. Clients that are logged in stay so under the new permissions and tenants of their account;
-    /// those whose account is gone have to log in again.
+    /// those whose account is gone, or who were let in by a certificate that is not one of its any more, have to log in again.
     package func replace(with accounts: Accounts) {
         let observers = state.withLock { state in
             state.accounts = accounts

@@ -102,6 +102,11 @@ extension Client {
         onLoop { $0.cutOff(reason) }
     }
 
+    /// Too much is kept of what clients sent, and this connection ends for it.
+    func cutOffForInput() {
+        onLoop { $0.cutOffForInput() }
+    }
+
     /// The connection has ended; on its event loop.
     func forgetConnection() { connection.value = nil }
 

@@ -8,7 +8,8 @@ extension ConnectionHandler {
         guard let context else { return }
         lastTicket += 1
         let ticket = lastTicket
-        running = Running(ticket: ticket, began: now)
+        let bytes = login.name.utf8.count + login.secret.count
+        running = Running(ticket: ticket, began: now, heldBytes: bytes)
         attempt(login, ticket: ticket, context)
     }
 
@@ -35,22 +36,25 @@ extension ConnectionHandler {
         guard let context, running?.ticket == ticket, !isClosing else {
             return listener.loginEnded(from: source, at: Duration(uptimeOf: .now()))
         }
+        let revision = listener.accounts.revision
         let accounts = listener.accounts.current
         let loop = context.eventLoop
         guard accounts.hasSlowSecrets else {
-            return checked(login, accounts.account(for: login), ticket: ticket, on: loop)
+            return checked(login, accounts.account(for: login), of: revision, ticket: ticket, on: loop)
         }
         NIOThreadPool.singleton.runIfActive(eventLoop: loop) { accounts.account(for: login) }
             .assumeIsolatedUnsafeUnchecked()
             .whenComplete { result in
-                self.checked(login, try? result.get(), ticket: ticket, on: loop)
+                self.checked(login, try? result.get(), of: revision, ticket: ticket, on: loop)
             }
     }
 
-    private func checked(_ login: Login, _ account: Account?, ticket: Int, on eventLoop: any EventLoop) {
+    private func checked(
+        _ login: Login, _ account: Account?, of revision: Int, ticket: Int, on eventLoop: any EventLoop
+    ) {
+        // Of accounts that were replaced meanwhile it says nothing.
+        guard listener.accounts.revision == revision else { return verify(login, ticket: ticket) }
         let now = Duration(uptimeOf: .now())
-        // The accounts may have been replaced while the secret was checked.
-        let account = account.flatMap { listener.accounts.current.account(named: $0.name) }
         if account != nil {
             listener.loginEnded(from: source, at: now)
         } else {

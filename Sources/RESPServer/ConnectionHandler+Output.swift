@@ -87,15 +87,30 @@ extension ConnectionHandler {
         closingSince = now
         cancelRunning()
         running = nil
-        guard output.readableBytes + waitingBytes(context) > 0 else { return context.close(promise: nil) }
+        forgetInput()
+        pauseReading(context)
+        guard output.readableBytes + waitingBytes(context) > 0 else { return closeWhenSent() }
         // Empty or not, it is taken after all that left before.
         let sent = context.eventLoop.makePromise(of: Void.self)
-        let channel = context.channel
-        sent.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        sent.futureResult.assumeIsolatedUnsafeUnchecked().whenComplete { _ in self.closeWhenSent() }
         let piece = output
         output = ByteBuffer()
         context.writeAndFlush(wrapOutboundOut(piece), promise: sent)
         schedule(for: now + TimeAmount(listener.limits.stallTime))
+    }
+
+    /// How long the kernel has for what it has not sent, before it is asked again.
+    private static let unsentLook = TimeAmount.milliseconds(20)
+
+    /// Closes when the kernel has sent all that it was given. Until then what the client says is read, and passed over: had
+    /// the connection been closed, or something not been read by then, it would be reset, and the replies be lost.
+    private func closeWhenSent() {
+        guard let context, let closingSince, !isCutOff else { return }
+        guard context.channel.unsentBytes > 0 else { return context.close(promise: nil) }
+        schedule(for: closingSince + TimeAmount(listener.limits.stallTime))
+        context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: Self.unsentLook) { [weak self] in
+            self?.closeWhenSent()
+        }
     }
 
     /// Closes at once, whatever the client has not taken, and counts why.
@@ -103,16 +118,22 @@ extension ConnectionHandler {
         guard let context, !isCutOff else { return }
         isClosing = true
         isCutOff = true
+        rejected(reason)
+        cancelRunning()
+        running = nil
+        forgetInput()
+        outputTaken()
+        hangUp(context)
+    }
+
+    /// Counts why the client has to go.
+    func rejected(_ reason: Rejection) {
         listener.metrics.rejected(reason)
         listener.logger.debug(
             "client cut off",
             [
                 .connectionID: "\(id)", .clientAddress: "\(session.facts.address)", .reason: "\(reason.rawValue)",
             ])
-        cancelRunning()
-        running = nil
-        outputTaken()
-        hangUp(context)
     }
 
     /// Closes; where TLS is spoken, and something waits, without its last words, which would stand behind that.

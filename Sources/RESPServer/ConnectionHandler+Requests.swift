@@ -30,6 +30,7 @@ extension ConnectionHandler {
         isProcessing = false
         if written >= turnBytes { postpone(context) }
         if isDraining, running == nil, !isClosing, !isPostponed { close() }
+        countInput()
         pauseReading(context)
         if !isReading { flushSoon(context) }
     }
@@ -92,7 +93,7 @@ extension ConnectionHandler {
     }
 
     /// Stops reading from a client that is further ahead than may be kept, and goes on when it is not.
-    private func pauseReading(_ context: ChannelHandlerContext) {
+    func pauseReading(_ context: ChannelHandlerContext) {
         let isBehind = decoder.pendingBytes > listener.limits.backlogBytes && !isClosing
         let cannotRun = running != nil || !context.channel.isWritable || isPostponed
         guard (isBehind && cannotRun) != isReadPaused else { return }
@@ -117,7 +118,8 @@ extension ConnectionHandler {
                 start(otherwise, invocation, listener.table.commands[place].flags, at: now)
             }
         case .deferred(let answer):
-            if let pending = begin(at: now) { answer(invocation, pending) }
+            let invocation = invocation.trimmed
+            if let pending = begin(at: now, holding: invocation.request.heldBytes) { answer(invocation, pending) }
         }
     }
 
@@ -127,7 +129,9 @@ extension ConnectionHandler {
         _ flags: Set<Command.Flag>, at now: NIODeadline
     ) {
         let isBlocking = flags.contains(.blocking)
-        guard let pending = begin(at: now, outlastsDrain: !isBlocking) else { return }
+        let invocation = invocation.trimmed
+        let bytes = invocation.request.heldBytes
+        guard let pending = begin(at: now, holding: bytes, outlastsDrain: !isBlocking) else { return }
         if isBlocking || flags.contains(.readonly) {
             add(pending) { await pending.answer(cancellable: { await answer(invocation) }) }
         } else {
@@ -141,8 +145,9 @@ extension ConnectionHandler {
     }
 
     private func commit(_ commands: [QueuedCommand], account: Account, at now: NIODeadline) {
+        let bytes = commands.reduce(0) { $0 + $1.heldBytes }
         guard let transaction = listener.table.transaction, let client,
-            let pending = begin(at: now, outlastsDrain: true)
+            let pending = begin(at: now, holding: bytes, outlastsDrain: true)
         else { return }
         let invocation = TransactionInvocation(
             commands: commands, account: account, client: client, version: session.version)
@@ -153,12 +158,13 @@ extension ConnectionHandler {
         }
     }
 
-    /// From now on a reply is owed, and nothing behind it is run.
-    private func begin(at now: NIODeadline, outlastsDrain: Bool = false) -> PendingReply? {
+    /// From now on a reply is owed, and nothing behind it is run; what asked for it takes so much memory until then.
+    private func begin(at now: NIODeadline, holding bytes: Int, outlastsDrain: Bool = false) -> PendingReply? {
         guard let client else { return nil }
         lastTicket += 1
         let pending = PendingReply(client: client, ticket: lastTicket)
-        running = Running(ticket: lastTicket, began: now, pending: pending, outlastsDrain: outlastsDrain)
+        running = Running(
+            ticket: lastTicket, began: now, pending: pending, outlastsDrain: outlastsDrain, heldBytes: bytes)
         if isDraining, !outlastsDrain { pending.cancel() }
         return pending
     }
@@ -199,5 +205,10 @@ extension Invocation {
     fileprivate init?(_ request: Request, _ account: Account, _ client: Client?, _ version: RESPVersion) {
         guard let client else { return nil }
         self.init(request: request, account: account, client: client, version: version)
+    }
+
+    /// For a command that takes its time: what came with its request is not to be held for as long.
+    fileprivate var trimmed: Invocation {
+        Invocation(request: request.trimmed, account: account, client: client, version: version)
     }
 }

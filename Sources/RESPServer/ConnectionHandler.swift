@@ -7,7 +7,7 @@ internal import RESP
 /// One client's connection on its event loop: requests in, their replies out in order, one command at a time.
 ///
 /// While a command runs elsewhere the requests behind it wait, up to a bound, and then the client does. So it does while
-/// it takes less than it is sent. See `+Requests`, `+Logins`, `+Output` and `+Time`.
+/// it takes less than it is sent. See `+Requests`, `+Logins`, `+Input`, `+Output` and `+Time`.
 final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -20,6 +20,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         var pending: PendingReply?
         /// Whether it is left to end by itself while the port closes.
         var outlastsDrain = false
+        /// Memory that its request takes, or those of its transaction.
+        var heldBytes = 0
     }
 
     let listener: Listener
@@ -46,6 +48,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     var onDrain: (@Sendable () -> Void)?
     /// Whether nothing is read or run any more.
     var isClosing = false
+
+    /// Bytes of what was received that the port has in its total.
+    var countedInput = 0
 
     // Output
     var output = ByteBuffer()
@@ -116,6 +121,7 @@ extension ConnectionHandler {
         client?.forgetConnection()
         client = nil
         outputTaken()
+        countInput()
         listener.ended(id, from: source)
         ended?.succeed()
         ended = nil
@@ -167,11 +173,9 @@ extension ConnectionHandler {
 
     /// The client's certificate has been verified, if it has one.
     private func certificateShown(_ context: ChannelHandlerContext) {
-        guard let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate(),
-            let account = listener.accounts.current.account(ofCertificate: certificate.names)
-        else { return }
-        session.identified(as: account)
-        checkHandshake()
+        guard let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate() else { return }
+        let isLogin = session.certificateShown(with: certificate.names, to: listener.accounts.current)
+        if isLogin { checkHandshake() }
     }
 }
 

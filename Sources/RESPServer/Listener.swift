@@ -25,8 +25,10 @@ final class Listener: Sendable {
     let logger: Logger
     let started = Duration(uptimeOf: .now())
     private let state: Mutex<State>
-    /// Apart from all else: clients that do not read must not keep logins and new connections waiting.
+    /// Both apart from all else: clients that do not read, or do not finish what they begin, must not keep logins and new
+    /// connections waiting.
     private let untaken: Mutex<OutputTotal>
+    private let kept: Mutex<InputTotal>
 
     /// `port` is the label of the metrics.
     init(
@@ -44,6 +46,7 @@ final class Listener: Sendable {
                 counts: ConnectionCounts(limit: limits.clients, limitPerSource: limits.clientsPerSource),
                 throttle: LoginThrottle(settings: limits.logins)))
         untaken = Mutex(OutputTotal(limit: limits.totalOutputBytes))
+        kept = Mutex(InputTotal(limit: limits.totalInputBytes))
     }
 
     /// The port is open: hears of new accounts from now on. One that cannot be had, and is tried every second, must not
@@ -143,6 +146,18 @@ extension Listener {
 
     /// The client takes what it is sent again, or is gone.
     func waitsNoMore(_ id: Int64) { untaken.withLock { $0.ended(id) } }
+}
+
+// MARK: - Input
+
+extension Listener {
+    /// So many bytes are kept of what a client sent; none where they are few, or it is gone. Who has to go for it does.
+    func keeps(_ bytes: Int, for id: Int64) {
+        let removed = kept.withLock { $0.keeps(bytes, for: id) }
+        guard !removed.isEmpty else { return }
+        let clients = state.withLock { state in removed.compactMap { state.clients[$0] } }
+        for client in clients { client.cutOffForInput() }
+    }
 }
 
 // MARK: - Logins

@@ -22,6 +22,9 @@ package struct ListenerLimits: Hashable, Sendable {
     /// Bytes that may wait for all those clients together that take less than they are sent; beyond, those that take nothing
     /// are cut off; where all take something, the one that made it too much.
     package var totalOutputBytes = 256 << 20
+    /// Bytes that may be kept of what clients sent, those together of which more than a few KiB are: of commands that are not
+    /// whole, have to wait or are not over, and of transactions. Beyond, who has not got on for longest has to go.
+    package var totalInputBytes = 256 << 20
     /// Bytes waiting for a client above which no more of its commands are run, and below which they are again. What it is
     /// sent above that in one turn of the event loop makes the rest wait for the next.
     package var outputPause = 64 << 10...256 << 10

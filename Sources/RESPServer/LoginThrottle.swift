@@ -80,11 +80,8 @@ package struct LoginThrottle: Sendable {
     package mutating func ended(from source: ClientSource, at now: Duration) {
         var record = record(of: source, at: now)
         record.checks = max(record.checks - 1, 0)
-        if record.checks == 0, record.failures == 0 {
-            records[source] = nil
-        } else {
-            keep(record, for: source)
-        }
+        guard record.checks == 0, record.failures == 0 else { return keep(record, for: source) }
+        if records.removeValue(forKey: source) == nil, isFull { others = nil }
     }
 
     /// An attempt was checked and the secret was wrong.

@@ -49,7 +49,7 @@ package struct RESPServer: Service {
         self.onListening = onListening
     }
 
-    /// - Throws: ``RESPServerError`` when the address cannot be had.
+    /// - Throws: ``RESPServerError`` when the address cannot be had, or the kernel does not let it be kept.
     package func run() async throws {
         let listener = Listener(
             table: table, limits: settings.limits, accounts: accounts, identity: settings.identity,
@@ -59,21 +59,39 @@ package struct RESPServer: Service {
         let port = channel.localAddress?.port ?? settings.port
         logger.info("listening", [.endpoint: "\(settings.host):\(port)"])
         onListening(port)
-        await withTaskGroup(of: Void.self) { group in
+        let isAsked = await withTaskGroup(of: Void.self, returning: Bool.self) { group in
             group.addTask { await listener.jobs.run() }
             // Cancelled, it stops in the same order, though what runs on the pool is cancelled at once, and hardly anybody
             // is waited for: what cancels it waits as well.
-            let isAsked = (try? await gracefulShutdown()) != nil
+            let isAsked = await Self.isAskedToClose(channel)
             try? await channel.close()
             let time = settings.limits.drainTime
-            await listener.drain(on: channel.eventLoop, within: isAsked ? time : min(time, Self.cancelledDrainTime))
+            await listener.drain(
+                on: channel.eventLoop, within: Task.isCancelled ? min(time, Self.cancelledDrainTime) : time)
             listener.jobs.finish()
             group.cancelAll()
+            return isAsked
         }
         logger.info("no longer listening", [.endpoint: "\(settings.host):\(port)"])
+        guard isAsked || Task.isCancelled else {
+            throw RESPServerError.cannotListen(
+                host: settings.host, port: port, message: "the socket was closed, as no connection could be accepted")
+        }
     }
 
     private static let cancelledDrainTime = Duration.seconds(1)
+
+    /// Returns when the port has to close: true where it is asked to; else it was cancelled, or an error closed the channel.
+    private static func isAskedToClose(_ channel: any Channel) async -> Bool {
+        let (asked, ask) = AsyncStream.makeStream(of: Void.self)
+        channel.closeFuture.whenComplete { _ in ask.finish() }
+        return await withGracefulShutdownHandler {
+            for await _ in asked { return true }
+            return false
+        } onGracefulShutdown: {
+            ask.yield()
+        }
+    }
 
     private func bind(_ listener: Listener) async throws(RESPServerError) -> any Channel {
         let pause = settings.limits.outputPause

@@ -26,6 +26,8 @@ enum Rejection: String, CaseIterable, Error, Hashable, Sendable {
     case output
     /// More waited for all clients than may, and it took nothing, or was the one that made it too much.
     case outputTotal = "output_total"
+    /// More was kept of what all clients sent than may be, and of this one for longest.
+    case inputTotal = "input_total"
     /// Its commands were not over when the port had to close.
     case drainTime = "drain_time"
 }

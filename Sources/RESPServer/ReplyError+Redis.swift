@@ -6,6 +6,8 @@ extension ReplyError {
     static let notAnInteger = ReplyError("value is not an integer or out of range")
     static let notInTransaction = ReplyError("Command not allowed inside a transaction")
     package static let closing = ReplyError(code: "UNAVAILABLE", message: "the server is closing")
+    static let tooMuchInput = ReplyError(
+        code: "LIMIT", message: "too much is kept of what clients sent; try again later")
     static let badClientName = ReplyError("Client names cannot contain spaces, newlines or special characters.")
     /// Bytes of what a client calls itself and its library.
     static let labelBytes = 128

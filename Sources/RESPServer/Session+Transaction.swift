@@ -9,6 +9,8 @@ struct TransactionQueue: Sendable {
 
     private(set) var commands: [QueuedCommand] = []
     private var byteCount = 0
+    /// Memory that they take.
+    private(set) var heldBytes = 0
     /// Whether a command was refused, so that `EXEC` carries out none.
     var isBroken = false
 
@@ -19,8 +21,14 @@ struct TransactionQueue: Sendable {
         else { return false }
         commands.append(command)
         byteCount += command.request.byteCount
+        heldBytes += command.heldBytes
         return true
     }
+}
+
+extension QueuedCommand {
+    /// Memory that it takes, its places in the queue and on the heap included.
+    var heldBytes: Int { request.heldBytes + 256 }
 }
 
 /// `MULTI`, `EXEC`, `DISCARD`: the port carries out what stands between them at once.

@@ -58,7 +58,8 @@ package struct Session: Sendable {
     let facts: Facts
     let table: CommandTable
     var anonymous: Account?
-    /// Whom the client's certificate belongs to.
+    /// The names in the client's certificate, and whom it belongs to.
+    var certificateNames: [String] = []
     var certified: Account?
     var identity: Identity
     var pendingLogin: PendingLogin?
@@ -129,20 +130,30 @@ extension Session {
         }
     }
 
-    /// The client showed a certificate that belongs to `account`.
-    package mutating func identified(as account: Account) {
-        certified = account
-        identity = .named(account)
+    /// The client showed a certificate, which has been verified, with these names.
+    ///
+    /// - Returns: Whether that is a login.
+    package mutating func certificateShown(with names: [String], to accounts: Accounts) -> Bool {
+        certificateNames = names
+        certified = accounts.account(ofCertificate: names)
+        guard let certified else { return false }
+        identity = .named(certified)
+        return true
     }
 
-    /// The accounts were replaced. Who is logged in has the account of that name from now on, or none.
+    /// The accounts were replaced. Who is logged in has the account of that name from now on, or none; by a certificate, the
+    /// one that it belongs to now.
     package mutating func accountsChanged(to accounts: Accounts) {
+        let before = account?.name
+        // What was queued for one account is not carried out for another.
+        defer { if account?.name != before { queue?.isBroken = true } }
+        let isByCertificate = certified != nil && account == certified
         anonymous = accounts.anonymous
-        certified = certified.flatMap { accounts.account(named: $0.name) }
+        certified = accounts.account(ofCertificate: certificateNames)
         switch identity {
-        case .named(let account):
+        case .named(let account) where !isByCertificate:
             identity = accounts.account(named: account.name).map { Identity.named($0) } ?? unnamed
-        case .anonymous, .nobody: identity = unnamed
+        case .named, .anonymous, .nobody: identity = unnamed
         }
     }
 

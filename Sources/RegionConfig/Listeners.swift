@@ -34,6 +34,8 @@ extension Region {
             package let outputBytes: Int
             /// Bytes that may wait for all clients together that take less than they are sent.
             package let totalOutputBytes: Int
+            /// Bytes that may be kept of what all clients together sent and is not carried out.
+            package let totalInputBytes: Int
             /// Bytes of objects that the worker keeps in memory for readers of provisioning.
             package let memoryBytes: Int
         }
@@ -116,13 +118,15 @@ extension Region.Listeners: RegionSection {
 
 extension Region.Listeners.Limits: RegionSection {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case clients, clientsPerSource, idleTime, handshakeTime, drainTime, outputBytes, totalOutputBytes, memoryBytes
+        case clients, clientsPerSource, idleTime, handshakeTime, drainTime, outputBytes, totalOutputBytes
+        case totalInputBytes, memoryBytes
     }
 
     static let shape = Shape(CodingKeys.self)
     static let defaults = Region.Listeners.Limits(
         clients: 10_000, clientsPerSource: 2_000, idleTime: .seconds(600), handshakeTime: .seconds(10),
-        drainTime: .seconds(10), outputBytes: 32 << 20, totalOutputBytes: 256 << 20, memoryBytes: 256 << 20)
+        drainTime: .seconds(10), outputBytes: 32 << 20, totalOutputBytes: 256 << 20,
+        totalInputBytes: 256 << 20, memoryBytes: 256 << 20)
 
     package init(from decoder: any Decoder) throws {
         let reader = try SectionReader(decoder, keys: CodingKeys.self)
@@ -138,6 +142,9 @@ extension Region.Listeners.Limits: RegionSection {
         outputBytes = try reader.bytes(.outputBytes, in: 1 << 20...1 << 30, default: defaults.outputBytes)
         totalOutputBytes = try reader.bytes(
             .totalOutputBytes, in: 1 << 20...1 << 40, default: defaults.totalOutputBytes)
+        // A single client may have some MiB.
+        totalInputBytes = try reader.bytes(
+            .totalInputBytes, in: 16 << 20...1 << 40, default: defaults.totalInputBytes)
         memoryBytes = try reader.bytes(.memoryBytes, in: 1 << 20...1 << 40, default: defaults.memoryBytes)
     }
 }

@@ -83,5 +83,6 @@ extension ListenerLimits {
         drainTime = limits.drainTime
         outputBytes = limits.outputBytes
         totalOutputBytes = limits.totalOutputBytes
+        totalInputBytes = limits.totalInputBytes
     }
 }

@@ -50,6 +50,24 @@ import Testing
         #expect(verdicts.suffix(2) == [.refused, .refused])
     }
 
+    @Test("Sources that find no room give back what they had of it")
+    func others() {
+        let settings = Self.settings {
+            $0.sources = 1
+            $0.checks = 1
+        }
+        var throttle = LoginThrottle(settings: settings)
+        throttle.failed(from: Self.source, at: .zero)
+        let other = ClientSource(address: [192, 0, 2, 2])
+        for _ in 0..<3 {
+            let first = throttle.attempted(from: other, at: .zero)
+            #expect(first == .now)
+            let second = throttle.attempted(from: other, at: .zero)
+            #expect(second == .again(settings.retry))
+            throttle.ended(from: other, at: .zero)
+        }
+    }
+
     @Test("A source is forgotten in time")
     func forgotten() {
         var throttle = LoginThrottle(settings: Self.settings())

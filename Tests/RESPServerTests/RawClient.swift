@@ -16,6 +16,18 @@ final class RawClient: Sendable {
     @discardableResult
     func send(_ text: String) -> Int { talk.offer(text) }
 
+    /// Sends all of a text that is more than the kernel takes at once.
+    func sendAll(_ text: String) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            try #require(ContinuousClock.now < deadline)
+            let count = send(String(decoding: rest, as: UTF8.self))
+            rest = rest.dropFirst(count)
+            if count == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        }
+    }
+
     /// The next `text.utf8.count` bytes must be `text`.
     func expect(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) async {
         let received = await read(text.utf8.count)

@@ -1,4 +1,5 @@
 import NIOCore
+import Observability
 import RESP
 import Testing
 
@@ -54,6 +55,23 @@ import Testing
             #expect(throws: (any Error).self) { try server.client() }
             gate.open()
             await working.expectEnd("+OK\r\n+PONG\r\n")
+        }
+    }
+
+    @Test("Who reads slowly gets all that it was answered, though it says something more while the port closes")
+    func unsent() async throws {
+        let large = String(repeating: "x", count: 512 << 10)
+        let table = CommandTable([.test("T.LARGE", .immediate { _ in .text(large) })])
+        try await TestServer.with(table: table, { $0.drainTime = .seconds(60) }) { server in
+            // The kernel takes the reply, and cannot send it.
+            let slow = try server.client(receiveBytes: 4096)
+            slow.send("T.LARGE\r\n")
+            try await eventually { server.answered("t.large") == 1 }
+            await server.shutDown()
+            try await eventually { (try? server.client()) == nil }
+            slow.send("PING\r\n")
+            await slow.expectEnd("$\(large.utf8.count)\r\n\(large)\r\n")
+            #expect(server.rejected(.drainTime) == 0)
         }
     }
 
@@ -168,6 +186,60 @@ import Testing
             await idle.expect("-NOAUTH Authentication required.\r\n")
             steady.send("PING\r\n")
             await steady.expect("+PONG\r\n")
+        }
+    }
+
+    @Test("A secret that is changed while it is checked lets nobody in any more, and the new one does")
+    func secretOfBefore() async throws {
+        let diary = Diary()
+        let table = CommandTable([
+            .test(
+                "T.NOTE",
+                .immediate { _ in
+                    diary.note("seen")
+                    return .ok
+                })
+        ])
+        // Of `sesame`, slow to check; of `simsim`.
+        let slow = try #require(
+            SecretHash(
+                "SCRAM-SHA-256$50000:c2l4dGVlbiBieXRlIHNhbA==$ewuvJfBYNRMg8C1r0/cyK5kWqUP1MG0gePTC6au+fvY=:"
+                    + "f+axULYoezfPBJSs4xEKkj/SdIbz122aKWk4dLaMFN8="))
+        let fresh = try #require(SecretHash("#af15619a69e0dc30eb22e152c9674f8653974449103f250852bb37694f5a1b10"))
+        #expect(slow.matches(Array("sesame".utf8)))
+        let anonymous = Account(name: Account.defaultName, permissions: [.read], tenants: .all)
+        let entries = [slow, fresh].map { Accounts.Entry(account: .writer, secrets: [$0]) }
+        let accounts = AccountStore(Accounts([entries[0]], anonymous: anonymous))
+        try await TestServer.with(table: table, accounts: accounts) { server in
+            let client = try server.client()
+            client.send("T.NOTE\r\nAUTH gws sesame\r\nAUTH gws simsim\r\n")
+            try await eventually { !diary.all.isEmpty }
+            accounts.replace(with: Accounts([entries[1]], anonymous: anonymous))
+            await client.expect("+OK\r\n-WRONGPASS invalid username-password pair or user is disabled.\r\n+OK\r\n")
+        }
+    }
+
+    @Test("A port that the kernel takes away is given up, and its clients are let go")
+    func spoilt() async throws {
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let server = RESPServer(
+            .init(host: "127.0.0.1", port: 0, label: "test", identity: ServerIdentity(version: "1")), table: .test,
+            accounts: AccountStore(.open), registry: MetricsRegistry(), logger: .silent,
+            onListening: { listening.yield($0) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var iterator = ports.makeAsyncIterator()
+                let first = await iterator.next()
+                let port = try #require(first)
+                let client = try RawClient(port: port)
+                client.send("PING\r\n")
+                await client.expect("+PONG\r\n")
+                let socket = try #require(ListeningSocket(port: port))
+                socket.spoil()
+                await client.expectEnd()
+            }
+            await #expect(throws: RESPServerError.self) { try await server.run() }
+            try await group.waitForAll()
         }
     }
 

@@ -59,7 +59,7 @@ import Testing
             known.send("AUTH pulse sesame\r\n*11\r\n$4\r\nPING\r\n" + String(repeating: "$1\r\na\r\n", count: 10))
             await known.expect("+OK\r\n-ERR wrong number of arguments for 'ping' command\r\n")
             let word = String(repeating: "x", count: 60_000)
-            try await Self.send("*2\r\n$4\r\nECHO\r\n$60000\r\n\(word)\r\n", known)
+            try await known.sendAll("*2\r\n$4\r\nECHO\r\n$60000\r\n\(word)\r\n")
             await known.expect("$60000\r\n\(word)\r\n")
             known.send("*65537\r\n")
             await known.expectEnd("-ERR Protocol error: invalid multibulk length\r\n")
@@ -77,33 +77,21 @@ import Testing
         try await TestServer.with(accounts: AccountStore(.test)) { server in
             let large = try server.client()
             let words = String(repeating: word(before.bulkBytes), count: 3)
-            try await Self.send("*5\r\n$4\r\nAUTH\r\n\(words)$\(before.bulkBytes)\r\n", large)
+            try await large.sendAll("*5\r\n$4\r\nAUTH\r\n\(words)$\(before.bulkBytes)\r\n")
             await large.expectEnd("-ERR Protocol error: too big request\r\n")
             let endless = try server.client()
-            try await Self.send(String(repeating: "x", count: before.queryBytes), endless)
+            try await endless.sendAll(String(repeating: "x", count: before.queryBytes))
             await endless.expectEnd("-ERR Protocol error: too big inline request\r\n")
 
             let known = try server.client()
             known.send("AUTH pulse sesame\r\n")
             await known.expect("+OK\r\n")
             let most = after.queryBytes - 64 - after.bulkBytes
-            try await Self.send("*3\r\n$4\r\nECHO\r\n\(word(after.bulkBytes))\(word(most))", known)
+            try await known.sendAll("*3\r\n$4\r\nECHO\r\n\(word(after.bulkBytes))\(word(most))")
             await known.expect("-ERR wrong number of arguments for 'echo' command\r\n")
-            try await Self.send("*3\r\n$4\r\nECHO\r\n\(word(after.bulkBytes))$\(after.bulkBytes)\r\n", known)
+            try await known.sendAll("*3\r\n$4\r\nECHO\r\n\(word(after.bulkBytes))$\(after.bulkBytes)\r\n")
             await known.expectEnd("-ERR Protocol error: too big request\r\n")
             #expect(server.rejected(.request) == 3)
-        }
-    }
-
-    /// Sends all of a text that is more than the kernel takes at once.
-    private static func send(_ text: String, _ client: RawClient) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            try #require(ContinuousClock.now < deadline)
-            let count = client.send(String(decoding: rest, as: UTF8.self))
-            rest = rest.dropFirst(count)
-            if count == 0 { try await Task.sleep(for: .milliseconds(1)) }
         }
     }
 

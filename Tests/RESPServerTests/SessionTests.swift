@@ -161,6 +161,21 @@ import Testing
         #expect(second.hasPrefix("-LIMIT"))
     }
 
+    @Test("What a transaction takes of memory: where each word stands, and each command, as well")
+    func transactionMemory() {
+        var talk = Talk(.open)
+        _ = talk.say("MULTI")
+        _ = talk.say("T.PUT " + Array(repeating: "a", count: 1000).joined(separator: " "))
+        let words = talk.session.queue?.heldBytes ?? 0
+        #expect(words >= 1000 * (1 + MemoryLayout<Range<Int>>.stride))
+        for _ in 0..<100 { _ = talk.say("T.PUT a b") }
+        let commands = talk.session.queue?.heldBytes ?? 0
+        #expect(commands - words >= 100 * 256)
+        _ = talk.say("DISCARD")
+        let isOpen = talk.session.queue != nil
+        #expect(!isOpen)
+    }
+
     @Test("A port without transactions does not know MULTI")
     func withoutTransactions() {
         var talk = Talk(.open, table: CommandTable([]))
@@ -184,16 +199,61 @@ import Testing
         #expect(anonymous == "+PONG\r\n")
     }
 
+    @Test("A transaction outlasts new accounts, though not its own account")
+    func transactionOfAnother() {
+        var talk = Talk()
+        _ = talk.say("AUTH gws sesame")
+        _ = talk.say("MULTI")
+        let queued = talk.say("T.GET a")
+        #expect(queued == "+QUEUED\r\n")
+        let narrowed = Account(name: "gws", permissions: [.read], tenants: .all)
+        talk.session.accountsChanged(to: Accounts([.init(account: narrowed, secrets: [])]))
+        let committed = talk.say("EXEC")
+        #expect(committed == "(commit [\"T.GET a\"] for gws)")
+        _ = talk.say("MULTI")
+        _ = talk.say("T.GET a")
+        talk.session.accountsChanged(to: Accounts([.init(account: .reader, secrets: [])]))
+        let other = talk.say("AUTH pulse sesame")
+        #expect(other == "+OK\r\n" && talk.session.account == .reader)
+        let aborted = talk.say("EXEC")
+        #expect(aborted == "-EXECABORT Transaction discarded because of previous errors.\r\n")
+    }
+
     @Test("A certificate is a login, which RESET goes back to")
     func certificate() {
         var talk = Talk()
         #expect(Accounts.test.account(ofCertificate: ["x", "pulse.example.com"]) == .reader)
         #expect(Accounts.test.account(ofCertificate: ["x"]) == nil)
-        talk.session.identified(as: .reader)
+        let isStranger = !talk.session.certificateShown(with: ["x"], to: .test)
+        #expect(isStranger && talk.session.account == nil)
+        let isLogin = talk.session.certificateShown(with: ["x", "pulse.example.com"], to: .test)
+        #expect(isLogin && talk.session.account == .reader)
         _ = talk.say("AUTH gws sesame")
         #expect(talk.session.account == .writer)
         _ = talk.say("RESET")
         #expect(talk.session.account == .reader)
+    }
+
+    @Test("A certificate is worth what the accounts say of it now")
+    func certificateOfBefore() {
+        var talk = Talk()
+        let names = ["pulse.example.com"]
+        let isLogin = talk.session.certificateShown(with: names, to: .test)
+        #expect(isLogin && talk.session.account == .reader)
+        let none = Accounts([.init(account: .reader, secrets: []), .init(account: .writer, secrets: [])])
+        talk.session.accountsChanged(to: none)
+        #expect(talk.session.account == nil)
+        talk.session.accountsChanged(
+            to: Accounts([.init(account: .writer, secrets: [], certificateNames: Set(names))]))
+        #expect(talk.session.account == .writer)
+        talk.session.accountsChanged(to: .test)
+        #expect(talk.session.account == .reader)
+        // Who has said a secret stays who it is.
+        _ = talk.say("AUTH gws sesame")
+        talk.session.accountsChanged(to: none)
+        #expect(talk.session.account == .writer)
+        _ = talk.say("RESET")
+        #expect(talk.session.account == nil)
     }
 
     @Test("What a browser sends ends the connection without a word", arguments: ["POST / HTTP/1.1", "Host: localhost"])

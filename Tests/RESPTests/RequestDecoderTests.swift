@@ -69,6 +69,49 @@ import Testing
         }
     }
 
+    @Test("What is passed over leaves nothing behind", arguments: [("\r", "\n\r"), ("*", "0\r\n*"), (" ", "\r\n ")])
+    func passedOver(_ first: String, _ piece: String) throws {
+        var decoder = RequestDecoder(limits: .afterAuthentication)
+        decoder.feed(ByteBuffer(string: first))
+        for _ in 0..<10_000 {
+            let request = try decoder.next()
+            try #require(request == nil)
+            decoder.feed(ByteBuffer(string: piece))
+        }
+        let request = try decoder.next()
+        #expect(request == nil && decoder.pendingBytes == 1 && decoder.heldBytes <= 64)
+    }
+
+    @Test("Nothing is held behind a request; of one that has begun its bytes, and where its words stand")
+    func held() throws {
+        var decoder = RequestDecoder(limits: .afterAuthentication)
+        decoder.feed(ByteBuffer(string: "PING\r\nPING\r\n"))
+        let first = try decoder.next()
+        #expect(first == Request("PING") && decoder.heldBytes >= 6)
+        let second = try decoder.next()
+        #expect(second == Request("PING") && decoder.heldBytes == 0)
+        decoder.feed(ByteBuffer(string: "*5000\r\n" + String(repeating: "$0\r\n\r\n", count: 4000)))
+        let third = try decoder.next()
+        #expect(third == nil && decoder.heldBytes >= 4000 * (6 + 16))
+    }
+
+    @Test("A request that is trimmed holds none of what came with it")
+    func trimmed() throws {
+        var decoder = RequestDecoder(limits: .afterAuthentication)
+        let others = String(repeating: "PING\r\n", count: 5000)
+        decoder.feed(ByteBuffer(string: "*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n" + others))
+        let first = try decoder.next()
+        let request = try #require(first)
+        #expect(request.heldBytes >= 30_000)
+        #expect(request.trimmed == Request("ECHO", "hi") && request.trimmed.heldBytes < 1024)
+        let large = String(repeating: "x", count: 50_000)
+        decoder = RequestDecoder(limits: .afterAuthentication)
+        decoder.feed(ByteBuffer(string: "*2\r\n$4\r\nECHO\r\n$50000\r\n\(large)\r\n"))
+        let second = try decoder.next()
+        let alone = try #require(second)
+        #expect(alone.trimmed.heldBytes == alone.heldBytes && alone.trimmed == Request("ECHO", large))
+    }
+
     @Test(
         "What is no request is refused with Redis' words, and for ever",
         arguments: [

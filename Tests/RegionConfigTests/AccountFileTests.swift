@@ -139,5 +139,8 @@ struct AccountFileTests {
         #expect(region.listeners.limits.idleTime == .seconds(2))
         #expect(region.listeners.limits.outputBytes == 32 << 20)
         #expect(region.listeners.limits.totalOutputBytes == 256 << 20)
+        #expect(region.listeners.limits.totalInputBytes == 256 << 20)
+        let small = RegionFixture().adding("listeners:", "  limits: {totalInputBytes: 15MiB}")
+        #expect(small.refusal?.contains("listeners.limits.totalInputBytes") == true)
     }
 }
