@@ -122,16 +122,18 @@ import Testing
                     return .ok
                 })
         ])
-        try await TestServer.with(table: table, { $0.totalInputBytes = 900 << 10 }) { server in
+        try await TestServer.with(table: table, { $0.totalInputBytes = 700 << 10 }) { server in
             let count = 300_000
             let word = "$\(count)\r\n\(String(repeating: "x", count: count))\r\n"
             let waiting = try server.client()
             try await waiting.sendAll("*2\r\n$6\r\nT.GATE\r\n\(word)")
             try await eventually { diary.all.count == 1 }
             let other = try server.client()
-            try await other.sendAll("*2\r\n$4\r\nECHO\r\n\(word)")
-            await other.expect(word)
+            let echo = "*2\r\n$4\r\nECHO\r\n\(word)"
+            try await other.sendAll(String(echo.prefix(200_000)))
             await waiting.expectEnd()
+            try await other.sendAll(String(echo.dropFirst(200_000)))
+            await other.expect(word)
             // What it held is given back.
             try await other.sendAll("*2\r\n$6\r\nT.GATE\r\n\(word)")
             try await eventually { diary.all.count == 2 }

@@ -51,6 +51,8 @@ package actor PostgresProvisioning: ProvisioningDatabase {
     private var used: [ObjectIdentifier: PostgresConnection] = [:]
     private var turns: TransactionTurns
     private var lastTicket = 0
+    /// How often PostgreSQL was found to be away.
+    private var absences = 0
     /// Who wants to know when the presence changes.
     private var observers: [Int: AsyncStream<Presence>.Continuation] = [:]
 
@@ -148,7 +150,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         }
         // No other one: an old primary that answers sooner takes writes that will be lost.
         guard case .present(let place) = presence, servers.indices.contains(place) else { throw Self.isAway }
-        let (server, ticket) = (servers[place], nextTicket())
+        let (server, ticket, before) = (servers[place], nextTicket(), absences)
         let changes = observe(ticket)
         defer { observers[ticket] = nil }
         let opened = await withTaskGroup(of: PostgresConnection?.self) { group in
@@ -163,7 +165,11 @@ package actor PostgresProvisioning: ProvisioningDatabase {
             for await late in group { await late?.close() }
             return first
         }
-        guard let opened else { throw Self.isAway }
+        // It may have been away meanwhile, and be another server by now: of changes only the last is heard.
+        guard let opened, absences == before else {
+            await opened?.close()
+            throw Self.isAway
+        }
         return opened
     }
 
@@ -234,6 +240,7 @@ package actor PostgresProvisioning: ProvisioningDatabase {
         case .unknown, .present:
             logger.warning("PostgreSQL takes no writes of clients", [.reason: "\(reason)"])
         }
+        absences += 1
         change(to: .away)
         turns.refuseAll(Self.isAway)
         for connection in used.values { await connection.close() }
