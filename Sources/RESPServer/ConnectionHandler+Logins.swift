@@ -16,11 +16,18 @@ extension ConnectionHandler {
     /// Asks whether the login may be checked now.
     private func attempt(_ login: Login, ticket: Int, _ context: ChannelHandlerContext) {
         let now = Duration(uptimeOf: .now())
+        follow(listener.loginAttempted(from: source, at: now), of: login, ticket: ticket, context)
+    }
+
+    private func follow(
+        _ verdict: LoginThrottle.Verdict, of login: Login, ticket: Int, _ context: ChannelHandlerContext
+    ) {
+        let now = Duration(uptimeOf: .now())
         let eventLoop = context.eventLoop.assumeIsolatedUnsafeUnchecked()
-        switch listener.loginAttempted(from: source, at: now) {
+        switch verdict {
         case .now: verify(login, ticket: ticket)
         case .later(let time):
-            eventLoop.scheduleTask(in: TimeAmount(time - now)) { self.verify(login, ticket: ticket) }
+            eventLoop.scheduleTask(in: TimeAmount(time - now)) { self.turnCame(time, login, ticket: ticket) }
         case .again(let time):
             eventLoop.scheduleTask(in: TimeAmount(time - now)) {
                 if let context = self.context { self.attempt(login, ticket: ticket, context) }
@@ -29,6 +36,15 @@ extension ConnectionHandler {
             refused(login, .throttled, on: context.eventLoop)
             answered(session.loginPostponed(), ticket: ticket)
         }
+    }
+
+    /// The login waited for its turn, which is given back if nobody waits any more.
+    private func turnCame(_ turn: Duration, _ login: Login, ticket: Int) {
+        guard let context, let running, running.ticket == ticket, !isClosing else {
+            return listener.loginEnded(from: source, at: Duration(uptimeOf: .now()))
+        }
+        let verdict = listener.loginTurnCame(turn, from: source, since: Duration(uptimeOf: running.began))
+        follow(verdict, of: login, ticket: ticket, context)
     }
 
     /// The login has its turn, which is given back if nobody waits any more.

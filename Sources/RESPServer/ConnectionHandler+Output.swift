@@ -126,14 +126,17 @@ extension ConnectionHandler {
         hangUp(context)
     }
 
-    /// Counts why the client has to go.
+    /// Counts why the client has to go, and logs it.
     func rejected(_ reason: Rejection) {
         listener.metrics.rejected(reason)
-        listener.logger.debug(
-            "client cut off",
-            [
-                .connectionID: "\(id)", .clientAddress: "\(session.facts.address)", .reason: "\(reason.rawValue)",
-            ])
+        let fields: LogFields = [
+            .connectionID: "\(id)", .clientAddress: "\(session.facts.address)", .reason: "\(reason.rawValue)",
+            .account: "\(session.account?.name ?? "")",
+        ]
+        listener.logger.debug("client cut off", fields)
+        if let count = listener.tells(of: reason) {
+            listener.logger.info("Clients were cut off, this one last", fields.merging([.count: "\(count)"]) { $1 })
+        }
     }
 
     /// Closes; where TLS is spoken, and something waits, without its last words, which would stand behind that.

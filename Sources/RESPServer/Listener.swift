@@ -9,6 +9,7 @@ final class Listener: Sendable {
         var counts: ConnectionCounts
         var throttle: LoginThrottle
         var refusedLogins = RefusedLogins()
+        var cutOffs = CutOffLog()
         var clients: [Int64: Client] = [:]
         var accepted: Int64 = 0
         var isDraining = false
@@ -160,11 +161,26 @@ extension Listener {
     }
 }
 
+// MARK: - Cutting off
+
+extension Listener {
+    /// How many were cut off for this reason, where it is to be logged of one of them now.
+    func tells(of reason: Rejection) -> Int? {
+        state.withLock { $0.cutOffs.cutOff(reason, at: Duration(uptimeOf: .now())) }
+    }
+}
+
 // MARK: - Logins
 
 extension Listener {
     func loginAttempted(from source: ClientSource, at now: Duration) -> LoginThrottle.Verdict {
         state.withLock { $0.throttle.attempted(from: source, at: now) }
+    }
+
+    func loginTurnCame(
+        _ turn: Duration, from source: ClientSource, since began: Duration
+    ) -> LoginThrottle.Verdict {
+        state.withLock { $0.throttle.turnCame(turn, from: source, since: began) }
     }
 
     /// An attempt that went ahead is over, and was right or given up.

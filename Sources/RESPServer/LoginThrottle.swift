@@ -42,6 +42,8 @@ package struct LoginThrottle: Sendable {
         var lastFailure: Duration
         /// No attempt is checked before.
         var free: Duration
+        /// The last turn that an attempt had.
+        var lastTurn: Duration?
     }
 
     private let settings: Settings
@@ -58,8 +60,8 @@ package struct LoginThrottle: Sendable {
     /// Sources that are remembered now.
     package var sourceCount: Int { records.count }
 
-    /// A client wants to log in; whoever waits has the next turn of its source. Who is told `now` or `later` goes ahead and
-    /// says what came of it: `failed` or `ended`.
+    /// A client wants to log in; whoever waits has the next turn of its source. Who is told `later` asks again when it comes:
+    /// `turnCame`. Who is told `now` goes ahead and says what came of it: `failed` or `ended`.
     package mutating func attempted(from source: ClientSource, at now: Duration) -> Verdict {
         forgetOld(source, at: now)
         var record = record(of: source, at: now)
@@ -72,8 +74,29 @@ package struct LoginThrottle: Sendable {
             return .again(now + settings.retry)
         }
         record.checks += 1
+        if turn == now { record.lastTurn = turn }
         keep(record, for: source)
         return turn > now ? .later(turn) : .now
+    }
+
+    /// An attempt was told to wait until `turn`, and has waited since `began`. Where others have failed meanwhile that may be
+    /// too soon after the one before it, and it waits on, behind all the others, or is refused, and is over then.
+    package mutating func turnCame(_ turn: Duration, from source: ClientSource, since began: Duration) -> Verdict {
+        var record = record(of: source, at: turn)
+        let delay = delay(after: record.failures)
+        guard record.failures > settings.freeFailures, let last = record.lastTurn, turn - last < delay else {
+            record.lastTurn = turn
+            keep(record, for: source)
+            return .now
+        }
+        let next = max(record.free, last + delay)
+        guard next - began <= settings.longestWait else {
+            ended(from: source, at: turn)
+            return .refused
+        }
+        record.free = next + delay
+        keep(record, for: source)
+        return .later(next)
     }
 
     /// An attempt is over, and the secret was not wrong.

@@ -50,6 +50,50 @@ import Testing
         #expect(verdicts.suffix(2) == [.refused, .refused])
     }
 
+    /// What becomes of attempts that come together, each of which waits for its turns: when those are that have one.
+    private static func turns(of count: Int, areRight: Bool, in throttle: inout LoginThrottle) -> [Duration] {
+        var waiting: [Duration] = []
+        var taken: [Duration] = []
+        for _ in 0..<count {
+            if case .later(let turn) = throttle.attempted(from: source, at: .zero) { waiting.append(turn) }
+        }
+        while let turn = waiting.min(), let index = waiting.firstIndex(of: turn) {
+            waiting.remove(at: index)
+            switch throttle.turnCame(turn, from: source, since: .zero) {
+            case .now:
+                taken.append(turn)
+                if areRight {
+                    throttle.ended(from: source, at: turn)
+                } else {
+                    throttle.failed(from: source, at: turn)
+                }
+            case .later(let next): waiting.append(next)
+            case .again, .refused: break
+            }
+        }
+        return taken
+    }
+
+    @Test("Wrong attempts that came together wait for as long as if they had come one behind the other")
+    func wrongTogether() {
+        var throttle = LoginThrottle(settings: Self.settings())
+        for _ in 0..<3 { throttle.failed(from: Self.source, at: .zero) }
+        let taken = Self.turns(of: 100, areRight: false, in: &throttle)
+        let waits = zip(taken.dropFirst(), taken).map { $0 - $1 }
+        #expect(taken.first == .seconds(1))
+        #expect(waits.count >= 2 && zip(waits, [2, 4, 4, 4]).allSatisfy { $0 >= .seconds($1) }, "\(taken)")
+        let next = throttle.attempted(from: Self.source, at: .seconds(60))
+        #expect(next == .now)
+    }
+
+    @Test("Right ones that came together have a turn each, one delay apart")
+    func rightTogether() {
+        var throttle = LoginThrottle(settings: Self.settings())
+        for _ in 0..<3 { throttle.failed(from: Self.source, at: .zero) }
+        let taken = Self.turns(of: 100, areRight: true, in: &throttle)
+        #expect(taken == (1...10).map { .seconds($0) })
+    }
+
     @Test("Sources that find no room give back what they had of it")
     func others() {
         let settings = Self.settings {

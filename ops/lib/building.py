@@ -22,7 +22,7 @@ def ensure_packages(*lists):
 
 def build_release():
     """Builds in release mode and returns the folder with the programs. REGIONSYNC_SCRATCH names another scratch path."""
-    print("building release (the first time takes minutes)", file=sys.stderr, flush=True)
+    print("building release (the first time takes ten minutes or more on two cores)", file=sys.stderr, flush=True)
     # SwiftPM reports progress on standard output, which belongs to our result.
     if subprocess.run(_command(), cwd=ROOT, stdout=sys.stderr).returncode != 0:
         raise BuildFailure("the release build failed")
