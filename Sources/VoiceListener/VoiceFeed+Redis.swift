@@ -121,12 +121,13 @@ extension VoiceFeed {
 }
 
 extension ReadingPlace.Mailing {
-    /// To whom these actions send something at once.
+    /// To whom these actions send something at once; of a crowd not all, since that it is one is enough to know.
     init(_ actions: [FeedMachine<VoiceFeed.Reader>.Action]) {
-        for action in actions {
+        for action in actions where count <= ReadingPlace.crowd {
             switch action {
             case .answer(let reader, _): add(1, on: reader.client.eventLoop)
-            case .push(let readers, _, _, _): for reader in readers { add(1, on: reader.client.eventLoop) }
+            case .push(let readers, _, _, _):
+                for reader in readers.prefix(ReadingPlace.crowd + 1) { add(1, on: reader.client.eventLoop) }
             case .read, .start, .interrupt, .look, .report: break
             }
         }

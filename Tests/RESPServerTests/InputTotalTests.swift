@@ -113,15 +113,7 @@ import Testing
     func running() async throws {
         let gate = Gate()
         let diary = Diary()
-        let table = CommandTable([
-            .test(
-                "T.GATE", arity: 2,
-                .asynchronous { _ in
-                    diary.note("began")
-                    await gate.wait()
-                    return .ok
-                })
-        ])
+        let table = CommandTable([.gated(arity: 2, by: gate, diary)])
         try await TestServer.with(table: table, { $0.totalInputBytes = 700 << 10 }) { server in
             let count = 300_000
             let word = "$\(count)\r\n\(String(repeating: "x", count: count))\r\n"
@@ -147,15 +139,7 @@ import Testing
     func uncounted() async throws {
         let gate = Gate()
         let diary = Diary()
-        let table = CommandTable([
-            .test(
-                "T.GATE",
-                .asynchronous { _ in
-                    diary.note("began")
-                    await gate.wait()
-                    return .ok
-                })
-        ])
+        let table = CommandTable([.gated(by: gate, diary)])
         try await TestServer.with(table: table, { $0.totalInputBytes = 1 }) { server in
             let client = try server.client()
             client.send(String(repeating: "T.GATE\r\n", count: 100))

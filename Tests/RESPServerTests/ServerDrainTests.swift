@@ -9,13 +9,7 @@ import Testing
     /// `T.GATE` waits for `gate`, `T.DEFER` until it is asked to end, `T.WATCH` watches.
     private static func table(_ gate: Gate, _ diary: Diary = Diary()) -> CommandTable {
         CommandTable([
-            .test(
-                "T.GATE",
-                .asynchronous { _ in
-                    diary.note("began")
-                    await gate.wait()
-                    return .ok
-                }),
+            .gated(by: gate, diary),
             .test(
                 "T.DEFER", flags: [.blocking],
                 .deferred { _, pending in
@@ -79,15 +73,7 @@ import Testing
     func reading() async throws {
         let gate = Gate()
         let diary = Diary()
-        let table = CommandTable([
-            .test(
-                "T.READ", flags: [.readonly],
-                .asynchronous { _ in
-                    diary.note("began")
-                    await gate.wait()
-                    return Task.isCancelled ? .null : .ok
-                })
-        ])
+        let table = CommandTable([.gated("T.READ", flags: [.readonly], by: gate, diary)])
         try await TestServer.with(table: table, { $0.drainTime = .seconds(60) }) { server in
             let reading = try server.client()
             reading.send("T.READ\r\n")

@@ -210,14 +210,7 @@ import Testing
     @Test("A client that is further ahead than may be kept is not read from, and loses nothing")
     func backlog() async throws {
         let gate = Gate()
-        let table = CommandTable([
-            .test(
-                "T.GATE",
-                .asynchronous { _ in
-                    await gate.wait()
-                    return .ok
-                })
-        ])
+        let table = CommandTable([.gated(by: gate)])
         try await TestServer.with(table: table, { $0.backlogBytes = 1024 }) { server in
             let client = try server.client()
             client.send("T.GATE\r\n")

@@ -120,6 +120,20 @@ extension Command {
             name, arity: arity, flags: flags, permission: .read,
             documentation: Command.Documentation("Tests.", group: "test"), handler: handler)
     }
+
+    /// One that notes `began`, and answers OK once `gate` is open, null where its task was cancelled.
+    static func gated(
+        _ name: String = "T.GATE", arity: Int = 1, flags: Set<Command.Flag> = [], by gate: Gate,
+        _ diary: Diary = Diary()
+    ) -> Command {
+        test(
+            name, arity: arity, flags: flags,
+            .asynchronous { _ in
+                diary.note("began")
+                await gate.wait()
+                return Task.isCancelled ? .null : .ok
+            })
+    }
 }
 
 extension Logger {
